@@ -1,0 +1,61 @@
+# Every target sets itself up: .venv is made when missing, and again filled when a pin changes.
+# Override on the command line: make test WORKERS=8, make demo PYTHON=python3.12.
+
+PYTHON  ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+             echo $$p && break; done)
+WORKERS ?= 2
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+# What is installed: the package alone (no torch), then everything the tests use.
+RUNTIME := $(VENV)/.runtime
+TEST    := $(VENV)/.test
+
+# One BLAS thread a worker: the workers already share the cores out.
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+          $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+DEMO := linear:4-2-1 --symmetry permutation
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all bench lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+# Status 3 is an answer too: the two bounds differ, and both are printed.
+demo: $(RUNTIME) ## analyse a network under a data symmetry
+	@echo '$$ conserved analyze $(DEMO)'
+	@$(BIN)/conserved analyze $(DEMO) || [ $$? -eq 3 ]
+
+test: $(TEST) ## the default test suite
+	$(PYTEST)
+
+test-all: $(TEST) ## the default suite and the slow tests
+	$(PYTEST) -m "slow or not slow"
+
+bench: $(TEST) ## the benchmarks, into benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lint: $(TEST) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove .venv, out/, builds and caches
+	rm -rf $(VENV) out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUNTIME): pyproject.toml constraints.txt src/conserved/_version.py
+	@test -n "$(PYTHON)" || { echo "conserved needs Python 3.11 or newer" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(TEST): $(RUNTIME)
+	$(PIP) --editable '.[test]'
+	@touch $@

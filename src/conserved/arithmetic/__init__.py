@@ -1,0 +1,1 @@
+"""Exact arithmetic: residues mod p, jets, formal functions, a reverse-mode tape, ranks."""

@@ -1,0 +1,194 @@
+"""Elementary functions, each said once: its real value, its formal value, its derivative.
+
+Source of the derivative rules: theory §8. A function f is a value at ε^0 and a slope f′ that is
+itself made of ring operations, so jets of any order follow: f(a + εb) = f(a) + ε f′(a) b.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import numpy as np
+
+from conserved.arithmetic.formal import FormalValues
+from conserved.arithmetic.jets import Jets, halves, join
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.scalars import Array, Scalars
+
+
+@dataclass(frozen=True)
+class Elementary:
+    """One function of one variable.
+
+    Args:
+        name: the name users know.
+        real: its value on float64 arrays.
+        formal: its value over GF(p), from formal values and ring operations.
+        slope: (ring, z, f(z)) → f′(z), on jets.
+        family: arguments of one family must be independent over Q for the rank to bound
+            ("exp": z itself enters an exponential; "circle": a sine; "" for none).
+    """
+
+    name: str
+    real: Callable[[Array], Array]
+    formal: Callable[[FormalRing, Array], Array]
+    slope: Callable[[FormalRing, Array, Array], Array]
+    family: str = "exp"
+
+
+class FormalRing(Jets):
+    """Jets that also know the elementary functions.
+
+    Args:
+        scalars: residues (functions get formal values) or reals (their own).
+        salt: fixes the formal values; one session keeps one salt.
+
+    ``arguments`` records, when set to a list, every array of arguments (at ε^0) of a
+    transcendental function with its family, for the independence test.
+    """
+
+    def __init__(self, scalars: Scalars, salt: int = 0) -> None:
+        super().__init__(scalars)
+        self.values = FormalValues(scalars, salt) if isinstance(scalars, Residues) else None
+        self.arguments: list[tuple[str, Array]] | None = None
+
+    def function(self, name: str, z: Array) -> Array:
+        """f(z) for a name in ``ELEMENTARY``, z jets of any order."""
+        rule = ELEMENTARY[name]
+        if len(z) > 1:
+            low, tangent = halves(z)
+            value = self.function(name, low)
+            return join(value, self.mul(rule.slope(self, low, value), tangent))
+        if self.arguments is not None and rule.family:
+            self.arguments.append((rule.family, z))
+        return rule.real(z) if self.values is None else rule.formal(self, z)
+
+    def slope(self, name: str, z: Array, value: Array) -> Array:
+        """f′(z), given z and f(z)."""
+        return ELEMENTARY[name].slope(self, z, value)
+
+    def constant(self, name: str) -> float | int | Array:
+        """A named real constant, or its formal value over GF(p)."""
+        return CONSTANTS[name] if self.values is None else self.values.constant(name)
+
+    def one(self) -> Array:
+        return np.ones((1, 1, 1), dtype=self.scalars.dtype)
+
+    def neg(self, x: Array) -> Array:
+        return self.scalars.reduce(-x)
+
+    def scale(self, x: Array, factor: float | int | Array) -> Array:
+        """x times one scalar."""
+        return self.scalars.mul(x, np.asarray(factor, dtype=self.scalars.dtype))
+
+    def formal(self) -> FormalValues:
+        assert self.values is not None, "formal values exist over GF(p) only"
+        return self.values
+
+
+CONSTANTS = {"2/√π": 2 / sqrt(pi), "1/√(2π)": 1 / sqrt(2 * pi), "√(2/π)": sqrt(2 / pi)}
+
+
+def _half_tanh(ring: FormalRing, z: Array) -> Array:
+    return ring.formal().odd("tanh(z/2)", z)
+
+
+def _exp(ring: FormalRing, z: Array) -> Array:
+    u = _half_tanh(ring, z)
+    one = ring.one()
+    return ring.mul(ring.add(one, u), ring.inverse(ring.sub(one, u)))
+
+
+def _sigmoid(ring: FormalRing, z: Array) -> Array:
+    return ring.scale(ring.add(ring.one(), _half_tanh(ring, z)), ring.scalars.fraction(1, 2))
+
+
+def _tanh(ring: FormalRing, z: Array) -> Array:
+    u = _half_tanh(ring, z)
+    return ring.mul(ring.scale(u, 2), ring.inverse(ring.add(ring.one(), ring.mul(u, u))))
+
+
+def _softplus(ring: FormalRing, z: Array) -> Array:
+    """z/2 plus an even function, because softplus(z) − softplus(−z) = z."""
+    even = ring.formal().even("softplus", z)
+    return ring.add(ring.scale(z, ring.scalars.fraction(1, 2)), even)
+
+
+def _circle(ring: FormalRing, z: Array) -> tuple[Array, Array]:
+    """(cos z, sin z) from one odd function v = tan(z/2)."""
+    v = ring.formal().odd("tan(z/2)", z)
+    square = ring.mul(v, v)
+    inverse = ring.inverse(ring.add(ring.one(), square))
+    return ring.mul(ring.sub(ring.one(), square), inverse), ring.mul(ring.scale(v, 2), inverse)
+
+
+def _gaussian(ring: FormalRing, z: Array, half: bool, constant: str) -> Array:
+    """c·exp(−z²), or c·exp(−z²/2): the slope of erf and of the normal distribution function."""
+    square = ring.neg(ring.mul(z, z))
+    if half:
+        square = ring.scale(square, ring.scalars.fraction(1, 2))
+    return ring.scale(ring.function("exp", square), ring.constant(constant))
+
+
+def _real_erf(z: Array) -> Array:
+    from scipy.special import erf
+
+    return np.asarray(erf(z))
+
+
+def _real_normal(z: Array) -> Array:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(z)) - 0.5
+
+
+def _real_sigmoid(z: Array) -> Array:
+    return 0.5 * (1.0 + np.tanh(0.5 * z))
+
+
+ELEMENTARY: dict[str, Elementary] = {
+    rule.name: rule
+    for rule in (
+        Elementary("exp", np.exp, _exp, lambda ring, z, f: f),
+        Elementary("tanh", np.tanh, _tanh, lambda ring, z, f: ring.sub(ring.one(), ring.mul(f, f))),
+        Elementary(
+            "sigmoid", _real_sigmoid, _sigmoid, lambda ring, z, f: ring.sub(f, ring.mul(f, f))
+        ),
+        Elementary(
+            "softplus",
+            lambda z: np.logaddexp(0.0, z),
+            _softplus,
+            lambda ring, z, f: ring.function("sigmoid", z),
+        ),
+        Elementary(
+            "erf",
+            _real_erf,
+            lambda ring, z: ring.formal().odd("erf", z),
+            lambda ring, z, f: _gaussian(ring, z, False, "2/√π"),
+            family="",  # its slope's exponential records −z²
+        ),
+        Elementary(  # Φ(z) − 1/2, the odd part of the normal distribution function
+            "normal",
+            _real_normal,
+            lambda ring, z: ring.formal().odd("normal", z),
+            lambda ring, z, f: _gaussian(ring, z, True, "1/√(2π)"),
+            family="",
+        ),
+        Elementary(
+            "sin",
+            np.sin,
+            lambda ring, z: _circle(ring, z)[1],
+            lambda ring, z, f: ring.function("cos", z),
+            family="circle",
+        ),
+        Elementary(
+            "cos",
+            np.cos,
+            lambda ring, z: _circle(ring, z)[0],
+            lambda ring, z, f: ring.neg(ring.function("sin", z)),
+            family="circle",
+        ),
+    )
+}

@@ -1,0 +1,312 @@
+"""The upper bound: the dimension of the Lie closure of the fields at a generic point.
+
+Number of independent laws = D − dim Lie(W)(θ) (theory §2). Any rank found here, at any point, mod
+any prime, is at most dim Lie(W), so D − rank is an upper bound whatever happens; drawing until the
+rank stands still makes it tight with overwhelming probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from conserved.arithmetic.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
+from conserved.arithmetic.residues import residues
+from conserved.arithmetic.rowspace import RowSpace
+from conserved.arithmetic.scalars import Array
+from conserved.brackets import Nested, concatenate, evaluate, mixed
+from conserved.errors import InputError, Redraw
+from conserved.fields import Fields
+from conserved.genericity import genericity
+from conserved.problem import Problem
+
+MAX_LEVEL = 7  # brackets up to length 128
+_STANDSTILL = 4  # rows in a row that raise nothing before a space counts as full
+_STANDSTILL_PIECEWISE = 16  # with activation patterns a single row sees one pattern only
+_BLOCK_ROWS = 512
+_BLOCK_BYTES = 2**28
+_POINTS = 16  # unlucky points before giving up
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """An upper bound on the number of independent laws, and how it was found.
+
+    Attributes:
+        upper: D − rank; never less than the number of laws when ``rigorous``.
+        parameters: D.
+        ranks: rank after the fields themselves, then after each doubling of bracket length.
+        closed: whether brackets with the generators raised nothing more.
+        stopped: why the search ended, in words.
+        rigorous: whether every formal value used is known to be generic (theory §8).
+        note: what weakens the bound, or "".
+        prime, seed: replay the run.
+        evaluations: field evaluations (each a forward and a backward pass over one orbit).
+        seconds: wall time.
+    """
+
+    upper: int
+    parameters: int
+    ranks: tuple[int, ...]
+    closed: bool
+    stopped: str
+    rigorous: bool
+    note: str
+    prime: int
+    seed: int
+    evaluations: int
+    seconds: float
+
+    @property
+    def rank(self) -> int:
+        """Dimension found for Lie(W)(θ)."""
+        return self.parameters - self.upper
+
+    @property
+    def bracket_length(self) -> int:
+        """Length of the longest brackets that raised the rank, plus those that confirmed it."""
+        return int(2 ** (len(self.ranks) - 1))
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``closure`` object of the JSON contract."""
+        return {
+            "ranks": list(self.ranks),
+            "prime": self.prime,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 6),
+            "upper": self.upper,
+            "closed": self.closed,
+            "stopped": self.stopped,
+            "rigorous": self.rigorous,
+            "note": self.note,
+            "evaluations": self.evaluations,
+        }
+
+
+def lie_closure(
+    problem: Problem,
+    *,
+    seed: int = 0,
+    prime: int | None = None,
+    lower: int = 0,
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> Closure:
+    """Bound the number of independent conservation laws from above.
+
+    Args:
+        problem: network, loss, data class and flow.
+        seed: fixes the point, the data and the formal values.
+        prime: the modulus; by default the largest fitting one below 2^23.
+        lower: laws already known to exist and be independent; the search stops when met.
+        budget: seconds after which the best bound so far is returned.
+        progress: called with (stage, rank, D).
+
+    Returns:
+        The bound with its record.
+
+    Raises:
+        InputError: an unusable seed, prime or budget.
+        LimitError: an orbit too large to enumerate.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> lie_closure(Problem(network=Linear(3, 2, 2))).upper
+        3
+    """
+    _check_arguments(problem, seed, lower, budget)
+    modulus_used = _choose_prime(problem, prime)
+    start = perf_counter()
+    for attempt in range(_POINTS):
+        rng = np.random.default_rng([seed, attempt])
+        try:
+            fields = Fields(problem, residues(modulus_used), rng)
+            run = _Run(fields, lower, None if budget is None else start + budget, progress)
+            stopped = run.close()
+            generic = genericity(fields)
+            break
+        except Redraw:
+            continue
+    else:
+        raise Redraw(
+            f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
+        )
+    return Closure(
+        upper=fields.dimension - run.space.rank,
+        parameters=fields.dimension,
+        ranks=tuple(run.ranks),
+        closed=run.closed,
+        stopped=stopped,
+        rigorous=generic.holds,
+        note=generic.note,
+        prime=int(modulus_used),
+        seed=seed,
+        evaluations=fields.evaluations,
+        seconds=perf_counter() - start,
+    )
+
+
+@dataclass
+class _Pool:
+    """Fields of one level with their values (batch, D) at the point."""
+
+    nested: Nested
+    values: Array
+
+    def __len__(self) -> int:
+        return len(self.nested)
+
+
+class _Run:
+    """One closure at one point."""
+
+    def __init__(
+        self, fields: Fields, lower: int, deadline: float | None, progress: Progress | None
+    ) -> None:
+        self.fields = fields
+        self.rng = fields.rng
+        self.theta = fields.point()
+        self.space = RowSpace(fields.scalars, fields.dimension)
+        self.target = fields.dimension - lower
+        self.deadline = deadline
+        self.progress = progress
+        self.ranks: list[int] = []
+        self.closed = False
+        piecewise = fields.problem.network.piecewise
+        self.standstill = _STANDSTILL_PIECEWISE if piecewise else _STANDSTILL
+
+    def close(self) -> str:
+        """Raise the rank until it stands still; say why it stopped."""
+        generators = self._generators()
+        pool = generators
+        self.ranks.append(self.space.rank)
+        for level in range(1, MAX_LEVEL + 1):
+            if reason := self._finished():
+                return reason
+            if not self._rises(generators, pool):
+                self.closed = True
+                return "brackets with the generators raise the rank no further"
+            if level > 1:
+                pool = self._topped_up(pool, below)
+            below, pool = pool, self._doubled(pool)
+            self.ranks.append(self.space.rank)
+        return self._finished() or f"bracket length {2**MAX_LEVEL} reached"
+
+    def _finished(self) -> str:
+        if self.space.rank == self.fields.dimension:
+            self.closed = True
+            return "full rank"
+        if self.space.rank >= self.target:
+            self.closed = True
+            return "the bound meets the laws already known"
+        if self._late():
+            return "the budget is used up"
+        return ""
+
+    def _late(self) -> bool:
+        return self.deadline is not None and perf_counter() > self.deadline
+
+    def _full(self) -> bool:
+        return self.space.rank >= self.target
+
+    def _generators(self) -> _Pool:
+        """Fields of single data until the rank stands still."""
+        leaves, values = [], []
+        size = min(self.fields.dimension + self.standstill, _BLOCK_ROWS)
+        while True:
+            more, at = self.fields.draw(size, self.theta)
+            leaves.append(more)
+            values.append(at)
+            raised = self.space.add(at)
+            self._report("fields")
+            if not raised[-self.standstill :].any() or self._full() or self._late():
+                break
+        return _Pool(Nested(0, type(more).concatenate(leaves)), np.concatenate(values))
+
+    def _rises(self, generators: _Pool, pool: _Pool) -> bool:
+        """Whether some [w, u] leaves the span: the stopping rule of theory §2."""
+        count = self.standstill
+        w = self.rng.integers(len(generators), size=count)
+        u = self.rng.integers(len(pool), size=count)
+        if pool is generators:
+            u = (w + 1 + self.rng.integers(len(pool) - 1, size=count)) % len(pool)
+        rows = mixed(
+            self.fields,
+            generators.nested.take(w),
+            generators.values[w],
+            pool.nested.take(u),
+            pool.values[u],
+            self.theta,
+        )
+        return bool(self.space.add(rows).any())
+
+    def _doubled(self, pool: _Pool) -> _Pool:
+        """Fields of the next level until the rank stands still."""
+        new: _Pool | None = None
+        width = self.fields.dimension
+        level = pool.nested.level + 1
+        limit = max(self.standstill, _BLOCK_BYTES // (8 * width * 4**level))
+        while True:
+            missing = width - self.space.rank + self.standstill
+            batch = self._next_level(pool, min(missing, limit, _BLOCK_ROWS))
+            raised = self.space.add(batch.values)
+            new = batch if new is None else _joined(new, batch)
+            self._report(f"brackets up to length {2**level}")
+            if not raised[-self.standstill :].any() or self._full() or self._late():
+                return new
+
+    def _topped_up(self, pool: _Pool, below: _Pool) -> _Pool:
+        """As many fields as span their level, so that brackets among them suffice."""
+        missing = self.space.rank + self.standstill - len(pool)
+        return pool if missing <= 0 else _joined(pool, self._next_level(below, missing))
+
+    def _next_level(self, pool: _Pool, count: int) -> _Pool:
+        left = self.rng.integers(len(pool), size=count)
+        right = (left + 1 + self.rng.integers(len(pool) - 1, size=count)) % len(pool)
+        chosen = np.concatenate([left, right])
+        operands = pool.nested.take(chosen)
+        weights = self.fields.scalars.random(self.rng, (count,))
+        nested = Nested(operands.level + 1, operands.leaves, (*operands.weights, weights))
+        values = evaluate(self.fields, nested, self.theta, pool.values[chosen][None])[0]
+        return _Pool(nested, values)
+
+    def _report(self, stage: str) -> None:
+        if self.progress is not None:
+            self.progress(stage, self.space.rank, self.fields.dimension)
+
+
+def _joined(first: _Pool, second: _Pool) -> _Pool:
+    return _Pool(
+        concatenate(first.nested, second.nested), np.concatenate([first.values, second.values])
+    )
+
+
+def _choose_prime(problem: Problem, prime: int | None) -> Prime:
+    """The prime asked for, checked, or the largest BLAS prime that has the roots needed."""
+    roots = problem.group.roots
+    if prime is None:
+        return BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
+    chosen = modulus(prime)
+    if roots > 1 and (chosen - 1) % (4 * roots):
+        advice = f"{problem.group.name} needs a prime ≡ 1 mod {4 * roots}"
+        raise InputError("prime", prime, advice)
+    if chosen >= 2**31:
+        raise InputError("prime", prime, "the closure needs a prime below 2^31")
+    return chosen
+
+
+def _check_arguments(problem: Problem, seed: int, lower: int, budget: float | None) -> None:
+    if not isinstance(problem, Problem):
+        raise InputError("problem", repr(problem), "give a conserved.Problem")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError("seed", seed, "a seed is an integer ≥ 0")
+    if not 0 <= lower <= problem.network.size:
+        raise InputError("lower", lower, f"known laws number 0 to D = {problem.network.size}")
+    if budget is not None and not budget > 0:
+        raise InputError("budget", budget, "a budget is a positive number of seconds")

@@ -1,0 +1,26 @@
+"""Network families, one file each, all leaves of one protocol (``base.Network``)."""
+
+from conserved.networks.attention import Attention
+from conserved.networks.base import Network, Parameter
+from conserved.networks.grammar import FAMILIES, Family, parse_network
+from conserved.networks.lightning import Lightning
+from conserved.networks.linear import Linear
+from conserved.networks.mlp import MLP
+from conserved.networks.polynomial import Polynomial
+from conserved.networks.relu import ReLU
+from conserved.networks.swiglu import SwiGLU
+
+__all__ = [
+    "FAMILIES",
+    "MLP",
+    "Attention",
+    "Family",
+    "Lightning",
+    "Linear",
+    "Network",
+    "Parameter",
+    "Polynomial",
+    "ReLU",
+    "SwiGLU",
+    "parse_network",
+]

@@ -1,0 +1,120 @@
+"""What a network is to this program: parameters, shapes, and one formula for the forward pass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.tape import Tape, Var
+from conserved.errors import InputError, LimitError
+
+PARAMETER_LIMIT = 10_000_000
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named parameter tensor.
+
+    Example:
+        >>> Parameter("W1", (3, 2)).size
+        6
+    """
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class Network(ABC):
+    """A map (θ, x) ↦ f(θ, x) made of ring operations and elementary functions.
+
+    Subclasses set the attributes once, in ``__init__`` through ``_declare``, and write ``forward``
+    against ``Var``, for one input, as on paper.
+
+    Law every network obeys: at an integer θ and x, its fields over GF(p) are its integer fields
+    reduced mod p, and in float64 its fields are the gradients that autograd gives
+    (``conserved.testing.check_network`` runs this on any network).
+
+    Attributes:
+        spec: the text that builds it on the command line ("linear:4-2-1").
+        parameters: the parameter tensors, in the order of the flat vector θ.
+        input_shape, output_shape: shape of one input and one output; the last axis carries
+            the features on which symmetries act.
+        piecewise: whether ``relu`` occurs, so that fields depend on an activation pattern.
+    """
+
+    family: ClassVar[str]
+    piecewise: ClassVar[bool] = False
+
+    spec: str
+    parameters: tuple[Parameter, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+    def _declare(
+        self,
+        spec: str,
+        parameters: Sequence[Parameter],
+        input_shape: tuple[int, ...],
+        output_shape: tuple[int, ...],
+    ) -> None:
+        self.spec = spec
+        self.parameters = tuple(parameters)
+        self.input_shape = input_shape
+        self.output_shape = output_shape
+        if self.size > PARAMETER_LIMIT:
+            raise LimitError(
+                f"network '{spec}': {self.size:,} parameters; the limit is {PARAMETER_LIMIT:,}"
+            )
+
+    @abstractmethod
+    def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
+        """The output for one input x, as operations on ``Var``."""
+
+    @property
+    def size(self) -> int:
+        """D, the number of scalar parameters."""
+        return sum(parameter.size for parameter in self.parameters)
+
+    def split(self, theta: Array) -> dict[str, Array]:
+        """A flat θ with axes (jet, batch, D) as views (jet, batch, 1, *shape), by name."""
+        views = {}
+        start = 0
+        for parameter in self.parameters:
+            block = theta[:, :, start : start + parameter.size]
+            views[parameter.name] = block.reshape(*block.shape[:2], 1, *parameter.shape)
+            start += parameter.size
+        return views
+
+    def run(self, tape: Tape, theta: Array, x: Array) -> tuple[Var, list[Var]]:
+        """(output, parameter variables) at θ (jet, batch, D) and data x (batch, data, *input)."""
+        variables = {name: tape.variable(value) for name, value in self.split(theta).items()}
+        return self.forward(variables, tape.constant(x[None])), list(variables.values())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.spec}>"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.spec == getattr(other, "spec", None)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.spec))
+
+
+def positive_integers(spec: str, values: Sequence[object], what: str, least: int) -> list[int]:
+    """Check sizes given in library use; the same rule that the command line applies to text."""
+    if len(values) < least:
+        raise InputError("network", spec, f"needs at least {least} {what}")
+    checked = []
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError("network", spec, f"{what} are positive integers, got {value!r}")
+        checked.append(value)
+    return checked

@@ -1,0 +1,24 @@
+"""ReLU networks, with or without bias (2307.00144, §4)."""
+
+from __future__ import annotations
+
+from conserved.arithmetic.tape import Var
+from conserved.networks.feedforward import Feedforward
+
+
+class ReLU(Feedforward):
+    """f(x) = W_L ReLU(… ReLU(W1 x + b1) …) + b_L.
+
+    Example:
+        >>> ReLU(2, 6, 4, bias=True).size
+        46
+    """
+
+    family = "relu"
+    piecewise = True
+
+    def __init__(self, *widths: int, bias: bool = False) -> None:
+        super().__init__(widths, bias=bias, options=",bias" if bias else "", least=3)
+
+    def activation(self, z: Var) -> Var:
+        return z.relu()

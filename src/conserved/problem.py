@@ -1,0 +1,121 @@
+"""The four inputs of the question, validated together: network, loss, data class, flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from conserved.errors import InputError
+from conserved.flows import FLOWS, GRADIENT, Flow, parse_flow
+from conserved.losses import Loss, MeanSquaredError, parse_loss
+from conserved.networks import Network, parse_network
+from conserved.symmetry import (
+    Group,
+    Invariant,
+    LabelAction,
+    Trivial,
+    parse_labels,
+    parse_symmetry,
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is trained, on which loss, on which class of data, by which dynamics (theory §1).
+
+    Args:
+        network: the map (θ, x) ↦ f(θ, x).
+        loss: defaults to mean squared error.
+        data: the group whose orbits make up every dataset; ``None`` means all data.
+        labels: how the group acts on labels; by default not at all.
+        flow: defaults to gradient flow.
+
+    Raises:
+        InputError: when two of them do not fit, naming both sides.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> from conserved.symmetry import Permutation
+        >>> Problem(network=Linear(4, 2, 1), data=Permutation(4)).symmetric
+        True
+    """
+
+    network: Network
+    loss: Loss = field(default_factory=MeanSquaredError)
+    data: Group | None = None
+    labels: LabelAction = field(default_factory=Invariant)
+    flow: Flow = GRADIENT
+
+    def __post_init__(self) -> None:
+        _require(self.network, Network, "network", "a network such as networks.Linear(4, 2, 1)")
+        _require(self.loss, Loss, "loss", "a loss such as losses.MeanSquaredError()")
+        _require(self.labels, LabelAction, "labels", "symmetry.Invariant(), Equivariant() or Sign()")
+        if self.flow not in FLOWS.values():
+            raise InputError("flow", self.flow, "the flows are in conserved.flows.FLOWS")
+        self.loss.check(self.network.output_shape)
+        if self.data is None:
+            return
+        _require(self.data, Group, "data", "a group such as symmetry.Permutation(4), or None")
+        features = self.network.input_shape[-1]
+        if self.data.dimension != features:
+            raise InputError(
+                "symmetry",
+                self.data.name,
+                f"acts on {self.data.dimension} coordinates, but the input of "
+                f"{self.network.spec} has {features} features",
+            )
+        self.labels.check(self.data, self.network.output_shape)
+
+    @property
+    def group(self) -> Group:
+        """The group, trivial for all data."""
+        return Trivial(self.network.input_shape[-1]) if self.data is None else self.data
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the data class is smaller than all data."""
+        return self.group.order > 1
+
+    def architecture(self) -> Problem:
+        """The same network and loss on all data: what symmetry has to be compared with."""
+        return replace(self, data=None, labels=Invariant())
+
+    def to_json(self) -> dict[str, str]:
+        """The texts that build it again with ``Problem.from_text``."""
+        return {
+            "network": self.network.spec,
+            "loss": self.loss.spec,
+            "symmetry": self.group.name,
+            "labels": self.labels.name,
+            "flow": self.flow.name,
+        }
+
+    @classmethod
+    def from_text(
+        cls,
+        network: str,
+        *,
+        loss: str = "mse",
+        symmetry: str = "none",
+        labels: str = "invariant",
+        flow: str = "gradient",
+    ) -> Problem:
+        """Build a problem from the texts of the command line.
+
+        Example:
+            >>> Problem.from_text("linear:4-2-1", symmetry="permutation").to_json()["symmetry"]
+            'permutation'
+        """
+        built = parse_network(network)
+        group = parse_symmetry(symmetry, built.input_shape[-1])
+        return cls(
+            network=built,
+            loss=parse_loss(loss),
+            data=group if group.order > 1 else None,
+            labels=parse_labels(labels),
+            flow=parse_flow(flow),
+        )
+
+
+def _require(value: object, kind: type, argument: str, advice: str) -> None:
+    if not isinstance(value, kind):
+        raise InputError(argument, repr(value), f"give {advice}")
