@@ -20,6 +20,7 @@ from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.errors import InputError, Redraw
+from conserved.cost import estimate
 from conserved.fields import Fields
 from conserved.genericity import genericity
 from conserved.problem import Problem
@@ -121,6 +122,7 @@ def lie_closure(
         3
     """
     _check_arguments(problem, seed, lower, budget)
+    estimate(problem)  # refuses what would not fit in memory
     modulus_used = _choose_prime(problem, prime)
     start = perf_counter()
     for attempt in range(_POINTS):

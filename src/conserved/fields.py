@@ -16,10 +16,11 @@ from conserved.arithmetic.functions import FormalRing
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
-from conserved.arithmetic.tape import Gate, Tape, replay
-from conserved.errors import LimitError, Redraw
+from conserved.arithmetic.tape import Tape, replay
+from conserved.errors import Redraw
+from conserved.cost import sample_bytes
 from conserved.problem import Problem
-from conserved.symmetry import ORBIT_LIMIT, Elements, enumerate_group, act_on_inputs
+from conserved.symmetry import ORBIT_LIMIT, Elements, act_on_inputs, enumerate_group
 
 CHUNK_BYTES = 256 * 2**20
 _PROBES = 256  # real inputs on which every unit must be active at least once
@@ -93,9 +94,7 @@ class Fields:
             if problem.network.piecewise:
                 real = enumerate_group(problem.group, Reals(), limit=ORBIT_LIMIT)
                 self._pattern = RealPattern(problem, real, rng)
-        self.data = 1 if self._elements is None else len(self._elements.matrices)
-        activations = self._pass_over_zeros(1, np.ones_like).volume
-        self.sample_bytes = 8 * (5 * self.dimension + 3 * self.data * activations)
+        self.sample_bytes = sample_bytes(problem)
 
     def point(self) -> Array:
         """A random θ, (1, 1, D)."""
@@ -189,15 +188,11 @@ class Fields:
             gates.append(self.rng.integers(0, 2, size=z.shape[1:]).astype(z.dtype))
             return gates[-1][None]
 
-        self._pass_over_zeros(count, flip)
-        return tuple(gates)
-
-    def _pass_over_zeros(self, count: int, gate: Gate) -> Tape:
         network = self.problem.network
-        tape = Tape(self.ring, gate)
         theta = np.zeros((1, count, self.dimension), dtype=self.scalars.dtype)
-        network.run(tape, theta, np.zeros((count, 1, *network.input_shape), theta.dtype))
-        return tape
+        zeros = np.zeros((count, 1, *network.input_shape), dtype=self.scalars.dtype)
+        network.run(Tape(self.ring, flip), theta, zeros)
+        return tuple(gates)
 
 
 class RealPattern:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+import numpy as np
+
+from conserved.arithmetic.functions import FormalRing
+from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
@@ -97,6 +101,12 @@ class Network(ABC):
         """(output, parameter variables) at θ (jet, batch, D) and data x (batch, data, *input)."""
         variables = {name: tape.variable(value) for name, value in self.split(theta).items()}
         return self.forward(variables, tape.constant(x[None])), list(variables.values())
+
+    def activations(self) -> int:
+        """Number of values that one forward pass on one input keeps, parameters included."""
+        tape = Tape(FormalRing(Reals()))
+        self.run(tape, np.zeros((1, 1, self.size)), np.zeros((1, 1, *self.input_shape)))
+        return tape.volume
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.spec}>"

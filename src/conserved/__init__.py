@@ -1,0 +1,77 @@
+"""What stays constant while a network trains, exactly, and what of it the data's symmetry adds.
+
+Example:
+    >>> import conserved as cq
+    >>> problem = cq.Problem(
+    ...     network=cq.networks.Linear(4, 2, 1),
+    ...     loss=cq.losses.MeanSquaredError(),
+    ...     data=cq.symmetry.Permutation(4),
+    ... )
+    >>> cq.lie_closure(problem, seed=0).upper
+    5
+    >>> cq.lie_closure(problem.architecture(), seed=0).upper
+    3
+
+Names load on first use, so that ``import conserved`` stays fast; torch is never imported.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from conserved._version import __version__
+
+if TYPE_CHECKING:
+    from conserved import errors, flows, losses, networks, symmetry, testing
+    from conserved.analysis import Analysis, Count, analyze
+    from conserved.closure import Closure, lie_closure
+    from conserved.errors import ConservedError
+    from conserved.cost import Estimate, estimate
+    from conserved.problem import Problem
+
+_MODULES = ("errors", "flows", "losses", "networks", "symmetry", "testing")
+_HOMES = {
+    "Analysis": "analysis",
+    "Closure": "closure",
+    "ConservedError": "errors",
+    "Count": "analysis",
+    "Estimate": "cost",
+    "Problem": "problem",
+    "analyze": "analysis",
+    "estimate": "cost",
+    "lie_closure": "closure",
+}
+
+__all__ = [
+    "Analysis",
+    "Closure",
+    "ConservedError",
+    "Count",
+    "Estimate",
+    "Problem",
+    "__version__",
+    "analyze",
+    "errors",
+    "estimate",
+    "flows",
+    "lie_closure",
+    "losses",
+    "networks",
+    "symmetry",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"conserved.{name}")
+    if name in _HOMES:
+        value = getattr(import_module(f"conserved.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'conserved' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

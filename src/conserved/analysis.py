@@ -1,0 +1,154 @@
+"""The answer to the question: how many laws, between which bounds, and owed to what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from time import perf_counter
+from typing import Any
+
+from conserved._version import __version__
+from conserved.closure import Closure, lie_closure
+from conserved.problem import Problem
+
+Progress = Callable[[str, int, int], None]
+
+SCHEMA = "conserved.analysis/1"
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of independent laws between two bounds.
+
+    Attributes:
+        lower: laws that are known explicitly.
+        upper: D minus the dimension of the Lie closure.
+        certified: the bounds meet, and the upper one is rigorous.
+
+    Example:
+        >>> print(Count(0, 5, False))
+        at most 5
+    """
+
+    lower: int
+    upper: int
+    certified: bool
+
+    def __str__(self) -> str:
+        if self.lower == self.upper and self.certified:
+            return str(self.upper)
+        if self.lower == 0:
+            return f"at most {self.upper}"
+        return f"{self.lower} to {self.upper}"
+
+    def to_json(self) -> dict[str, int | bool]:
+        return {"lower": self.lower, "upper": self.upper, "certified": self.certified}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What ``analyze`` found.
+
+    Attributes:
+        problem: what was asked.
+        closure: the upper bound for the data class asked for.
+        architecture_closure: the upper bound for all data (the same object without a symmetry).
+        seed: with the problem, replays everything.
+        seconds: wall time.
+    """
+
+    problem: Problem
+    closure: Closure
+    architecture_closure: Closure
+    seed: int
+    seconds: float
+
+    @property
+    def count(self) -> Count:
+        """Laws for the data class asked for."""
+        return _count(self.closure)
+
+    @property
+    def architecture(self) -> Count:
+        """Laws for all data: those the network and loss owe to themselves."""
+        return _count(self.architecture_closure)
+
+    @property
+    def from_data_symmetry(self) -> int | None:
+        """How many laws the symmetry of the data adds; None while either count is open."""
+        if not (self.count.certified and self.architecture.certified):
+            return None
+        return self.count.upper - self.architecture.upper
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the JSON contract (``docs/json.md``)."""
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "problem": self.problem.to_json(),
+            "parameters": self.problem.network.size,
+            "count": self.count.to_json(),
+            "architecture": self.architecture.to_json(),
+            "from_data_symmetry": self.from_data_symmetry,
+            "closure": self.closure.to_json(),
+            "architecture_closure": self.architecture_closure.to_json(),
+            "laws": [],
+            "seconds": round(self.seconds, 6),
+        }
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("network", self.problem.network.spec),
+            ("loss", self.problem.loss.spec),
+            ("data", self.problem.group.describe()),
+            ("laws", str(self.count)),
+            ("laws for all data", str(self.architecture)),
+        ]
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in rows
+        )
+        return f"<table>{cells}</table>"
+
+
+def analyze(
+    problem: Problem,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Count the independent conservation laws of a problem.
+
+    Args:
+        problem: network, loss, data class and flow.
+        seed: an integer ≥ 0; the same seed gives the same run.
+        budget: seconds for each closure; the best bound so far is reported when they are used up.
+        progress: called with (stage, rank, D) as the rank grows.
+
+    Returns:
+        Bounds for the data class asked for and for all data. Laws are not searched for yet, so a
+        lower bound is 0 and a count is certified only when it is 0.
+
+    Raises:
+        InputError: unusable arguments.
+        LimitError: a problem too large for memory, or an orbit too large to enumerate.
+
+    Example:
+        >>> from conserved.networks import MLP
+        >>> print(analyze(Problem(network=MLP(3, 4, 1, act="tanh"))).count)
+        0
+    """
+    start = perf_counter()
+    closure = lie_closure(problem, seed=seed, budget=budget, progress=progress)
+    architecture = closure
+    if problem.symmetric:
+        architecture = lie_closure(
+            problem.architecture(), seed=seed, budget=budget, progress=progress
+        )
+    return Analysis(problem, closure, architecture, seed, perf_counter() - start)
+
+
+def _count(closure: Closure) -> Count:
+    return Count(lower=0, upper=closure.upper, certified=closure.upper == 0 and closure.rigorous)

@@ -1,0 +1,60 @@
+"""The command line: thin, lazy, and one clear line on stderr for anything unusable."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from conserved._version import __version__
+from conserved.cli.analyze import analyze
+from conserved.cli.listing import list_names
+from conserved.errors import ConservedError
+
+UNUSABLE_INPUT = 2
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="conserved", message="%(prog)s %(version)s")
+def commands() -> None:
+    """What stays constant while a network trains, and what of it the data's symmetry adds."""
+
+
+commands.add_command(analyze)
+commands.add_command(list_names)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 certified, 3 bounds differ, 2 unusable input."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; errors become one line on stderr."""
+    try:
+        status = commands.main(args=arguments, prog_name="conserved", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as help_text:
+        click.echo(help_text.format_message(), err=True)
+        return UNUSABLE_INPUT
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except ConservedError as error:
+        return _refuse(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("conserved: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output left; nothing more to say to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    except MemoryError:
+        return _refuse("not enough memory; try a smaller network or --no-laws")
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    click.echo(f"conserved: {' '.join(message.split())}", err=True)
+    return UNUSABLE_INPUT

@@ -1,0 +1,97 @@
+"""``conserved analyze``: the main question, asked from the shell."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conserved.analysis import Progress
+
+CERTIFIED = 0
+BOUNDS_DIFFER = 3
+LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
+
+
+@click.command()
+@click.argument("network")
+@click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
+@click.option(
+    "--symmetry", default="none", show_default=True, help="See: conserved list symmetries."
+)
+@click.option(
+    "--labels",
+    default="invariant",
+    show_default=True,
+    help="How labels transform: invariant, equivariant or sign.",
+)
+@click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
+@click.option("--no-laws", is_flag=True, help="Count only (laws are not searched for yet).")
+@click.option(
+    "--budget", type=float, metavar="SECONDS", help="Stop each closure after so many seconds."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="An integer ≥ 0.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def analyze(
+    network: str,
+    loss: str,
+    symmetry: str,
+    labels: str,
+    flow: str,
+    no_laws: bool,
+    budget: float | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Count the conservation laws of NETWORK, e.g. linear:4-2-1.
+
+    NETWORK is a family and its sizes; see: conserved list networks. Exit status: 0 the count is
+    certified, 3 the two bounds differ, 2 unusable input.
+    """
+    from conserved.analysis import analyze as run
+    from conserved.cli.text import analysis_text
+    from conserved.cost import estimate
+    from conserved.problem import Problem
+
+    problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels, flow=flow)
+    cost = estimate(problem)
+    if cost.seconds > LONG_RUN:
+        click.echo(f"estimate: {cost}", err=True)
+    with _progress() as progress:
+        analysis = run(problem, seed=seed, budget=budget, progress=progress)
+    if as_json:
+        click.echo(json.dumps(analysis.to_json(), ensure_ascii=False))
+    else:
+        click.echo(analysis_text(analysis))
+    return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A bar on stderr, when that is a terminal and the run is not over at once."""
+    if not click.get_text_stream("stderr").isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("rank {task.completed}"))
+    bar = Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True, disable=False
+    )
+    task = bar.add_task("", total=None, start=True)
+
+    def report(stage: str, rank: int, dimension: int) -> None:
+        if not bar.live.is_started and bar.tasks[0].elapsed and bar.tasks[0].elapsed > LONG_RUN:
+            bar.start()
+        bar.update(task, description=stage, completed=rank, total=dimension)
+
+    try:
+        yield report
+    finally:
+        bar.stop()

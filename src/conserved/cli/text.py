@@ -1,0 +1,70 @@
+"""An analysis as text for a terminal: aligned, the reason next to each number."""
+
+from __future__ import annotations
+
+from conserved.analysis import Analysis, Count
+from conserved.closure import Closure
+
+
+def analysis_text(analysis: Analysis) -> str:
+    """The whole answer, one block for the question and one for the counts."""
+    problem = analysis.problem
+    network = problem.network
+    shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in network.parameters)
+    labels = f"; labels {problem.labels.name}" if problem.symmetric else ""
+    question = [
+        ("network", network.spec, f"{network.size:,} parameters: {_cut(shapes)}"),
+        ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
+        ("data", problem.group.name, problem.group.describe() + labels),
+        ("flow", problem.flow.name, problem.flow.formula),
+    ]
+    answer = [_count_row("laws", analysis.count, analysis.closure)]
+    if problem.symmetric:
+        row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
+        answer.append(row)
+    blocks = [_aligned(question), _aligned(answer), _verdict(analysis)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _count_row(name: str, count: Count, closure: Closure) -> tuple[str, str, str]:
+    ranks = " → ".join(str(rank) for rank in closure.ranks)
+    reason = f"{closure.parameters:,} − {closure.rank:,}; rank of the fields"
+    if len(closure.ranks) > 1:
+        reason += f", then with brackets up to length {closure.bracket_length}: {ranks}"
+    else:
+        reason += f": {ranks}; brackets add nothing"
+    return name, str(count), reason
+
+
+def _verdict(analysis: Analysis) -> str:
+    lines = []
+    closures = {id(c): c for c in (analysis.closure, analysis.architecture_closure)}.values()
+    for closure in closures:
+        if not closure.closed:
+            lines.append(f"Not closed: {closure.stopped}; more brackets may lower the bound.")
+        if not closure.rigorous:
+            lines.append(f"Not a proof: {closure.note}.")
+    if analysis.count.certified:
+        lines.append("Certified: the closure fills the parameter space, so nothing is conserved.")
+    else:
+        lines.append(
+            "Not certified: the upper bound is an exact rank; explicit laws for the lower bound "
+            "are not searched for yet."
+        )
+    both = analysis.count.upper == analysis.architecture.upper
+    if analysis.problem.symmetric and both and all(c.rigorous for c in closures):
+        lines.append(
+            "The bound is the same with and without the symmetry: no room for extra laws was found."
+        )
+    prime, seconds = analysis.closure.prime, analysis.seconds
+    lines.append(f"Ranks mod {prime}, seed {analysis.seed}, {seconds:.3g} s.")
+    return "\n".join(lines)
+
+
+def _aligned(rows: list[tuple[str, str, str]]) -> str:
+    first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
+    return "\n".join(f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+
+
+def _cut(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip(", ") + " …"
