@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from conserved import errors, flows, losses, networks, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
     from conserved.closure import Closure, lie_closure
-    from conserved.errors import ConservedError
     from conserved.cost import Estimate, estimate
+    from conserved.errors import ConservedError
     from conserved.problem import Problem
 
 _MODULES = ("errors", "flows", "losses", "networks", "symmetry", "testing")

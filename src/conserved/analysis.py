@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from time import perf_counter
 from typing import Any
 
 from conserved._version import __version__
-from conserved.closure import Closure, lie_closure
+from conserved.closure import Closure, Progress, lie_closure
 from conserved.problem import Problem
-
-Progress = Callable[[str, int, int], None]
 
 SCHEMA = "conserved.analysis/1"
 

@@ -66,9 +66,7 @@ def concatenate(first: Nested, second: Nested) -> Nested:
     return Nested(first.level, leaves.take(index), weights)
 
 
-def evaluate(
-    fields: Fields, nested: Nested, theta: Array, operands: Array | None = None
-) -> Array:
+def evaluate(fields: Fields, nested: Nested, theta: Array, operands: Array | None = None) -> Array:
     """The fields at θ on jets: (jet, batch or 1, D) → (jet, batch, D).
 
     Args:
@@ -101,7 +99,7 @@ def directional(fields: Fields, nested: Nested, theta: Array, along: Array) -> A
 def mixed(
     fields: Fields, first: Nested, at_first: Array, second: Nested, at_second: Array, theta: Array
 ) -> Array:
-    """[first, second] (batch, D) at a plain θ for batches of two levels, values (batch, D) known."""
+    """[first, second] (batch, D) at a plain θ; their levels may differ, their values are known."""
     toward = directional(fields, second, theta, at_first[None])[0]
     back = directional(fields, first, theta, at_second[None])[0]
     return fields.scalars.reduce(toward - back)

@@ -19,8 +19,8 @@ from conserved.arithmetic.residues import residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.brackets import Nested, concatenate, evaluate, mixed
-from conserved.errors import InputError, Redraw
 from conserved.cost import estimate
+from conserved.errors import InputError, Redraw
 from conserved.fields import Fields
 from conserved.genericity import genericity
 from conserved.problem import Problem
@@ -186,17 +186,17 @@ class _Run:
     def close(self) -> str:
         """Raise the rank until it stands still; say why it stopped."""
         generators = self._generators()
-        pool = generators
+        pools = [generators]
         self.ranks.append(self.space.rank)
         for level in range(1, MAX_LEVEL + 1):
             if reason := self._finished():
                 return reason
-            if not self._rises(generators, pool):
+            if not self._rises(generators, pools[-1]):
                 self.closed = True
                 return "brackets with the generators raise the rank no further"
             if level > 1:
-                pool = self._topped_up(pool, below)
-            below, pool = pool, self._doubled(pool)
+                pools[-1] = self._topped_up(pools[-1], pools[-2])
+            pools.append(self._doubled(pools[-1]))
             self.ranks.append(self.space.rank)
         return self._finished() or f"bracket length {2**MAX_LEVEL} reached"
 

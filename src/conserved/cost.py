@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from conserved.errors import LimitError
 from conserved.problem import Problem
+from conserved.symmetry import require_enumerable
 
-MEMORY_LIMIT = 8 * 2**30  # bytes; a laptop's worth
+MEMORY_LIMIT = 8 * 10**9  # bytes; a laptop's worth
 _MATRICES = 3  # D × D matrices alive at once in the elimination
 _BYTES_PER_SECOND = 2e9  # of field values produced, measured on two cores
 _FLOPS_PER_SECOND = 2e10  # of the elimination, likewise
@@ -40,7 +41,8 @@ def estimate(problem: Problem) -> Estimate:
     """Count the cost of ``lie_closure`` on this problem.
 
     Raises:
-        LimitError: when it needs more memory than ``MEMORY_LIMIT``, with both numbers.
+        LimitError: when it needs more memory than ``MEMORY_LIMIT``, with both numbers, or when
+            the group is too large to list.
 
     Example:
         >>> from conserved.networks import Linear
@@ -56,6 +58,7 @@ def estimate(problem: Problem) -> Estimate:
             f"{_size(elimination)} for the exact rank; the limit is {_size(MEMORY_LIMIT)}, "
             f"about {most:,} parameters"
         )
+    require_enumerable(problem.group)
     sample = sample_bytes(problem)
     if 8 * sample > MEMORY_LIMIT:
         raise LimitError(

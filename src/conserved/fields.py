@@ -17,8 +17,8 @@ from conserved.arithmetic.real import Reals
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, replay
-from conserved.errors import Redraw
 from conserved.cost import sample_bytes
+from conserved.errors import Redraw
 from conserved.problem import Problem
 from conserved.symmetry import ORBIT_LIMIT, Elements, act_on_inputs, enumerate_group
 
@@ -142,7 +142,8 @@ class Fields:
 
     def arguments(self, theta: Array) -> list[tuple[str, Array]]:
         """What fresh fields, one at each θ of (1, batch, D), feed to transcendental functions."""
-        self.ring.arguments = met = []
+        met: list[tuple[str, Array]] = []
+        self.ring.arguments = met
         self._evaluate(self._draw_leaves(theta.shape[1]), theta)
         self.ring.arguments = None
         return met
@@ -202,7 +203,7 @@ class RealPattern:
     would only add the trivial law that its weights stay put.
     """
 
-    def __init__(self, problem: Problem, elements: Elements | None, rng: np.random.Generator) -> None:
+    def __init__(self, problem: Problem, elements: Elements, rng: np.random.Generator) -> None:
         self.problem = problem
         self.elements = elements
         self.rng = rng
@@ -223,7 +224,7 @@ class RealPattern:
 
         network = self.problem.network
         x = self.scalars.random(self.rng, (count, *network.input_shape))
-        data = x[:, None] if self.elements is None else act_on_inputs(self.elements, x, self.scalars)
+        data = act_on_inputs(self.elements, x, self.scalars)
         theta = np.broadcast_to(self.theta, (1, count, network.size))
         network.run(Tape(FormalRing(self.scalars), sign), theta, data)
         return tuple(gates)

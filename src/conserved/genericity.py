@@ -68,7 +68,7 @@ _WORDS = {"exp": "exp", "circle": "sin and cos"}
 
 
 def _arguments(fields: Fields, count: int, theta: Array | None = None) -> dict[str, Array]:
-    """Per family, the arguments met in ``count`` fresh fields, (count, slots), each at its own θ."""
+    """Per family, the arguments of ``count`` fresh fields, (count, slots), each at its own θ."""
     if theta is None:
         theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
     table: dict[str, list[Array]] = {}

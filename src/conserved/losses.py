@@ -39,7 +39,7 @@ class Loss(ABC):
     spec: str
     orders: str
 
-    def check(self, output_shape: tuple[int, ...]) -> None:
+    def check(self, output_shape: tuple[int, ...]) -> None:  # noqa: B027 (most take any)
         """Refuse outputs that the loss cannot take.
 
         Raises:
@@ -196,9 +196,7 @@ class AnyLoss(Loss):
         if len(point) == 1:
             return _scattered(ring.formal(), point, labels, index, key)
         low, tangent = halves(point)
-        slope = ring.mul(
-            self._derivative(ring, low, labels, (*index, 0), key), tangent[..., 0]
-        )
+        slope = ring.mul(self._derivative(ring, low, labels, (*index, 0), key), tangent[..., 0])
         for j in range(1, point.shape[-1]):
             higher = self._derivative(ring, low, labels, (*index, j), key)
             slope = ring.add(slope, ring.mul(higher, tangent[..., j]))
@@ -232,6 +230,10 @@ class LossFamily:
     @property
     def usage(self) -> str:
         return f"{self.name}:Q" if self.takes_degree else self.name
+
+    @property
+    def example(self) -> str:
+        return f"{self.name}:3" if self.takes_degree else self.name
 
 
 LOSSES: dict[str, LossFamily] = {

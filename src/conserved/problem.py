@@ -48,7 +48,7 @@ class Problem:
     def __post_init__(self) -> None:
         _require(self.network, Network, "network", "a network such as networks.Linear(4, 2, 1)")
         _require(self.loss, Loss, "loss", "a loss such as losses.MeanSquaredError()")
-        _require(self.labels, LabelAction, "labels", "symmetry.Invariant(), Equivariant() or Sign()")
+        _require(self.labels, LabelAction, "labels", "an action such as symmetry.Invariant()")
         if self.flow not in FLOWS.values():
             raise InputError("flow", self.flow, "the flows are in conserved.flows.FLOWS")
         self.loss.check(self.network.output_shape)

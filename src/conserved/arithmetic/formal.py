@@ -81,13 +81,17 @@ class FormalValues:
 
     def constant(self, name: str) -> Array:
         """A random non-zero constant for a transcendental number such as 2/√π."""
-        return self.scalars.from_canonical(self._draw(name, np.zeros((1,), dtype=np.uint64)))[0]
+        return self.scalars.from_canonical(self._draw(name, np.zeros((), dtype=np.uint64)))
 
     def _fold(self, z: Array) -> tuple[NDArray[np.uint64], NDArray[np.bool_], NDArray[np.bool_]]:
         """z up to sign, which of the two signs it has, and where it is 0."""
         canonical = self.scalars.canonical(z)
         negative = canonical > np.uint64(self._p // 2)
-        return np.where(negative, np.uint64(self._p) - canonical, canonical), negative, canonical == 0
+        return (
+            np.where(negative, np.uint64(self._p) - canonical, canonical),
+            negative,
+            canonical == 0,
+        )
 
     def _draw(
         self, name: str, x: NDArray[np.uint64], key: NDArray[np.uint64] | None = None

@@ -94,9 +94,10 @@ class Jets:
 
     def mark_invalid(self, where: NDArray[np.bool_]) -> None:
         """Remember the samples (axis 1 of ``where``) at which a value does not exist."""
-        per_sample = where.any(axis=(0, *range(2, where.ndim)))
+        per_sample: NDArray[np.bool_] = np.any(where, axis=(0, *range(2, where.ndim)))
         if per_sample.any():
-            self.invalid = per_sample if self.invalid is None else self.invalid | per_sample
+            held = self.invalid
+            self.invalid = per_sample if held is None else np.logical_or(held, per_sample)
 
     def _bilinear(self, a: Array, b: Array, raw: Product, reduced: Product, inner: int) -> Array:
         """Σ_{T ⊆ S} a_T · b_{S∖T} for every S, reducing as late as the scalars allow."""

@@ -160,15 +160,15 @@ class IntResidues(Residues):
             raise ValueError("int64 residues need a prime below 2^31")
 
     def reduce(self, x: Array) -> Array:
-        return np.remainder(x, self._p)
+        return np.asarray(np.remainder(x, self._p))
 
     def mul(self, a: Array, b: Array) -> Array:
-        return np.remainder(a * b, self._p)
+        return self.reduce(a * b)
 
     def matmul(self, a: Array, b: Array) -> Array:
         high, low = a >> _SPLIT, a & ((1 << _SPLIT) - 1)
-        upper = np.remainder(high @ b, self._p)
-        return np.remainder((upper << _SPLIT) + np.remainder(low @ b, self._p), self._p)
+        upper = self.reduce(high @ b)
+        return self.reduce((upper << _SPLIT) + self.reduce(low @ b))
 
     def from_integers(self, values: Any) -> Array:
         return _integers_mod(values, self._p, centred=False)

@@ -85,18 +85,14 @@ class RowSpace:
         self.pivots = np.concatenate([self.pivots, pivots])
 
 
-def _eliminated(
-    scalars: Residues, rows: Array, pivots: NDArray[np.intp], basis: Array
-) -> Array:
+def _eliminated(scalars: Residues, rows: Array, pivots: NDArray[np.intp], basis: Array) -> Array:
     """rows − rows[:, pivots] @ basis, where the basis is the identity on its pivot columns."""
     if not len(pivots):
         return rows
     return scalars.reduce(rows - scalars.matmul(rows[:, pivots], basis))
 
 
-def _echelon(
-    scalars: Residues, rows: Array
-) -> tuple[NDArray[np.intp], Array, NDArray[np.intp]]:
+def _echelon(scalars: Residues, rows: Array) -> tuple[NDArray[np.intp], Array, NDArray[np.intp]]:
     """(pivots, reduced rows, which input rows raised the rank), by halving the rows."""
     if not rows.any():
         none = np.zeros(0, dtype=np.intp)

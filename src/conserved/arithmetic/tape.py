@@ -9,7 +9,6 @@ Parameters have datum axis 1 and always the full batch, so gradients stay apart 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
 
 import numpy as np
 
@@ -131,9 +130,7 @@ class Var:
             return self
         lower = ring.power(self.value, exponent - 1)
         slope = ring.scale(lower, ring.scalars.fraction(exponent, 1))
-        return self.tape.record(
-            ring.mul(lower, self.value), [(self, lambda g: ring.mul(g, slope))]
-        )
+        return self.tape.record(ring.mul(lower, self.value), [(self, lambda g: ring.mul(g, slope))])
 
     def scale(self, factor: float | int | Array) -> Var:
         """The tensor times one scalar of the ring (see ``Scalars.fraction``)."""
@@ -247,7 +244,7 @@ def _rows_times_matrix(x: Var, matrix: Var) -> Var:
 
 
 def _shared_product(ring: FormalRing, rows: Array, weight: Array) -> Array:
-    """rows (J, B, R, n) @ weight (J, B, n, h); one flat product when all fields share the weight."""
+    """rows (J, B, R, n) @ weight (J, B, n, h); flat when all fields share the weight."""
     if weight.strides[1] == 0 and weight.shape[1] > 1:
         jet, batch, count, inner = rows.shape
         flat = ring.matmul(rows.reshape(jet, batch * count, inner), weight[:, 0])
@@ -272,9 +269,7 @@ def _summed_to(ring: FormalRing, target: Array) -> Pullback:
 
     def back(gradient: Array) -> Array:
         axes = tuple(
-            axis
-            for axis in range(2, len(shape))
-            if shape[axis] == 1 and gradient.shape[axis] > 1
+            axis for axis in range(2, len(shape)) if shape[axis] == 1 and gradient.shape[axis] > 1
         )
         if not axes:
             return gradient
@@ -288,7 +283,7 @@ def _transposed(x: Array) -> Array:
 
 
 def _positive(z: Array) -> Array:
-    return cast(Array, (z[:1] > 0).astype(z.dtype))
+    return (z[:1] > 0).astype(z.dtype)
 
 
 def replay(gates: Sequence[Array]) -> Gate:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conserved.analysis import Progress
+    from conserved.closure import Progress as Report
 
 CERTIFIED = 0
 BOUNDS_DIFFER = 3
@@ -72,24 +74,29 @@ def analyze(
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
+def _progress() -> Iterator[Report | None]:
     """A bar on stderr, when that is a terminal and the run is not over at once."""
-    if not click.get_text_stream("stderr").isatty():
+    if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("rank {task.completed}"))
     bar = Progress(
-        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True, disable=False
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("rank {task.completed}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
-    task = bar.add_task("", total=None, start=True)
+    task = bar.add_task("", total=None)
+    start = perf_counter()
 
     def report(stage: str, rank: int, dimension: int) -> None:
-        if not bar.live.is_started and bar.tasks[0].elapsed and bar.tasks[0].elapsed > LONG_RUN:
-            bar.start()
         bar.update(task, description=stage, completed=rank, total=dimension)
+        if perf_counter() - start > LONG_RUN:
+            bar.start()
 
     try:
         yield report

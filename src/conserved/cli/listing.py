@@ -14,24 +14,29 @@ def list_names(kind: str, as_json: bool) -> None:
     """List networks, symmetries, losses or flows, with their grammar."""
     rows = _rows(kind)
     if as_json:
-        objects = [{"usage": usage, "meaning": meaning} for usage, meaning in rows]
+        objects = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
         click.echo(json.dumps(objects, ensure_ascii=False))
         return
-    width = max(len(usage) for usage, _ in rows)
-    for usage, meaning in rows:
-        click.echo(f"{usage:<{width}}  {meaning}".rstrip())
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
 
 
-def _rows(kind: str) -> list[tuple[str, str]]:
+_COLUMNS = ("example", "meaning", "grammar")
+
+
+def _rows(kind: str) -> list[tuple[str, str, str]]:
+    """(an example that works, what it means, its grammar) for every name of a kind."""
     from conserved.flows import FLOWS
     from conserved.losses import LOSSES
     from conserved.networks import FAMILIES
     from conserved.symmetry import SYMMETRIES
 
     if kind == "networks":
-        return [(f.usage, f"{f.formula}   e.g. {f.example}") for f in FAMILIES.values()]
+        return [(f.example, f.formula, f.usage) for f in FAMILIES.values()]
     if kind == "symmetries":
-        return [(s.usage, s.summary) for s in SYMMETRIES.values()]
+        return [(s.example, s.summary, s.usage) for s in SYMMETRIES.values()]
     if kind == "losses":
-        return [(loss.usage, loss.formula) for loss in LOSSES.values()]
-    return [(flow.name, flow.formula) for flow in FLOWS.values()]
+        return [(loss.example, loss.formula, loss.usage) for loss in LOSSES.values()]
+    return [(flow.name, flow.formula, flow.name) for flow in FLOWS.values()]

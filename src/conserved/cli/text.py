@@ -11,7 +11,7 @@ def analysis_text(analysis: Analysis) -> str:
     problem = analysis.problem
     network = problem.network
     shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in network.parameters)
-    labels = f"; labels {problem.labels.name}" if problem.symmetric else ""
+    labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
         ("network", network.spec, f"{network.size:,} parameters: {_cut(shapes)}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
@@ -28,12 +28,12 @@ def analysis_text(analysis: Analysis) -> str:
 
 def _count_row(name: str, count: Count, closure: Closure) -> tuple[str, str, str]:
     ranks = " → ".join(str(rank) for rank in closure.ranks)
-    reason = f"{closure.parameters:,} − {closure.rank:,}; rank of the fields"
+    lengths = ", ".join(str(2**level) for level in range(len(closure.ranks)))
     if len(closure.ranks) > 1:
-        reason += f", then with brackets up to length {closure.bracket_length}: {ranks}"
+        how = f"brackets up to length {lengths}"
     else:
-        reason += f": {ranks}; brackets add nothing"
-    return name, str(count), reason
+        how = "brackets add nothing" if closure.upper else "every direction is reached"
+    return name, str(count), f"{closure.parameters:,} − {closure.rank:,}   rank {ranks} ({how})"
 
 
 def _verdict(analysis: Analysis) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from itertools import pairwise
 
 from conserved.arithmetic.tape import Var
 from conserved.networks.base import Network, Parameter, positive_integers
@@ -19,7 +20,7 @@ class Feedforward(Network):
         spec = f"{self.family}:{'-'.join(str(w) for w in widths)}{options}"
         sizes = positive_integers(spec, widths, "widths", least)
         parameters = []
-        for i, (below, above) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+        for i, (below, above) in enumerate(pairwise(sizes), start=1):
             parameters.append(Parameter(f"W{i}", (above, below)))
             if bias:
                 parameters.append(Parameter(f"b{i}", (above,)))

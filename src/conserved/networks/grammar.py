@@ -130,7 +130,8 @@ def parse_network(text: str) -> Network:
         9
         >>> parse_network("linaer:3-2")
         Traceback (most recent call last):
-        conserved.errors.InputError: network 'linaer:3-2': unknown family 'linaer'; did you mean 'linear'?
+        conserved.errors.InputError: network 'linaer:3-2': unknown family 'linaer'; \
+did you mean 'linear'?
     """
     text = text.strip()
     if len(text) > SPEC_LIMIT:
@@ -181,7 +182,9 @@ def _options(text: str, family: Family, words: list[str]) -> dict[str, Any]:
             raise InputError(
                 "network", text, f"unknown {name} '{value}'; {nearest(value, option.choices)}"
             )
-    missing = [option.name for option in family.options if option.required and option.name not in given]
+    missing = [
+        option.name for option in family.options if option.required and option.name not in given
+    ]
     if missing:
         raise _misfit(text, family, f"needs {', '.join(missing)}")
     return given

@@ -17,6 +17,7 @@ from conserved.symmetry.orbit import (
     act_on_inputs,
     enumerate_group,
     enumerate_words,
+    require_enumerable,
 )
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
 from conserved.symmetry.plane import Dihedral, Rotation
@@ -49,4 +50,5 @@ __all__ = [
     "enumerate_words",
     "parse_labels",
     "parse_symmetry",
+    "require_enumerable",
 ]

@@ -44,6 +44,11 @@ class Symmetry:
         number = f":{self.argument}"
         return f"{self.name}[{number}]" if self.optional else f"{self.name}{number}"
 
+    @property
+    def example(self) -> str:
+        """A text that works on a fitting input."""
+        return self.name if self.optional else f"{self.name}:5"
+
 
 def _on_coordinates(leaf: type[CoordinateGroup]) -> Symmetry:
     return Symmetry(leaf.word, leaf.action, leaf, "N", "the size of the input", optional=True)

@@ -97,8 +97,10 @@ class CoordinateGroup(Group):
         return 1
 
     def describe(self) -> str:
+        if self.order == 1:
+            return self.action
         size = counted(self.dimension, "coordinate")
-        return f"{self.sized}: {self.action}, {counted(self.order, 'element')} on {size}"
+        return f"{self.action}, {size}, {counted(self.order, 'element')}"
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class PlaneGroup(Group):
 
     def describe(self) -> str:
         order = counted(self.order, "element")
-        return f"{self.name}: {self.action}, k = {self.k}, {order}"
+        return f"{self.action}, k = {self.k}, {order}"
 
 
 def require_size(word: str, value: object, largest: int) -> None:

@@ -23,6 +23,7 @@ from conserved.symmetry.group import Group, readable
 ORBIT_LIMIT = 50_000
 ELEMENT_BYTES = 2**29  # of all matrices together
 _CHUNK_BYTES = 2**25  # of the products compared at once
+_POINT_ROWS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,17 +91,29 @@ def enumerate_group(group: Group, scalars: Scalars, limit: int = ORBIT_LIMIT) ->
 def enumerate_words(group: Group, limit: int = ORBIT_LIMIT) -> Words:
     """Words for all elements of a group, by breadth-first search over a companion GF(p).
 
-    Matrices that differ mod p are different, so the search finds at most |G| elements; finding
-    exactly |G| proves that it found each once.
+    The search runs through the orbit of one random point, v ↦ v g for two rows v: n² operations a
+    step where matrices take n³. Images that differ belong to different elements, so |G| images
+    prove that every element was found once. A point that some g ≠ 1 fixes (probability below
+    |G|/p²) would show too few and be refused.
 
     Raises:
         LimitError: as ``enumerate_group``; the message has the size and the limit.
-        ConservedError: as ``enumerate_group``.
+        ConservedError: as ``enumerate_group``; it has both numbers.
 
     Example:
         >>> from conserved.symmetry import Rotation
         >>> enumerate_words(Rotation(4)).levels
         (0, 1, 2, 3, 4)
+    """
+    require_enumerable(group, limit)
+    return _search(group)
+
+
+def require_enumerable(group: Group, limit: int = ORBIT_LIMIT) -> None:
+    """Refuse, before anything is computed, a group too large to list.
+
+    Raises:
+        LimitError: with its size and the limit.
     """
     if group.order > limit:
         raise LimitError(
@@ -113,7 +126,6 @@ def enumerate_words(group: Group, limit: int = ORBIT_LIMIT) -> Words:
             f"the matrices of {group.sized} would take {needed / 2**30:,.1f} GiB; "
             f"explicit orbits stop at {ELEMENT_BYTES / 2**30} GiB: take a smaller group"
         )
-    return _search(group)
 
 
 def act_on_inputs(elements: Elements, x: Array, scalars: Scalars) -> Array:
@@ -146,16 +158,16 @@ def act_on_inputs(elements: Elements, x: Array, scalars: Scalars) -> Array:
 def _search(group: Group) -> Words:
     ring = residues(prime_with_roots(group.roots))
     generators = group.generators(ring)
-    frontier = _identity(group.dimension, ring)[None]
+    # seeded here: which point it is changes neither the words nor their order
+    frontier = ring.random(np.random.default_rng(0), (1, _POINT_ROWS, group.dimension))
     seen = set(_keys(frontier, ring))
     indices = [np.zeros(1, dtype=np.intp)]  # parent · g + letter, level by level
     levels = [0, 1]
     # wrong generators may generate an infinite group: stop once there are too many
     while len(frontier) and len(seen) <= group.order:
-        fresh, products = _new_products(frontier, generators, ring, seen)
+        fresh, frontier = _new_products(frontier, generators, ring, seen)
         indices.append(fresh + levels[-2] * len(generators))
         levels.append(len(seen))
-        frontier = products
     if len(seen) != group.order:
         raise ConservedError(
             f"{group.sized}: its generators give at least {len(seen):,} elements, "
@@ -168,15 +180,23 @@ def _search(group: Group) -> Words:
 def _new_products(
     frontier: Array, generators: Array, ring: Residues, seen: set[bytes]
 ) -> tuple[NDArray[np.intp], Array]:
-    """Products (element, generator) not in ``seen``, which grows: flat indices and matrices."""
+    """What (image, generator) pairs bring that is not in ``seen``: flat indices, new images.
+
+    Args:
+        frontier: images v·g of the point, (F, rows, n).
+        generators: (g, n, n).
+        ring: their residues.
+        seen: keys of all images so far; grows.
+    """
     count, n, _ = generators.shape
     stacked = generators.transpose(1, 0, 2).reshape(n, count * n)
-    step = max(1, _CHUNK_BYTES // (8 * n * n * max(count, 1)))
-    indices, matrices = [], []
+    step = max(1, _CHUNK_BYTES // (8 * _POINT_ROWS * n * max(count, 1)))
+    indices, images = [], []
     for start in range(0, len(frontier), step):
-        rows = frontier[start : start + step].reshape(-1, n)
-        table = ring.matmul(rows, stacked).reshape(-1, n, count, n)
-        product = table.swapaxes(1, 2).reshape(-1, n, n)
+        part = frontier[start : start + step]
+        table = ring.matmul(part.reshape(-1, n), stacked)
+        table = table.reshape(len(part), _POINT_ROWS, count, n).swapaxes(1, 2)
+        product = table.reshape(len(part) * count, _POINT_ROWS, n)
         fresh = []
         for index, key in enumerate(_keys(product, ring)):
             if key not in seen:
@@ -184,14 +204,13 @@ def _new_products(
                 fresh.append(index)
         chosen = np.array(fresh, dtype=np.intp)
         indices.append(chosen + start * count)
-        matrices.append(product[chosen])
-    return np.concatenate(indices), np.concatenate(matrices)
+        images.append(product[chosen])
+    return np.concatenate(indices), np.concatenate(images)
 
 
-def _keys(matrices: Array, ring: Residues) -> list[bytes]:
-    """The canonical residues of each matrix as bytes: equal exactly when the matrices are."""
-    flat = ring.canonical(matrices).astype(np.uint32).reshape(len(matrices), -1)
-    return [row.tobytes() for row in flat]
+def _keys(images: Array, ring: Residues) -> list[bytes]:
+    """The canonical residues of each image as bytes: equal exactly when the images are."""
+    return [image.tobytes() for image in ring.canonical(images).astype(np.uint32)]
 
 
 def _identity(n: int, scalars: Scalars) -> Array:
