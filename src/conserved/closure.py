@@ -21,7 +21,7 @@ from conserved.arithmetic.scalars import Array
 from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.cost import estimate
 from conserved.errors import InputError, Redraw
-from conserved.fields import Fields
+from conserved.fields import Fields, Leaves, Route, make_fields
 from conserved.genericity import genericity
 from conserved.problem import Problem
 
@@ -45,6 +45,7 @@ class Closure:
         ranks: rank after the fields themselves, then after each doubling of bracket length.
         closed: whether brackets with the generators raised nothing more.
         stopped: why the search ended, in words.
+        route: how the data class entered (single points, orbits, lifted moments).
         rigorous: whether every formal value used is known to be generic (theory §8).
         note: what weakens the bound, or "".
         prime, seed: replay the run.
@@ -57,6 +58,7 @@ class Closure:
     ranks: tuple[int, ...]
     closed: bool
     stopped: str
+    route: str
     rigorous: bool
     note: str
     prime: int
@@ -84,6 +86,7 @@ class Closure:
             "upper": self.upper,
             "closed": self.closed,
             "stopped": self.stopped,
+            "route": self.route,
             "rigorous": self.rigorous,
             "note": self.note,
             "evaluations": self.evaluations,
@@ -97,6 +100,7 @@ def lie_closure(
     prime: int | None = None,
     lower: int = 0,
     budget: float | None = None,
+    route: Route = "auto",
     progress: Progress | None = None,
 ) -> Closure:
     """Bound the number of independent conservation laws from above.
@@ -107,6 +111,7 @@ def lie_closure(
         prime: the modulus; by default the largest fitting one below 2^23.
         lower: laws already known to exist and be independent; the search stops when met.
         budget: seconds after which the best bound so far is returned.
+        route: "moments" or "orbits" to insist on one; by default the cheaper that exists.
         progress: called with (stage, rank, D).
 
     Returns:
@@ -122,13 +127,13 @@ def lie_closure(
         3
     """
     _check_arguments(problem, seed, lower, budget)
-    estimate(problem)  # refuses what would not fit in memory
+    estimate(problem, route)  # refuses what would not fit in memory
     modulus_used = _choose_prime(problem, prime)
     start = perf_counter()
     for attempt in range(_POINTS):
         rng = np.random.default_rng([seed, attempt])
         try:
-            fields = Fields(problem, residues(modulus_used), rng)
+            fields = make_fields(problem, residues(modulus_used), rng, route)
             run = _Run(fields, lower, None if budget is None else start + budget, progress)
             stopped = run.close()
             generic = genericity(fields)
@@ -145,6 +150,7 @@ def lie_closure(
         ranks=tuple(run.ranks),
         closed=run.closed,
         stopped=stopped,
+        route=fields.route,
         rigorous=generic.holds,
         note=generic.note,
         prime=int(modulus_used),
@@ -220,7 +226,10 @@ class _Run:
     def _generators(self) -> _Pool:
         """Fields of single data until the rank stands still."""
         leaves, values = [], []
-        size = min(self.fields.dimension + self.standstill, _BLOCK_ROWS)
+        most = self.fields.dimension
+        if self.fields.generators is not None:
+            most = min(most, self.fields.generators)
+        size = min(most + self.standstill, _BLOCK_ROWS)
         while True:
             more, at = self.fields.draw(size, self.theta)
             leaves.append(more)
@@ -229,7 +238,7 @@ class _Run:
             self._report("fields")
             if not raised[-self.standstill :].any() or self._full() or self._late():
                 break
-        return _Pool(Nested(0, type(more).concatenate(leaves)), np.concatenate(values))
+        return _Pool(Nested(0, Leaves.concatenate(leaves)), np.concatenate(values))
 
     def _rises(self, generators: _Pool, pool: _Pool) -> bool:
         """Whether some [w, u] leaves the span: the stopping rule of theory §2."""
@@ -253,10 +262,12 @@ class _Run:
         new: _Pool | None = None
         width = self.fields.dimension
         level = pool.nested.level + 1
-        limit = max(self.standstill, _BLOCK_BYTES // (8 * width * 4**level))
+        limit = max(self.standstill, min(_BLOCK_ROWS, _BLOCK_BYTES // (8 * width * 4**level)))
+        size = 2 * self.space.rank + self.standstill  # few generators rarely fill the space
         while True:
             missing = width - self.space.rank + self.standstill
-            batch = self._next_level(pool, min(missing, limit, _BLOCK_ROWS))
+            batch = self._next_level(pool, min(missing, limit, size))
+            size *= 2
             raised = self.space.add(batch.values)
             new = batch if new is None else _joined(new, batch)
             self._report(f"brackets up to length {2**level}")

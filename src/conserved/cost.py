@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conserved.errors import LimitError
+from conserved.fields import Route, choose_route
 from conserved.problem import Problem
 from conserved.symmetry import require_enumerable
 
@@ -37,7 +38,7 @@ class Estimate:
         )
 
 
-def estimate(problem: Problem) -> Estimate:
+def estimate(problem: Problem, route: Route = "auto") -> Estimate:
     """Count the cost of ``lie_closure`` on this problem.
 
     Raises:
@@ -58,12 +59,12 @@ def estimate(problem: Problem) -> Estimate:
             f"{_size(elimination)} for the exact rank; the limit is {_size(MEMORY_LIMIT)}, "
             f"about {most:,} parameters"
         )
-    require_enumerable(problem.group)
-    sample = sample_bytes(problem)
+    points = _points(problem, route)
+    sample = 8 * (5 * size + 3 * points * problem.network.activations())
     if 8 * sample > MEMORY_LIMIT:
         raise LimitError(
             f"network '{problem.network.spec}', symmetry '{problem.group.name}': one field over "
-            f"an orbit of {problem.group.order:,} points needs about {_size(8 * sample)}; "
+            f"{points:,} points needs about {_size(8 * sample)}; "
             f"the limit is {_size(MEMORY_LIMIT)}"
         )
     evaluations = 2 * size
@@ -72,10 +73,14 @@ def estimate(problem: Problem) -> Estimate:
     return Estimate(size, evaluations, elimination + min(units * sample, 2**30), seconds)
 
 
-def sample_bytes(problem: Problem) -> int:
-    """Memory of one field evaluation: gradients, and activations at each point of the orbit."""
-    network = problem.network
-    return 8 * (5 * network.size + 3 * problem.group.order * network.activations())
+def _points(problem: Problem, route: Route) -> int:
+    """At how many inputs one field evaluates the network."""
+    if choose_route(problem, route) == "moments":
+        lift = problem.network.lift()
+        assert lift is not None
+        return lift.dimension
+    require_enumerable(problem.group)
+    return int(problem.group.order)
 
 
 def _duration(seconds: float) -> str:

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from conserved.arithmetic.formal import FormalValues
 from conserved.arithmetic.functions import FormalRing
 from conserved.arithmetic.jets import halves, join
-from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.real import Reals
+from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
+from conserved.symmetry import Group, LabelAction
 
 DEGREE_LIMIT = 32
 
@@ -46,8 +48,21 @@ class Loss(ABC):
             InputError: with both shapes named.
         """
 
+    def check_action(  # noqa: B027 (most take any)
+        self, labels: LabelAction, group: Group, outputs: int
+    ) -> None:
+        """Refuse actions that do not map labels of this loss to labels.
+
+        Raises:
+            InputError: naming the labels and the group.
+        """
+
     def labels(self, random: Array) -> Array:
         """Generic labels, made from uniformly random entries of the output's shape."""
+        return random
+
+    def pulls(self, scalars: Scalars, random: Array) -> Array:
+        """Random members of V_ℓ, the span of ∇ℓ over all labels: by default everything."""
         return random
 
     @abstractmethod
@@ -165,6 +180,51 @@ class Exponential(MarginLoss):
     parity = False
 
 
+class CrossEntropy(Loss):
+    """ℓ = −Σ_c y_c log softmax(ŷ)_c with one-hot y, gradient softmax(ŷ) − y.
+
+    Gradients sum to 0 over the classes: V_ℓ = 1^⊥. Labels are classes, so a symmetry may act on
+    them by permuting classes only.
+    """
+
+    spec = "cross-entropy"
+    orders = "every order, gradients sum to 0"
+
+    def check(self, output_shape: tuple[int, ...]) -> None:
+        if output_shape[-1] < 2:
+            raise InputError(
+                "loss", self.spec, "needs at least 2 outputs, one a class; logistic takes one"
+            )
+
+    def check_action(self, labels: LabelAction, group: Group, outputs: int) -> None:
+        matrices = labels.matrices(group, Reals(), outputs)
+        moving = labels.infinitesimal(group, Reals(), outputs)
+        if ((matrices != 0) & (matrices != 1)).any() or moving.any():
+            raise InputError(
+                "labels",
+                labels.name,
+                f"cross-entropy has classes as labels, and {group.name} does not permute them; "
+                "take invariant labels",
+            )
+
+    def labels(self, random: Array) -> Array:
+        classes = random.shape[-1]
+        chosen = np.remainder(random[..., :1], classes)
+        return (chosen == np.arange(classes)).astype(random.dtype)
+
+    def pulls(self, scalars: Scalars, random: Array) -> Array:
+        mean = scalars.reduce(random.sum(axis=-1, keepdims=True))
+        share = np.asarray(scalars.fraction(1, random.shape[-1]), dtype=random.dtype)
+        return scalars.reduce(random - scalars.mul(mean, share))
+
+    def gradient(
+        self, ring: FormalRing, prediction: Array, labels: Array, key: NDArray[np.uint64]
+    ) -> Array:
+        weight = ring.function("exp", prediction)
+        total = ring.scalars.reduce(weight.sum(axis=-1, keepdims=True))
+        return ring.sub(ring.mul(weight, ring.inverse(total)), labels)
+
+
 class AnyLoss(Loss):
     """Every loss at once: laws for it hold whatever the loss.
 
@@ -243,6 +303,7 @@ LOSSES: dict[str, LossFamily] = {
         LossFamily("poly", "Σ_j (ŷ_j − y_j)^Q / Q, Q ≥ 2", PolynomialLoss, takes_degree=True),
         LossFamily("logistic", "log(1 + exp(−y ŷ)), one output", Logistic),
         LossFamily("exponential", "exp(−y ŷ), one output", Exponential),
+        LossFamily("cross-entropy", "−Σ_c y_c log softmax(ŷ)_c, one-hot labels", CrossEntropy),
         LossFamily("any", "every loss at once", AnyLoss),
     )
 }

@@ -64,6 +64,7 @@ class Problem:
                 f"{self.network.spec} has {features} features",
             )
         self.labels.check(self.data, self.network.output_shape)
+        self.loss.check_action(self.labels, self.data, self.network.output_shape[-1])
 
     @property
     def group(self) -> Group:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
+from conserved.errors import Redraw
 
 _LEAF = 8  # rows eliminated one by one; above that, halves by matrix products
 _BLOCK = 128  # rows brought against the whole basis at a time
@@ -45,6 +46,11 @@ class RowSpace:
     @property
     def rank(self) -> int:
         return len(self.pivots)
+
+    @property
+    def basis(self) -> Array:
+        """Rows (rank, width) in reduced echelon form: the identity on the columns ``pivots``."""
+        return self._basis
 
     def add(self, rows: Array) -> NDArray[np.bool_]:
         """Add reduced rows (count, width); say which of them were independent of all before."""
@@ -83,6 +89,28 @@ class RowSpace:
         self._room[old:new] = reduced
         self._basis = self._room[:new]
         self.pivots = np.concatenate([self.pivots, pivots])
+
+
+def inverse_matrix(scalars: Residues, matrix: Array) -> Array:
+    """The inverse of a square matrix (n, n).
+
+    Raises:
+        Redraw: the matrix is singular mod p.
+
+    Example:
+        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.arithmetic.residues import residues
+        >>> inverse_matrix(residues(BLAS_PRIMES[0]), np.array([[2.0, 1.0], [1.0, 1.0]])).tolist()
+        [[1.0, -1.0], [-1.0, 2.0]]
+    """
+    size = len(matrix)
+    space = RowSpace(scalars, 2 * size)
+    identity = scalars.from_integers(np.eye(size, dtype=np.int64))
+    space.add(np.concatenate([matrix, identity], axis=1))
+    order = np.argsort(space.pivots)
+    if not np.array_equal(space.pivots[order], np.arange(size)):
+        raise Redraw("a singular matrix")
+    return space.basis[order, size:]
 
 
 def _eliminated(scalars: Residues, rows: Array, pivots: NDArray[np.intp], basis: Array) -> Array:

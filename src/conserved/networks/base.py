@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
+
+if TYPE_CHECKING:
+    from conserved.networks.lift import Lift
 
 PARAMETER_LIMIT = 10_000_000
 
@@ -30,6 +33,10 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
+
+    def lift(self) -> Lift | None:
+        """Its linear form A(θ) Φ(x) where it has one of manageable size (theory §5)."""
+        return None
 
     @property
     def size(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conserved.arithmetic.tape import Var
 from conserved.networks.feedforward import Feedforward
+from conserved.networks.lift import Lift, polynomial_lift
 
 
 class Linear(Feedforward):
@@ -18,6 +19,9 @@ class Linear(Feedforward):
 
     def __init__(self, *widths: int) -> None:
         super().__init__(widths, bias=False, options="", least=2)
+
+    def lift(self) -> Lift | None:
+        return polynomial_lift(self, 1)
 
     def activation(self, z: Var) -> Var:
         return z

@@ -5,6 +5,7 @@ from __future__ import annotations
 from conserved.arithmetic.tape import Var
 from conserved.errors import InputError
 from conserved.networks.feedforward import Feedforward
+from conserved.networks.lift import Lift, polynomial_lift
 
 POWER_LIMIT = 64
 
@@ -24,6 +25,10 @@ class Polynomial(Feedforward):
         super().__init__(widths, bias=False, options=f",power={power}", least=3)
         if isinstance(power, bool) or not isinstance(power, int) or not 1 <= power <= POWER_LIMIT:
             raise InputError("network", self.spec, f"power is an integer from 1 to {POWER_LIMIT}")
+
+    def lift(self) -> Lift | None:
+        hidden_layers = len(self.widths) - 2
+        return polynomial_lift(self, self.power**hidden_layers)
 
     def activation(self, z: Var) -> Var:
         return z**self.power

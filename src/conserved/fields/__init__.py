@@ -1,0 +1,18 @@
+"""The vector fields of a problem: every direction in which some dataset of the class can pull."""
+
+from conserved.fields.base import Fields, Leaves
+from conserved.fields.moments import MomentFields, MomentSpace, moment_space
+from conserved.fields.orbits import OrbitFields
+from conserved.fields.route import Route, choose_route, make_fields
+
+__all__ = [
+    "Fields",
+    "Leaves",
+    "MomentFields",
+    "MomentSpace",
+    "OrbitFields",
+    "Route",
+    "choose_route",
+    "make_fields",
+    "moment_space",
+]

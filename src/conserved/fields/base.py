@@ -1,0 +1,139 @@
+"""What every family of vector fields offers: draw at random, evaluate in batches on jets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.functions import FormalRing
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.tape import Tape, Var
+from conserved.errors import Redraw
+from conserved.problem import Problem
+
+CHUNK_BYTES = 256 * 2**20
+_ROUNDS = 400  # redraws of unlucky samples before the point itself is called unlucky
+
+
+@dataclass(frozen=True, eq=False)
+class Leaves:
+    """A batch of fields as data: arrays whose axis 0 is the batch. Families say what they hold."""
+
+    arrays: tuple[NDArray[Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def take(self, index: NDArray[np.intp] | slice) -> Leaves:
+        """The fields at these positions."""
+        return Leaves(tuple(array[index] for array in self.arrays))
+
+    @staticmethod
+    def concatenate(parts: list[Leaves]) -> Leaves:
+        """Several batches as one."""
+        columns = zip(*(part.arrays for part in parts), strict=True)
+        return Leaves(tuple(np.concatenate(column) for column in columns))
+
+
+class Fields(ABC):
+    """The vector fields of a problem: every direction in which some dataset can pull.
+
+    Law every family obeys: the values at any θ of all fields it can draw span W(θ) of theory §3,
+    for the same problem whatever the family.
+
+    Attributes:
+        route: how the data class enters, in words for a person.
+        generators: an upper bound on the number of linearly independent fields, if known.
+        sample_bytes: memory of one evaluation on plain scalars.
+        evaluations: how many fields were evaluated so far.
+        invalid: which samples of the last evaluation had no value there.
+    """
+
+    route: str
+    sample_bytes: int
+    generators: int | None = None
+
+    def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
+        self.problem = problem
+        self.scalars = scalars
+        self.rng = rng
+        self.ring = FormalRing(scalars, salt=int(rng.integers(2**62)))
+        self.dimension = problem.network.size
+        self.evaluations = 0
+        self.invalid: NDArray[np.bool_] | None = None
+
+    @abstractmethod
+    def draw_leaves(self, count: int) -> Leaves:
+        """Random fields, not yet evaluated anywhere."""
+
+    @abstractmethod
+    def pull(self, leaves: Leaves, theta: Array) -> Array:
+        """The fields at θ (jet, batch, D) on jets, all at once: (jet, batch, D)."""
+
+    def point(self) -> Array:
+        """A random θ, (1, 1, D)."""
+        return self.scalars.random(self.rng, (1, 1, self.dimension))
+
+    def draw(self, count: int, theta: Array) -> tuple[Leaves, Array]:
+        """Random fields and their values (count, D) at θ; unlucky samples are drawn again.
+
+        Raises:
+            Redraw: when no sample has a value at this θ (the point is to be drawn again).
+        """
+        leaves = self.draw_leaves(count)
+        values = self.evaluate(leaves, theta)[0]
+        for _ in range(_ROUNDS):
+            if self.invalid is None:
+                return leaves, values
+            keep = np.flatnonzero(~self.invalid)
+            fresh = self.draw_leaves(count - len(keep))
+            leaves = Leaves.concatenate([leaves.take(keep), fresh])
+            values = np.concatenate([values[keep], self.evaluate(fresh, theta)[0]])
+            if self.invalid is not None:
+                self.invalid = np.concatenate([np.zeros(len(keep), np.bool_), self.invalid])
+        raise Redraw("no sample has a value at this point")
+
+    def evaluate(self, leaves: Leaves, theta: Array) -> Array:
+        """The fields at θ on jets: (jet, batch or 1, D) → (jet, batch, D), in chunks."""
+        self.evaluations += len(leaves)
+        wide = np.broadcast_to(theta, (len(theta), len(leaves), self.dimension))
+        step = self.batch_size(len(theta))
+        parts, failed = [], []
+        for start in range(0, len(leaves), step):
+            part = leaves.take(slice(start, start + step))
+            self.ring.invalid = None
+            parts.append(self.pull(part, wide[:, start : start + step]))
+            bad = self.ring.invalid
+            failed.append(np.broadcast_to(False if bad is None else bad, (len(part),)))
+        invalid = np.concatenate(failed)
+        self.invalid = invalid if invalid.any() else None
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def batch_size(self, jets: int) -> int:
+        """How many samples of that many jet entries are evaluated at once."""
+        return max(1, CHUNK_BYTES // (self.sample_bytes * jets))
+
+    def arguments(self, theta: Array) -> list[tuple[str, Array]]:
+        """What fresh fields, one at each θ of (1, batch, D), feed to transcendental functions."""
+        met: list[tuple[str, Array]] = []
+        self.ring.arguments = met
+        self.pull(self.draw_leaves(theta.shape[1]), theta)
+        self.ring.arguments = None
+        return met
+
+    def flat_gradient(self, tape: Tape, output: Var, seed: Array, wanted: list[Var]) -> Array:
+        """Jᵀ·seed as one vector per sample: (jet, batch, D)."""
+        gradients = tape.gradients(output, seed, wanted)
+        jets, batch = wanted[0].value.shape[:2]
+        flat = np.zeros((jets, batch, self.dimension), dtype=self.scalars.dtype)
+        start = 0
+        for parameter, gradient in zip(self.problem.network.parameters, gradients, strict=True):
+            block = flat[: len(gradient), :, start : start + parameter.size]
+            block[...] = gradient.reshape(*gradient.shape[:2], -1)
+            start += parameter.size
+        return flat

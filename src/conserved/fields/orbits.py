@@ -1,0 +1,82 @@
+"""Fields from explicit data: single points for all data, whole orbits under a finite group.
+
+Cost of one evaluation: one forward and one backward pass for each point of the orbit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conserved.arithmetic.real import Reals
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.tape import Tape, replay
+from conserved.fields.base import Fields, Leaves
+from conserved.fields.pattern import RealPattern
+from conserved.problem import Problem
+from conserved.symmetry import Elements, act_on_inputs, enumerate_group
+
+
+class OrbitFields(Fields):
+    """One datum, or the orbit of one datum, per field.
+
+    Leaves hold inputs (batch, data, *input), labels (batch, data, *output) (for all data the pull
+    v itself, one datum), keys (batch,) that fix formal losses, and one activation pattern
+    (batch, data, *units) per ``relu`` call.
+
+    ReLU: for all data the pattern is drawn freely, unit by unit, and the fields of all patterns
+    count (a law must survive every pattern); under a symmetry the patterns along an orbit are
+    those of one real random network at real random inputs.
+    """
+
+    def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
+        super().__init__(problem, scalars, rng)
+        self._elements: Elements | None = None
+        self._pattern: RealPattern | None = None
+        self.route = "single data points"
+        network = problem.network
+        if problem.symmetric:
+            self._elements = enumerate_group(problem.group, scalars)
+            self.route = f"explicit orbits of {problem.group.order:,} points"
+            if network.piecewise:
+                real = enumerate_group(problem.group, Reals())
+                self._pattern = RealPattern(problem, real, rng)
+        points = 1 if self._elements is None else len(self._elements.matrices)
+        self.sample_bytes = 8 * (5 * network.size + 3 * points * network.activations())
+
+    def pull(self, leaves: Leaves, theta: Array) -> Array:
+        inputs, labels, keys, *gates = leaves.arrays
+        tape = Tape(self.ring, replay(gates))
+        output, variables = self.problem.network.run(tape, theta, inputs)
+        seed = labels[None]
+        if self._elements is not None:
+            seed = self.problem.loss.gradient(self.ring, output.value, seed, keys)
+        return self.flat_gradient(tape, output, seed, variables)
+
+    def draw_leaves(self, count: int) -> Leaves:
+        network = self.problem.network
+        keys = self.rng.integers(0, 2**63, size=count).astype(np.uint64)
+        x = self.scalars.random(self.rng, (count, *network.input_shape))
+        y = self.scalars.random(self.rng, (count, *network.output_shape))
+        if self._elements is None:
+            y = self.problem.loss.pulls(self.scalars, y)
+            gates = self._free_gates(count) if network.piecewise else ()
+            return Leaves((x[:, None], y[:, None], keys, *gates))
+        orbit = act_on_inputs(self._elements, x, self.scalars)
+        labels = self.problem.labels.act(self._elements, self.problem.loss.labels(y), self.scalars)
+        gates = () if self._pattern is None else self._pattern.draw(count)
+        return Leaves((orbit, labels, keys, *gates))
+
+    def _free_gates(self, count: int) -> tuple[Array, ...]:
+        """Independent fair gates for every unit; shapes are learnt on a pass over zeros."""
+        gates: list[Array] = []
+
+        def flip(z: Array) -> Array:
+            gates.append(self.rng.integers(0, 2, size=z.shape[1:]).astype(z.dtype))
+            return gates[-1][None]
+
+        network = self.problem.network
+        theta = np.zeros((1, count, self.dimension), dtype=self.scalars.dtype)
+        zeros = np.zeros((count, 1, *network.input_shape), dtype=self.scalars.dtype)
+        network.run(Tape(self.ring, flip), theta, zeros)
+        return tuple(gates)

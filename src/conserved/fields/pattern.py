@@ -1,0 +1,50 @@
+"""Activation patterns of ReLU networks along orbits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conserved.arithmetic.functions import FormalRing
+from conserved.arithmetic.real import Reals
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.tape import Tape
+from conserved.errors import Redraw
+from conserved.problem import Problem
+from conserved.symmetry import Elements, act_on_inputs
+
+_PROBES = 256  # real inputs on which every unit must be active at least once
+_ROUNDS = 400
+
+
+class RealPattern:
+    """Activation patterns of one real random network along the orbits of real random inputs.
+
+    The network is redrawn until every unit is active somewhere: a unit that is dead at every input
+    would only add the trivial law that its weights stay put.
+    """
+
+    def __init__(self, problem: Problem, elements: Elements, rng: np.random.Generator) -> None:
+        self.problem = problem
+        self.elements = elements
+        self.rng = rng
+        self.scalars = Reals()
+        for _ in range(_ROUNDS):
+            self.theta = self.scalars.random(rng, (1, 1, problem.network.size))
+            if all(gate.any(axis=(0, 1)).all() for gate in self.draw(_PROBES)):
+                return
+        raise Redraw("every real random network had a dead unit")
+
+    def draw(self, count: int) -> tuple[Array, ...]:
+        """Patterns at ``count`` fresh real inputs: one array (count, data, *units) per call."""
+        gates: list[Array] = []
+
+        def sign(z: Array) -> Array:
+            gates.append((z[0] > 0).astype(np.float64))
+            return gates[-1][None]
+
+        network = self.problem.network
+        x = self.scalars.random(self.rng, (count, *network.input_shape))
+        data = act_on_inputs(self.elements, x, self.scalars)
+        theta = np.broadcast_to(self.theta, (1, count, network.size))
+        network.run(Tape(FormalRing(self.scalars), sign), theta, data)
+        return tuple(gates)

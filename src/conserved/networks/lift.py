@@ -1,0 +1,199 @@
+"""Tensorizable networks: f(θ, x) = A(θ) Φ(x) (2606.10913, §5; theory §5).
+
+Φ lifts an input to a vector of monomials on which a symmetry of the data acts linearly,
+Φ(gx) = ρ(g) Φ(x). Under squared error a dataset then enters only through S = Σ ΦΦᵀ and
+C = Σ yΦᵀ. A network that is a homogeneous polynomial in its input needs no code of its own: its
+A(θ) is read off its outputs at enough fixed inputs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from itertools import combinations_with_replacement
+from math import comb, factorial, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.rowspace import inverse_matrix
+from conserved.arithmetic.scalars import Array, Scalars
+from conserved.arithmetic.tape import Tape, Var
+from conserved.networks.base import Network
+
+_DEGREE_LIMIT = 40  # beyond it the multinomials of the metric outgrow int64
+LIFT_LIMIT = 1024  # τ; one moment matrix of that size takes 8 MB
+
+
+class Lift(ABC):
+    """The linear form of a tensorizable network.
+
+    Attributes:
+        network: the network lifted.
+        dimension: τ, the length of Φ(x).
+        rows: how many lifted vectors one input has (one per output token).
+        metric: (τ,) positive integers d with ρ(g)ᵀ diag(d) ρ(g) = diag(d) for orthogonal g.
+        name: Φ in words ("x ⊗ x, symmetric").
+    """
+
+    network: Network
+    dimension: int
+    rows: int
+    metric: NDArray[np.int64]
+    name: str
+
+    @property
+    def outputs(self) -> int:
+        """m, the width of the outputs on which labels act."""
+        return self.network.output_shape[-1]
+
+    @abstractmethod
+    def features(self, scalars: Scalars, x: Array) -> Array:
+        """Φ: inputs (B, *input) → (B, rows, τ)."""
+
+    @abstractmethod
+    def representation(self, scalars: Scalars, matrices: Array) -> Array:
+        """ρ(g) for matrices (g, n, n) acting on the input's last axis: (g, τ, τ)."""
+
+    @abstractmethod
+    def derivative(self, scalars: Scalars, generators: Array) -> Array:
+        """dρ(X) for Lie algebra elements (h, n, n): (h, τ, τ)."""
+
+    @abstractmethod
+    def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
+        """What the moments pull on: F(θ), whose entries are A(θ)ᵀ up to ``change_basis``.
+
+        Returns:
+            (F, parameter variables); F has τ·m entries per sample, in the order (τ, m).
+        """
+
+    def change_basis(self, scalars: Residues, moments: Array) -> Array:
+        """Moments S (k, τ, τ) for the rows of F instead of those of Aᵀ; by default the same."""
+        return moments
+
+    def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
+        """Moments C (l, m, τ), as (l, τ, m) against the rows of F."""
+        return moments.swapaxes(-1, -2)
+
+
+class PolynomialLift(Lift):
+    """A network whose outputs are homogeneous of one degree in a vector input.
+
+    Φ(x) is the vector of monomials x^α, |α| = degree, and diag(multinomials) is the invariant
+    metric: Σ_α (r choose α) x^α y^α = ⟨x, y⟩^r. A(θ) comes from F = network(points) = Φ(points) Aᵀ.
+
+    Args:
+        network: with a vector input (n,) and vector output (m,).
+        degree: r; the network's outputs must be homogeneous of this degree in x.
+
+    Example:
+        >>> from conserved.networks.polynomial import Polynomial
+        >>> PolynomialLift(Polynomial(2, 3, 1, power=2), 2).exponents.tolist()
+        [[2, 0], [1, 1], [0, 2]]
+    """
+
+    rows = 1
+
+    def __init__(self, network: Network, degree: int) -> None:
+        (n,) = network.input_shape
+        self.network = network
+        self.degree = degree
+        self.exponents = monomials(n, degree)
+        self.dimension = len(self.exponents)
+        self.metric = multinomials(self.exponents)
+        power = "" if degree == 1 else f"^⊗{degree}"
+        self.name = f"x{power}" + (", symmetric" if degree > 1 else "")
+        self._bases: dict[int, tuple[Array, Array]] = {}
+
+    def features(self, scalars: Scalars, x: Array) -> Array:
+        value = np.ones((len(x), 1, self.dimension), dtype=x.dtype)
+        for axis in range(x.shape[-1]):
+            powers = _powers(scalars, x[:, axis], self.degree)
+            value = scalars.mul(value, powers[:, None, self.exponents[:, axis]])
+        return value
+
+    def representation(self, scalars: Scalars, matrices: Array) -> Array:
+        points, inverse_features = self._basis(scalars)
+        moved = scalars.matmul(points, matrices.swapaxes(-1, -2))
+        flat = self.features(scalars, moved.reshape(-1, points.shape[-1]))
+        values = flat.reshape(len(matrices), len(points), self.dimension)
+        # Φ(gx)ᵀ = Φ(x)ᵀ ρ(g)ᵀ at every point
+        return scalars.matmul(inverse_features, values).swapaxes(-1, -2)
+
+    def derivative(self, scalars: Scalars, generators: Array) -> Array:
+        out = np.zeros((len(generators), self.dimension, self.dimension), scalars.dtype)
+        place = {tuple(alpha): i for i, alpha in enumerate(self.exponents.tolist())}
+        for which, i, j in zip(*np.nonzero(generators), strict=True):
+            for row, alpha in enumerate(self.exponents.tolist()):
+                if not alpha[i]:
+                    continue
+                beta = list(alpha)  # x^α with one factor x_i replaced by X_ij x_j
+                beta[i] -= 1
+                beta[j] += 1
+                out[which, row, place[tuple(beta)]] += alpha[i] * generators[which, i, j]
+        return scalars.reduce(out)
+
+    def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
+        points, _ = self._basis(tape.ring.scalars)
+        batch = np.broadcast_to(points, (theta.shape[1], *points.shape))
+        return self.network.run(tape, theta, batch)
+
+    def change_basis(self, scalars: Residues, moments: Array) -> Array:
+        if self.degree == 1:
+            return moments
+        _, back = self._basis(scalars)
+        return scalars.matmul(scalars.matmul(back.T, moments), back)
+
+    def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
+        flipped = moments.swapaxes(-1, -2)
+        if self.degree == 1:
+            return flipped
+        _, back = self._basis(scalars)
+        return scalars.matmul(back.T, flipped)
+
+    def _basis(self, scalars: Scalars) -> tuple[Array, Array]:
+        """(points (τ, n), Φ(points)⁻¹): where the network is evaluated to read off A(θ)."""
+        n = self.exponents.shape[1]
+        if self.degree == 1:
+            return (scalars.from_integers(np.eye(n, dtype=np.int64)),) * 2
+        assert isinstance(scalars, Residues), "a lift of degree above 1 lives over GF(p)"
+        key = int(scalars.prime)
+        if key not in self._bases:
+            rng = np.random.default_rng(0)  # any points in general position will do
+            points = scalars.random(rng, (self.dimension, n))
+            back = inverse_matrix(scalars, self.features(scalars, points)[:, 0])
+            self._bases[key] = points, back
+        return self._bases[key]
+
+
+def monomials(variables: int, degree: int) -> NDArray[np.int64]:
+    """Exponents α of all monomials of one degree, (count, variables), lexicographic."""
+    rows = list(combinations_with_replacement(range(variables), degree))
+    table = np.zeros((len(rows), variables), dtype=np.int64)
+    for row, factors in zip(table, rows, strict=True):
+        np.add.at(row, list(factors), 1)
+    return table
+
+
+def multinomials(exponents: NDArray[np.int64]) -> NDArray[np.int64]:
+    """r! / ∏ α_i! for each row."""
+    return np.array(
+        [factorial(sum(a)) // prod(factorial(k) for k in a) for a in exponents.tolist()],
+        dtype=np.int64,
+    )
+
+
+def polynomial_lift(network: Network, degree: int) -> PolynomialLift | None:
+    """The lift of a homogeneous network, or None where τ would exceed ``LIFT_LIMIT``."""
+    (n,) = network.input_shape
+    if degree > _DEGREE_LIMIT or comb(n + degree - 1, degree) > LIFT_LIMIT:
+        return None
+    return PolynomialLift(network, degree)
+
+
+def _powers(scalars: Scalars, x: Array, degree: int) -> Array:
+    """(len(x), degree + 1): 1, x, x², …."""
+    table = [np.ones_like(x)]
+    for _ in range(degree):
+        table.append(scalars.mul(table[-1], x))
+    return np.stack(table, axis=-1)

@@ -1,0 +1,193 @@
+"""Averaging without enumeration: the exact projection on invariants, from generators alone.
+
+The average of a moment over a compact group is its orthogonal projection on the invariant moments,
+and a moment is invariant iff each generator of the group fixes it and each generator of its Lie
+algebra kills it (theory §5). So the cost does not grow with the order of the group.
+
+Forms are matrices M (a, b) on which g acts by M ↦ L(g) M R(g)ᵀ. Three steps, each exact mod p:
+generators that are signed permutation matrices only permute the entries of M up to sign, so their
+invariants are orbit sums, found by connected components; the remaining generators are linear
+conditions on those orbit sums; at the end every generator is checked on every invariant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.rowspace import RowSpace
+from conserved.arithmetic.scalars import Array
+from conserved.errors import ConservedError, LimitError
+
+ENTRY_LIMIT = 2 * 10**8  # entries of all candidate forms together; 1.6 GB
+_SPARE = 16  # more random conditions than unknowns
+
+
+@dataclass(frozen=True, eq=False)
+class Action:
+    """How the generators of a group act on a vector space.
+
+    Args:
+        group: matrices (g, n, n) of group generators.
+        algebra: matrices (h, n, n) of Lie algebra generators.
+    """
+
+    group: Array
+    algebra: Array
+
+    @property
+    def dimension(self) -> int:
+        return int(self.group.shape[-1])
+
+
+def invariant_forms(
+    scalars: Residues, left: Action, right: Action, *, symmetric: bool = False
+) -> Array:
+    """A basis (k, a, b) of the forms M with L M Rᵀ = M and dL M + M dRᵀ = 0 for all generators.
+
+    Args:
+        scalars: residues.
+        left, right: the actions on rows and columns, generator by generator.
+        symmetric: only M = Mᵀ (then left and right must be the same).
+
+    Raises:
+        LimitError: the candidates would not fit in memory.
+        ConservedError: a form failed the final check (a bug, or generators that do not match).
+    """
+    left, right = _with_quarter_turns(scalars, left, right)
+    count = len(left.group)
+    moves = [i for i in range(count) if _is_monomial(scalars, left.group[i], right.group[i])]
+    forms = _orbit_sums(scalars, left.group[moves], right.group[moves], symmetric)
+    others = [i for i in range(count) if i not in moves]
+    for i in others:
+        forms = _kept(scalars, forms, lambda m, i=i: _moved(scalars, left, right, i, m))
+    for i in range(len(left.algebra)):
+        forms = _kept(scalars, forms, lambda m, i=i: _turned(scalars, left, right, i, m))
+    _check(scalars, left, right, forms)
+    return forms
+
+
+def _with_quarter_turns(scalars: Residues, left: Action, right: Action) -> tuple[Action, Action]:
+    """Add exp(π/2 X) = 1 + X + X² for each X with X³ = −X on both sides: it is in the group too,
+    and for rotations of a coordinate plane it is a signed permutation, which is cheap.
+    """
+
+    def turns(algebra: Array) -> tuple[Array, NDArray[np.bool_]]:
+        square = scalars.matmul(algebra, algebra)
+        cube = scalars.matmul(square, algebra)
+        fits = ~scalars.reduce(cube + algebra).any(axis=(1, 2))
+        one = np.eye(algebra.shape[-1], dtype=algebra.dtype)
+        return scalars.reduce(one + algebra + square), fits
+
+    if not len(left.algebra):
+        return left, right
+    (quarter_left, fits_left), (quarter_right, fits_right) = (
+        turns(left.algebra),
+        turns(right.algebra),
+    )
+    fits = fits_left & fits_right
+    return (
+        Action(np.concatenate([left.group, quarter_left[fits]]), left.algebra),
+        Action(np.concatenate([right.group, quarter_right[fits]]), right.algebra),
+    )
+
+
+def _is_monomial(scalars: Residues, *matrices: Array) -> bool:
+    """Whether all are signed permutation matrices."""
+    return all(
+        bool(((m != 0).sum(axis=0) == 1).all() and ((m != 0).sum(axis=1) == 1).all())
+        and bool((scalars.mul(m, m)[m != 0] == 1).all())
+        for m in matrices
+    )
+
+
+def _orbit_sums(scalars: Residues, left: Array, right: Array, symmetric: bool) -> Array:
+    """Signed orbit sums of the matrix units under signed permutations: (orbits, a, b)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    a, b = left.shape[-1], right.shape[-1]
+    size = a * b
+    cells = np.arange(size).reshape(a, b)
+    sources, targets, signs = [], [], []
+    for row_move, column_move in zip(left, right, strict=True):
+        to_row, row_sign = _permutation(row_move)
+        to_column, column_sign = _permutation(column_move)
+        targets.append(cells[np.ix_(to_row, to_column)].ravel())
+        signs.append(np.outer(row_sign, column_sign).ravel())
+        sources.append(cells.ravel())
+    if symmetric:
+        sources.append(cells.ravel())
+        targets.append(cells.T.ravel())
+        signs.append(np.ones(size))
+    # a node is an entry with a sign: an orbit that meets an entry with both signs sums to 0
+    tail = np.concatenate([np.concatenate([s, s + size]) for s in sources] or [np.zeros(0, int)])
+    head = [
+        np.concatenate([t + size * (s < 0), t + size * (s > 0)])
+        for t, s in zip(targets, signs, strict=True)
+    ]
+    heads = np.concatenate(head or [np.zeros(0, int)])
+    graph = coo_array((np.ones(len(tail), np.int8), (tail, heads)), shape=(2 * size, 2 * size))
+    label = connected_components(graph, directed=False)[1]
+    plus, minus = label[:size], label[size:]
+    alive = plus != minus
+    # an orbit appears twice, as itself and negated: the smaller label stands for both
+    cell = np.flatnonzero(alive)
+    orbits, number = np.unique(np.minimum(plus, minus)[cell], return_inverse=True)
+    if len(orbits) * size > ENTRY_LIMIT:
+        raise LimitError(
+            f"{len(orbits):,} invariant candidates of {a}×{b} entries exceed the memory limit"
+        )
+    forms = np.zeros((len(orbits), size), dtype=np.int64)
+    forms[number, cell] = np.where(plus < minus, 1, -1)[cell]
+    return scalars.from_integers(forms).reshape(-1, a, b)
+
+
+def _permutation(matrix: Array) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Where each basis vector goes, and with which sign (entries are 1 or −1, centred or not)."""
+    target = (matrix != 0).argmax(axis=0)
+    entry = matrix[target, np.arange(len(matrix))]
+    return target, np.where(entry == 1, 1, -1)
+
+
+def _moved(scalars: Residues, left: Action, right: Action, i: int, forms: Array) -> Array:
+    """L M Rᵀ − M."""
+    image = scalars.matmul(scalars.matmul(left.group[i], forms), right.group[i].T)
+    return scalars.reduce(image - forms)
+
+
+def _turned(scalars: Residues, left: Action, right: Action, i: int, forms: Array) -> Array:
+    """dL M + M dRᵀ."""
+    first = scalars.matmul(left.algebra[i], forms)
+    return scalars.reduce(first + scalars.matmul(forms, right.algebra[i].T))
+
+
+def _kept(scalars: Residues, forms: Array, defect) -> Array:  # type: ignore[no-untyped-def]
+    """The combinations of the forms on which the (linear) defect vanishes."""
+    if not len(forms):
+        return forms
+    count = len(forms)
+    wrong = defect(forms).reshape(count, -1)
+    conditions = wrong.T
+    if len(conditions) > count + _SPARE:
+        # random combinations of the conditions have the same solutions; checked at the end
+        mix = scalars.random(np.random.default_rng(count), (count + _SPARE, len(conditions)))
+        conditions = scalars.matmul(mix, conditions)
+    space = RowSpace(scalars, count)
+    space.add(conditions)
+    combinations = space.annihilator().T
+    flat = scalars.matmul(combinations, forms.reshape(count, -1))
+    return flat.reshape(-1, *forms.shape[1:])
+
+
+def _check(scalars: Residues, left: Action, right: Action, forms: Array) -> None:
+    """Every generator leaves every form alone: exact, no randomness."""
+    for i in range(len(left.group)):
+        if _moved(scalars, left, right, i, forms).any():
+            raise ConservedError("an averaged moment is not invariant under a group generator")
+    for i in range(len(left.algebra)):
+        if _turned(scalars, left, right, i, forms).any():
+            raise ConservedError("an averaged moment is not invariant under a Lie generator")
