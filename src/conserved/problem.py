@@ -74,7 +74,7 @@ class Problem:
     @property
     def symmetric(self) -> bool:
         """Whether the data class is smaller than all data."""
-        return self.group.order > 1
+        return not self.group.trivial
 
     def architecture(self) -> Problem:
         """The same network and loss on all data: what symmetry has to be compared with."""
@@ -111,7 +111,7 @@ class Problem:
         return cls(
             network=built,
             loss=parse_loss(loss),
-            data=group if group.order > 1 else None,
+            data=None if group.trivial else group,
             labels=parse_labels(labels),
             flow=parse_flow(flow),
         )

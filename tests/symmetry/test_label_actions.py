@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from conserved.arithmetic.primes import prime_with_roots
+from conserved.arithmetic.real import Reals
 from conserved.arithmetic.residues import residues
 from conserved.errors import InputError
 from conserved.symmetry import (
@@ -13,9 +14,12 @@ from conserved.symmetry import (
     Invariant,
     LabelAction,
     Negation,
+    Orthogonal,
     Permutation,
+    Represented,
     Rotation,
     Sign,
+    SpecialOrthogonal,
     enumerate_group,
     parse_labels,
 )
@@ -25,7 +29,9 @@ RING = residues(prime_with_roots(5))
 ELEMENTS = enumerate_group(GROUP, RING)
 
 
-@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS.keys())
+@pytest.mark.parametrize(
+    "labels", [Invariant(), Equivariant(), Sign()], ids=lambda labels: labels.name
+)
 class TestEveryAction:
     @pytest.mark.parametrize("shape", [(2,), (3, 2)])
     def test_shape_and_identity(self, labels, shape):
@@ -45,10 +51,41 @@ class TestEveryAction:
             gh = index[RING.canonical(product).tobytes()]
             assert RING.is_zero(RING.reduce(twice[h, g] - once[gh])).all()
 
-    def test_is_found_by_its_name(self, labels):
-        assert isinstance(labels, LabelAction)
-        assert parse_labels(f" {labels.name} ") == labels
-        assert labels.summary
+    @pytest.mark.parametrize("shape", [(2,), (3, 2)])
+    def test_generators_do_what_the_elements_do(self, labels, shape):
+        y = RING.random(np.random.default_rng(2), (4, *shape))
+        orbit = labels.act(ELEMENTS, y, RING)
+        index = {RING.canonical(g).tobytes(): i for i, g in enumerate(ELEMENTS.matrices)}
+        moves = labels.matrices(GROUP, RING, 2)
+        assert moves.shape == (2, 2, 2)
+        for g, move in zip(GROUP.generators(RING), moves, strict=True):
+            moved = RING.matmul(y, move.T)
+            assert (moved == orbit[:, index[RING.canonical(g).tobytes()]]).all()
+
+    @pytest.mark.parametrize("scalars", [RING, Reals()], ids=repr)
+    def test_infinitesimal_actions_are_antisymmetric(self, labels, scalars):
+        for group in (Orthogonal(3), Permutation(3), Orthogonal(1)):
+            turns = labels.infinitesimal(group, scalars, 3 if group.dimension == 3 else 1)
+            assert len(turns) == group.infinitesimal_count
+            assert not scalars.reduce(turns + turns.swapaxes(1, 2)).any()
+            assert len(labels.matrices(group, scalars, group.dimension)) == len(group.signs)
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS.keys())
+def test_every_action_is_found_by_its_name(labels):
+    assert isinstance(labels, LabelAction)
+    assert parse_labels(f" {labels.name} ") == labels
+    assert labels.summary
+
+
+def test_actions_of_a_continuous_group():
+    group, turns = Orthogonal(3), Orthogonal(3).infinitesimal(RING)
+    assert (Equivariant().infinitesimal(group, RING, 3) == turns).all()
+    assert not Invariant().infinitesimal(group, RING, 5).any()
+    assert not Sign().infinitesimal(group, RING, 5).any()
+    assert (Sign().matrices(group, RING, 2) == -np.eye(2)).all()
+    assert (Invariant().matrices(group, RING, 2) == np.eye(2)).all()
+    assert Invariant().matrices(SpecialOrthogonal(3), RING, 2).shape == (0, 2, 2)
 
 
 def test_scalar_outputs():
@@ -80,6 +117,14 @@ class TestRefusals:
     def test_the_others_fit_every_output(self):
         for labels in (Invariant(), Sign()):
             labels.check(Permutation(4), (1,))
+
+    def test_labels_from_a_file_need_one(self):
+        with pytest.raises(InputError, match="permutation brings no matrices for labels; take a"):
+            Represented().check(Permutation(4), (1,))
+        with pytest.raises(ValueError, match="brings no matrices"):
+            Represented().matrices(Permutation(4), RING, 1)
+        with pytest.raises(ValueError, match="brings no matrices"):
+            Represented().act(ELEMENTS, RING.from_integers([[1]]), RING)
 
     @pytest.mark.parametrize(
         "text, advice",

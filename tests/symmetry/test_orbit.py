@@ -13,8 +13,10 @@ from conserved.errors import ConservedError, LimitError
 from conserved.symmetry import (
     ORBIT_LIMIT,
     CoordinateGroup,
+    Copies,
     Dihedral,
     Hyperoctahedral,
+    Orthogonal,
     Permutation,
     Rotation,
     Shift,
@@ -23,6 +25,7 @@ from conserved.symmetry import (
     enumerate_group,
     enumerate_words,
 )
+from conserved.symmetry.cayley import order_by_closure
 
 RING = residues(prime_with_roots(1))
 
@@ -49,6 +52,14 @@ class TestEnumeration:
         turns = enumerate_group(Rotation(5000), Reals()).matrices
         gram = turns @ turns.swapaxes(1, 2)
         np.testing.assert_allclose(gram, np.broadcast_to(np.eye(2), gram.shape), atol=1e-11)
+
+    @pytest.mark.parametrize("group", [Permutation(5), Rotation(30), Dihedral(1), Shift(1)])
+    def test_orders_are_found_without_being_told(self, group):
+        assert order_by_closure(group) == group.order
+
+    def test_an_order_beyond_listing_is_unknown(self):
+        assert np.isnan(order_by_closure(Permutation(9)))
+        assert np.isnan(order_by_closure(Shift(500)))  # 1 GB of matrices
 
     def test_words_are_shortest(self):
         words = enumerate_words(Hyperoctahedral(3))
@@ -99,8 +110,8 @@ class TestRefusals:
         with pytest.raises(LimitError) as caught:
             enumerate_group(Permutation(10), RING)
         assert str(caught.value) == (
-            "an orbit of permutation:10 has 3,628,800 elements; explicit orbits stop at 50,000: "
-            "take a smaller group"
+            "symmetry 'permutation:10': an orbit has 3,628,800 elements; "
+            "explicit orbits stop at 50,000: take a smaller group"
         )
         assert ORBIT_LIMIT == 50_000
 
@@ -113,8 +124,17 @@ class TestRefusals:
         with pytest.raises(LimitError, match=r"has about 10\^\d+ elements"):
             enumerate_group(Permutation(2000), RING)
 
+    @pytest.mark.parametrize("group", [Orthogonal(8), Copies(2, Orthogonal(2)) * Permutation(3)])
+    def test_an_infinite_group(self, group):
+        with pytest.raises(LimitError) as caught:
+            enumerate_group(group, RING)
+        assert str(caught.value) == (
+            f"symmetry '{group.name}': the group is infinite; explicit orbits list finite groups "
+            "of up to 50,000 elements: take a finite subgroup"
+        )
+
     def test_matrices_beyond_memory(self):
-        with pytest.raises(LimitError, match=r"shift:1000 would take 7\.5 GiB; .* 0\.5 GiB"):
+        with pytest.raises(LimitError, match=r"'shift:1000': .* take 7\.5 GiB; .* 0\.5 GiB"):
             enumerate_group(Shift(1000), RING)
 
 

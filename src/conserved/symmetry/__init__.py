@@ -1,19 +1,22 @@
 """Symmetries of the data: groups by generators, and how they act on inputs and labels."""
 
-from conserved.symmetry.grammar import SYMMETRIES, Symmetry, parse_symmetry
-from conserved.symmetry.group import CoordinateGroup, Group, PlaneGroup
+from conserved.symmetry.cayley import ORBIT_LIMIT, Words
+from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
+from conserved.symmetry.file import FileGroup, read_group
+from conserved.symmetry.grammar import SYMMETRIES, Form, Symmetry, parse_symmetry
+from conserved.symmetry.grids import GridFlip, GridGroup, GridRotation, GridShift
+from conserved.symmetry.group import UNKNOWN_ORDER, CoordinateGroup, Group, PlaneGroup, SpaceGroup
 from conserved.symmetry.labels import (
     LABELS,
     Equivariant,
     Invariant,
     LabelAction,
+    Represented,
     Sign,
     parse_labels,
 )
 from conserved.symmetry.orbit import (
-    ORBIT_LIMIT,
     Elements,
-    Words,
     act_on_inputs,
     enumerate_group,
     enumerate_words,
@@ -21,28 +24,46 @@ from conserved.symmetry.orbit import (
 )
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
 from conserved.symmetry.plane import Dihedral, Rotation
+from conserved.symmetry.products import Copies, DirectSum
 from conserved.symmetry.signs import Negation, SignFlip, Trivial
+from conserved.symmetry.solids import Icosahedral, Octahedral, Tetrahedral
 
 __all__ = [
     "LABELS",
     "ORBIT_LIMIT",
     "SYMMETRIES",
+    "UNKNOWN_ORDER",
     "CoordinateGroup",
+    "Copies",
     "Dihedral",
+    "DirectSum",
     "Elements",
     "Equivariant",
+    "FileGroup",
+    "Form",
+    "GridFlip",
+    "GridGroup",
+    "GridRotation",
+    "GridShift",
     "Group",
     "Hyperoctahedral",
+    "Icosahedral",
     "Invariant",
     "LabelAction",
     "Negation",
+    "Octahedral",
+    "Orthogonal",
     "Permutation",
     "PlaneGroup",
+    "Represented",
     "Rotation",
     "Shift",
     "Sign",
     "SignFlip",
+    "SpaceGroup",
+    "SpecialOrthogonal",
     "Symmetry",
+    "Tetrahedral",
     "Trivial",
     "Words",
     "act_on_inputs",
@@ -50,5 +71,6 @@ __all__ = [
     "enumerate_words",
     "parse_labels",
     "parse_symmetry",
+    "read_group",
     "require_enumerable",
 ]

@@ -6,59 +6,80 @@ The command-line grammar, ``conserved list symmetries`` and every error are made
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from conserved.errors import InputError, nearest
-from conserved.symmetry.group import CoordinateGroup, Group, PlaneGroup, counted
+from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
+from conserved.symmetry.file import read_group
+from conserved.symmetry.grids import GridFlip, GridGroup, GridRotation, GridShift
+from conserved.symmetry.group import CoordinateGroup, Group, PlaneGroup, SpaceGroup, counted
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
 from conserved.symmetry.plane import Dihedral, Rotation
+from conserved.symmetry.products import Copies, DirectSum
 from conserved.symmetry.signs import Negation, SignFlip, Trivial
+from conserved.symmetry.solids import Icosahedral, Octahedral, Tetrahedral
 
 SPEC_LIMIT = 400  # characters; longer text is a mistake, not a symmetry
+_DEPTH_LIMIT = 8  # of groups made from groups
+_COPIES = re.compile(r"([0-9]+)x(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Symmetry:
-    """A named kind of group: its text form and how to build it.
+class Form:
+    """A way to write a group.
 
-    Args:
-        name: what stands before the colon.
+    Attributes:
+        name: what tells it apart.
         summary: what the group does, in a few words.
-        build: called with the number after the colon.
-        argument: the letter for that number ("N" or "K").
-        meaning: what the number means.
-        optional: whether the number may be left out; it is then the size of the input.
+        usage: its grammar ("permutation[:N]", "rotation:K").
+        example: a text that works on a fitting input.
     """
 
     name: str
     summary: str
-    build: Callable[[int], Group]
-    argument: str
-    meaning: str
-    optional: bool
+    usage: str
+    example: str
 
-    @property
-    def usage(self) -> str:
-        """Its grammar ("permutation[:N]", "rotation:K")."""
-        number = f":{self.argument}"
-        return f"{self.name}[{number}]" if self.optional else f"{self.name}{number}"
 
-    @property
-    def example(self) -> str:
-        """A text that works on a fitting input."""
-        return self.name if self.optional else f"{self.name}:5"
+@dataclass(frozen=True)
+class Symmetry(Form):
+    """A named kind of group, ``name:NUMBERS``.
+
+    Attributes:
+        build: called with the numbers after the colon.
+        argument: the letters for these numbers, "" for none ("N", "K", "HxW").
+        meaning: what they mean.
+        optional: whether the number may be left out; it is then the size of the input.
+    """
+
+    build: Callable[..., Group]
+    argument: str = ""
+    meaning: str = ""
+    optional: bool = False
 
 
 def _on_coordinates(leaf: type[CoordinateGroup]) -> Symmetry:
-    return Symmetry(leaf.word, leaf.action, leaf, "N", "the size of the input", optional=True)
+    usage, meaning = f"{leaf.word}[:N]", "the size of the input"
+    return Symmetry(leaf.word, leaf.action, usage, leaf.word, leaf, "N", meaning, optional=True)
 
 
 def _on_the_plane(leaf: type[PlaneGroup]) -> Symmetry:
-    return Symmetry(leaf.word, leaf.action, leaf, "K", "the number of rotations", optional=False)
+    usage, meaning = f"{leaf.word}:K", "the number of rotations"
+    return Symmetry(leaf.word, leaf.action, usage, f"{leaf.word}:5", leaf, "K", meaning)
 
 
-SYMMETRIES: dict[str, Symmetry] = {
+def _in_space(leaf: type[SpaceGroup]) -> Symmetry:
+    return Symmetry(leaf.word, leaf.action, leaf.word, leaf.word, leaf)
+
+
+def _on_a_grid(leaf: type[GridGroup]) -> Symmetry:
+    usage, meaning = f"{leaf.word}:HxW", "the height and width of the image"
+    return Symmetry(leaf.word, leaf.action, usage, f"{leaf.word}:4x4", leaf, "HxW", meaning)
+
+
+_NAMED: dict[str, Symmetry] = {
     symmetry.name: symmetry
     for symmetry in (
         _on_coordinates(Trivial),
@@ -69,24 +90,48 @@ SYMMETRIES: dict[str, Symmetry] = {
         _on_coordinates(Hyperoctahedral),
         _on_the_plane(Rotation),
         _on_the_plane(Dihedral),
+        _in_space(Tetrahedral),
+        _in_space(Octahedral),
+        _in_space(Icosahedral),
+        _on_coordinates(Orthogonal),
+        _on_coordinates(SpecialOrthogonal),
+        _on_a_grid(GridRotation),
+        _on_a_grid(GridFlip),
+        _on_a_grid(GridShift),
     )
 }
+_COMPOUND = (
+    Form(
+        "sum",
+        "independent groups on consecutive coordinates",
+        "SYMMETRY+SYMMETRY…",
+        "permutation:4+none:2",
+    ),
+    Form("copies", "one group on several copies at once", "COUNTxSYMMETRY", "2xpermutation:5"),
+    Form("file", "matrices that generate a group", "FILE.json", "group.json"),
+)
+SYMMETRIES: dict[str, Form] = {**_NAMED, **{form.name: form for form in _COMPOUND}}
 
 
 def parse_symmetry(text: str, dimension: int) -> Group:
     """Build the group that a text such as ``rotation:5`` names.
+
+    Copies bind tighter than sums; parentheses group: ``2x(permutation:4+none:1)``.
 
     Args:
         text: as typed.
         dimension: the size of the input, or of each token's features.
 
     Raises:
-        InputError: unknown name, a bad or missing number, or a group that does not fit the input.
+        InputError: unknown name, a bad or missing number, a group that does not fit the input, or
+            an unusable file.
         LimitError: a number too large for matrices or orbits.
 
     Example:
         >>> parse_symmetry("permutation", 4)
         Permutation(dimension=4)
+        >>> parse_symmetry("2xrotation:3+none:1", 5)
+        DirectSum(Copies(count=2, group=Rotation(k=3)), Trivial(dimension=1))
         >>> parse_symmetry("permutation:4", 3)
         Traceback (most recent call last):
         conserved.errors.InputError: symmetry 'permutation:4': acts on 4 coordinates but the input \
@@ -95,11 +140,7 @@ has 3 features
     text = text.strip()
     if len(text) > SPEC_LIMIT:
         raise InputError("symmetry", text, f"longer than {SPEC_LIMIT} characters")
-    name, colon, argument = text.partition(":")
-    symmetry = SYMMETRIES.get(name)
-    if symmetry is None:
-        raise InputError("symmetry", text, f"unknown name; {nearest(name, SYMMETRIES)}")
-    group = symmetry.build(_number(text, symmetry, argument if colon else None, dimension))
+    group = _build(text, dimension)
     if group.dimension != dimension:
         raise InputError(
             "symmetry",
@@ -110,16 +151,72 @@ has 3 features
     return group
 
 
-def _number(text: str, symmetry: Symmetry, argument: str | None, dimension: int) -> int:
-    """The number after the colon, or the size of the input where it may be left out."""
-    if argument is None and symmetry.optional:
-        return dimension
+def _build(text: str, dimension: int | None, depth: int = 0) -> Group:
+    """The group of a text, or of a part of one; its size, where left out, is ``dimension``."""
+    text = text.strip()
+    if depth > _DEPTH_LIMIT:
+        raise InputError("symmetry", text, f"nested more than {_DEPTH_LIMIT} deep")
+    parts = _split(text)
+    if len(parts) > 1:
+        return DirectSum(*(_build(part, None, depth + 1) for part in parts))
+    if copies := _COPIES.fullmatch(text):
+        count = _positive(copies[1])
+        if count is None:
+            raise InputError("symmetry", text, "usage COUNTxSYMMETRY, such as 2xpermutation:5")
+        # where the input is no whole number of copies, the mismatch is reported by its sizes
+        each = None if dimension is None else max(dimension // count, 1)
+        return Copies(count, _build(copies[2], each, depth + 1))
+    if text.startswith("(") and text.endswith(")"):
+        return _build(text[1:-1], dimension, depth + 1)
+    return read_group(text) if text.endswith(".json") else _named(text, dimension)
+
+
+def _split(text: str) -> list[str]:
+    """The parts between plus signs outside parentheses."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            break
+        if character == "+" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    if depth:
+        raise InputError("symmetry", text, "its parentheses do not match")
+    return parts
+
+
+def _named(text: str, dimension: int | None) -> Group:
+    """A group by its name and numbers."""
+    name, colon, argument = text.partition(":")
+    symmetry = _NAMED.get(name)
+    if symmetry is None:
+        raise InputError("symmetry", text, f"unknown name; {nearest(name, _NAMED)}")
+    if not colon and not symmetry.argument:
+        return symmetry.build()
+    if not colon and symmetry.optional:
+        if dimension is None:
+            raise InputError("symmetry", text, f"a part of a sum needs its size, as in {name}:4")
+        return symmetry.build(dimension)
+    numbers = [_positive(number) for number in argument.split("x")]
+    wanted = symmetry.argument.split("x") if symmetry.argument else []
+    if len(numbers) != len(wanted) or None in numbers:
+        raise InputError("symmetry", text, _usage(symmetry))
+    return symmetry.build(*numbers)
+
+
+def _usage(symmetry: Symmetry) -> str:
+    if not symmetry.argument:
+        return f"usage {symmetry.usage}; it takes no number"
+    what = f"usage {symmetry.usage}, where {symmetry.argument}, {symmetry.meaning},"
+    if symmetry.argument == "HxW":
+        return f"{what} are two positive whole numbers"
+    return f"{what} is a positive whole number"
+
+
+def _positive(text: str) -> int | None:
+    """A positive whole number in ASCII digits, else None."""
     # isdigit alone would let other scripts' digits through
-    if argument is None or not (argument.isascii() and argument.isdigit()) or not int(argument):
-        raise InputError(
-            "symmetry",
-            text,
-            f"usage {symmetry.usage}, where {symmetry.argument}, {symmetry.meaning}, "
-            "is a positive whole number",
-        )
-    return int(argument)
+    plain = text.isascii() and text.isdigit()
+    return int(text) or None if plain else None

@@ -1,26 +1,38 @@
-"""What a symmetry of the data is to this program: a finite group of orthogonal matrices."""
+"""What a symmetry of the data is to this program: a group of orthogonal matrices."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from math import log10
-from typing import ClassVar
+from math import inf, log10, nan
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
 
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, LimitError
 
+if TYPE_CHECKING:
+    from conserved.symmetry.products import DirectSum
+
+UNKNOWN_ORDER = nan  # beyond listing, and not known to be finite: neither finite nor trivial
+GENERATOR_BYTES = 2**29  # of all generating matrices of one group together
+
 
 @dataclass(frozen=True)
 class Group(ABC):
-    """A finite group G of orthogonal matrices g acting on a vector, x ↦ g x, by its generators.
+    """A group G of orthogonal matrices g acting on a vector, x ↦ g x, by its generators.
+
+    G is what the ``generators`` and the one-parameter groups exp(tX), X in ``infinitesimal``,
+    generate together. A vector is G-invariant iff g v = v and X v = 0 for all of these.
 
     Law every group obeys: ``generators`` are the same real orthogonal matrices in every scalars
-    (reduced mod p there), they generate exactly ``order`` elements, and ``signs`` extends to a
-    homomorphism G → {1, −1}. A trivial group has no generators: the array has length 0.
+    (reduced mod p there), ``infinitesimal`` the same antisymmetric ones, together they generate
+    exactly ``order`` elements, and ``signs`` extends to a homomorphism G → {1, −1} that is 1 on
+    every exp(tX). A trivial group has no generators: the arrays have length 0.
 
     Not to be confused with the lifted group of theory §5, which acts on moments and may be
-    continuous where G is finite.
+    continuous where G is finite. ``a * b`` is their direct sum, on more coordinates.
 
     Attributes:
         dimension: n, the size of the vector it acts on: the input, or the features of each token.
@@ -40,7 +52,26 @@ class Group(ABC):
 
     @abstractmethod
     def generators(self, scalars: Scalars) -> Array:
-        """Generating matrices, shape (g, n, n), in these scalars."""
+        """Generating matrices, shape (g, n, n); of a continuous group, one for each component
+        that the others and the identity component do not reach.
+        """
+
+    def infinitesimal(self, scalars: Scalars) -> Array:
+        """Antisymmetric matrices that generate the Lie algebra under brackets, (h, n, n)."""
+        return scalars.from_integers(np.zeros((0, self.dimension, self.dimension), dtype=np.int64))
+
+    @property
+    def infinitesimal_count(self) -> int:
+        """h, without building any matrix."""
+        return 0
+
+    def label_matrices(self, scalars: Scalars) -> tuple[Array, Array] | None:
+        """A second representation, for labels, where the group comes with one.
+
+        Returns:
+            One matrix for each generator, (g, m, m), and for each infinitesimal one, (h, m, m).
+        """
+        return None
 
     @property
     @abstractmethod
@@ -49,8 +80,18 @@ class Group(ABC):
 
     @property
     @abstractmethod
-    def order(self) -> int:
-        """|G|, in closed form."""
+    def order(self) -> int | float:
+        """|G|: an integer, ``math.inf``, or ``UNKNOWN_ORDER`` where listing stopped too early."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether G is known to be finite; ``order`` is then an integer."""
+        return self.order < inf  # false for nan too
+
+    @property
+    def trivial(self) -> bool:
+        """Whether the identity is the only element."""
+        return self.order == 1
 
     @property
     @abstractmethod
@@ -63,6 +104,12 @@ class Group(ABC):
     @abstractmethod
     def describe(self) -> str:
         """What it does and its order, in words, on one line."""
+
+    def __mul__(self, other: Group) -> DirectSum:
+        # a sum is a group itself, so its module needs this one first
+        from conserved.symmetry.products import DirectSum
+
+        return DirectSum(self, other) if isinstance(other, Group) else NotImplemented
 
 
 @dataclass(frozen=True)
@@ -97,7 +144,7 @@ class CoordinateGroup(Group):
         return 1
 
     def describe(self) -> str:
-        if self.order == 1:
+        if self.trivial:
             return self.action
         size = counted(self.dimension, "coordinate")
         return f"{self.action}, {size}, {counted(self.order, 'element')}"
@@ -138,6 +185,23 @@ class PlaneGroup(Group):
         return f"{self.action}, k = {self.k}, {order}"
 
 
+@dataclass(frozen=True)
+class SpaceGroup(Group):
+    """A finite group of rotations of space."""
+
+    dimension: int = field(default=3, init=False, repr=False)
+
+    word: ClassVar[str]
+    action: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        return self.word
+
+    def describe(self) -> str:
+        return f"{self.action}, {counted(self.order, 'element')}"
+
+
 def require_size(word: str, value: object, largest: int) -> None:
     """Refuse a size that is not an integer from 1 to ``largest``, in the user's words.
 
@@ -156,22 +220,51 @@ def require_size(word: str, value: object, largest: int) -> None:
         raise LimitError(f"symmetry '{word}': size {readable(value)}; the limit is {largest:,}")
 
 
-def readable(number: int) -> str:
+def readable(number: int | float) -> str:
     """A natural number for a message: with commas, or its power of ten when very long.
 
     Example:
         >>> readable(3628800), readable(2**200)
         ('3,628,800', 'about 10^60')
     """
+    if number == inf:
+        return "infinitely many"
+    if number != number:
+        return "an unknown number of"
     # Python refuses to print more than 4300 digits, and nobody reads more than 15
     return f"{number:,}" if number < 10**15 else f"about 10^{log10(number):.0f}"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int | float, noun: str) -> str:
     """A number and its noun, plural where due.
 
     Example:
-        >>> counted(1, "element"), counted(24, "element")
-        ('1 element', '24 elements')
+        >>> counted(1, "element"), counted(24, "element"), counted(inf, "element")
+        ('1 element', '24 elements', 'infinitely many elements')
     """
     return f"{readable(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def require_generators_fit(name: str, count: int, dimension: int) -> None:
+    """Refuse a group whose generating matrices would not fit in memory.
+
+    Args:
+        name: the group, for the message; cut when long.
+        count: how many matrices, infinitesimal ones included.
+        dimension: their size n.
+
+    Raises:
+        LimitError: more than ``GENERATOR_BYTES``.
+    """
+    needed = 8 * count * dimension**2
+    if needed > GENERATOR_BYTES:
+        raise LimitError(
+            f"symmetry '{shortened(name)}': {counted(count, 'generator')} on "
+            f"{counted(dimension, 'coordinate')} would take more than "
+            f"{GENERATOR_BYTES / 2**30} GiB: take fewer coordinates"
+        )
+
+
+def shortened(text: str, limit: int = 80) -> str:
+    """Text for a message, cut when long."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
