@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from conserved.errors import InputError, LimitError
 if TYPE_CHECKING:
     from conserved.networks.lift import Lift
 
+Side = Literal["input", "output"]
 PARAMETER_LIMIT = 10_000_000
 
 
@@ -33,6 +34,14 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
+
+    def feature_axes(self) -> list[tuple[str, int, Side]]:
+        """Which axes of which parameters carry the input's or the output's features.
+
+        A linear isometry of inputs and outputs acts on these axes of the parameters; networks with
+        a lift say which they are: (parameter name, axis, "input" or "output").
+        """
+        return []
 
     def lift(self) -> Lift | None:
         """Its linear form A(θ) Φ(x) where it has one of manageable size (theory §5)."""

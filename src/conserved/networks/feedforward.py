@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from conserved.arithmetic.tape import Var
-from conserved.networks.base import Network, Parameter, positive_integers
+from conserved.networks.base import Network, Parameter, Side, positive_integers
 
 
 class Feedforward(Network):
@@ -31,6 +31,9 @@ class Feedforward(Network):
     @abstractmethod
     def activation(self, z: Var) -> Var:
         """φ, entry by entry."""
+
+    def feature_axes(self) -> list[tuple[str, int, Side]]:
+        return [("W1", 1, "input"), (f"W{len(self.widths) - 1}", 0, "output")]
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         layers = len(self.widths) - 1

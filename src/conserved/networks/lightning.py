@@ -8,7 +8,7 @@ import numpy as np
 
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.arithmetic.tape import Tape, Var
-from conserved.networks.base import Network, Parameter, positive_integers
+from conserved.networks.base import Network, Parameter, Side, positive_integers
 from conserved.networks.lift import LIFT_LIMIT, Lift
 
 
@@ -27,6 +27,9 @@ class Lightning(Network):
         d, t, a, m = positive_integers(spec, (dim, tokens, head, out), "sizes", 4)
         parameters = [Parameter("Q", (d, a)), Parameter("K", (d, a)), Parameter("V", (d, m))]
         self._declare(spec, parameters, (t, d), (t, m))
+
+    def feature_axes(self) -> list[tuple[str, int, Side]]:
+        return [("Q", 0, "input"), ("K", 0, "input"), ("V", 0, "input"), ("V", 1, "output")]
 
     def lift(self) -> Lift | None:
         return LightningLift(self) if self.input_shape[1] ** 3 <= LIFT_LIMIT else None

@@ -12,7 +12,9 @@ conditions on those orbit sums; at the end every generator is checked on every i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +65,9 @@ def invariant_forms(
     forms = _orbit_sums(scalars, left.group[moves], right.group[moves], symmetric)
     others = [i for i in range(count) if i not in moves]
     for i in others:
-        forms = _kept(scalars, forms, lambda m, i=i: _moved(scalars, left, right, i, m))
+        forms = _kept(scalars, forms, partial(_moved, scalars, left, right, i))
     for i in range(len(left.algebra)):
-        forms = _kept(scalars, forms, lambda m, i=i: _turned(scalars, left, right, i, m))
+        forms = _kept(scalars, forms, partial(_turned, scalars, left, right, i))
     _check(scalars, left, right, forms)
     return forms
 
@@ -165,22 +167,30 @@ def _turned(scalars: Residues, left: Action, right: Action, i: int, forms: Array
     return scalars.reduce(first + scalars.matmul(forms, right.algebra[i].T))
 
 
-def _kept(scalars: Residues, forms: Array, defect) -> Array:  # type: ignore[no-untyped-def]
+def _kept(scalars: Residues, forms: Array, defect: Callable[[Array], Array]) -> Array:
     """The combinations of the forms on which the (linear) defect vanishes."""
     if not len(forms):
         return forms
     count = len(forms)
-    wrong = defect(forms).reshape(count, -1)
-    conditions = wrong.T
+    combinations = kernel(scalars, defect(forms).reshape(count, -1))
+    flat = scalars.matmul(combinations, forms.reshape(count, -1))
+    return flat.reshape(-1, *forms.shape[1:])
+
+
+def kernel(scalars: Residues, images: Array) -> Array:
+    """Combinations (s, count) of rows of images (count, conditions) that vanish.
+
+    With many conditions, random combinations of them are solved: the same solutions but for an
+    unlucky draw, so callers check what they build from them.
+    """
+    count = len(images)
+    conditions = images.T
     if len(conditions) > count + _SPARE:
-        # random combinations of the conditions have the same solutions; checked at the end
         mix = scalars.random(np.random.default_rng(count), (count + _SPARE, len(conditions)))
         conditions = scalars.matmul(mix, conditions)
     space = RowSpace(scalars, count)
     space.add(conditions)
-    combinations = space.annihilator().T
-    flat = scalars.matmul(combinations, forms.reshape(count, -1))
-    return flat.reshape(-1, *forms.shape[1:])
+    return space.annihilator().T
 
 
 def _check(scalars: Residues, left: Action, right: Action, forms: Array) -> None:

@@ -20,6 +20,7 @@ from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
 from conserved.arithmetic.scalars import Array
 
 Kind = Literal["real", "complex", "quaternionic"]
+_DRAW_COST = 4000  # draws × N: a draw on a large space takes seconds
 _DRAWS = 60  # random elements tried until their eigenvalues lie in GF(p)
 _WITNESSES = 5  # further random elements, to connect eigenspaces and to tell the type
 _KINDS: dict[int, Kind] = {1: "real", 2: "complex", 4: "quaternionic"}
@@ -82,7 +83,7 @@ def isotypic_blocks(
         [(3, 1, 'so(3)')]
     """
     best: list[Block] = []
-    for _ in range(_DRAWS):
+    for _ in range(max(2, min(_DRAWS, _DRAW_COST // len(metric)))):
         frame = _frame(scalars, family, rng)
         if frame is None:
             continue

@@ -1,0 +1,146 @@
+"""The lifted group: the symmetry that the loss sees, often larger than that of the data.
+
+Ĝ = {(U, V) ∈ O(T) × O(Y): U S Uᵀ = S and V C Uᵀ = C for all averaged moments} (theory §5). It is
+read off the isotypic blocks of T ⊕ Y under the moments. The part of it that comes from orthogonal
+maps of input and output features acts on the parameters, and is what range laws come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
+from conserved.arithmetic.residues import Residues, residues
+from conserved.arithmetic.scalars import Array
+from conserved.errors import InputError
+from conserved.fields import MomentSpace, moment_space
+from conserved.problem import Problem
+from conserved.symmetry.invariants import Action, invariant_forms, kernel
+from conserved.symmetry.isotypic import Block, isotypic_blocks
+
+SOLVE_LIMIT = 2 * 10**8  # entries of the linear system for feature isometries
+
+
+@dataclass(frozen=True, eq=False)
+class LiftReport:
+    """What the loss sees of a symmetric class of data.
+
+    Attributes:
+        name: Φ in words.
+        dimension: τ, the length of Φ(x).
+        quadratic, mixed: numbers of independent averaged moments ΦΦᵀ and yΦᵀ.
+        blocks: isotypic blocks of T ⊕ Y under the moments.
+        features: isotypic blocks of input ⊕ output features under everything that commutes with
+            the isometries of features that the loss cannot see; None when not computed.
+    """
+
+    name: str
+    dimension: int
+    quadratic: int
+    mixed: int
+    blocks: tuple[Block, ...]
+    features: tuple[Block, ...] | None
+
+    @property
+    def algebra(self) -> tuple[str, int]:
+        """Lie algebra of the lifted group: its type and dimension."""
+        parts = [block.symmetry for block in self.blocks]
+        names = [name for name, dimension in parts if dimension]
+        return " ⊕ ".join(names) or "0", sum(dimension for _, dimension in parts)
+
+    @property
+    def feature_algebra(self) -> tuple[str, int] | None:
+        """The part of it that acts on input and output features."""
+        if self.features is None:
+            return None
+        parts = [block.symmetry for block in self.features]
+        names = [name for name, dimension in parts if dimension]
+        return " ⊕ ".join(names) or "0", sum(dimension for _, dimension in parts)
+
+
+def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
+    """Moments, isotypic blocks and the lifted group of a problem under squared error.
+
+    Raises:
+        InputError: a network without a lift, or another loss.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> from conserved.symmetry import Permutation
+        >>> lift_report(Problem(network=Linear(4, 2, 1), data=Permutation(4))).algebra
+        ('so(3)', 3)
+    """
+    if problem.network.lift() is None or problem.loss.spec not in ("mse", "poly:2"):
+        advice = "a lift needs squared error and a tensorizable network (linear, poly, lightning)"
+        raise InputError("network", problem.network.spec, advice)
+    roots = problem.group.roots
+    scalars = residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
+    rng = np.random.default_rng(seed)
+    space = moment_space(problem, scalars, rng)
+    family, metric = moment_operators(scalars, space)
+    return LiftReport(
+        name=space.lift.name,
+        dimension=space.lift.dimension,
+        quadratic=len(space.quadratic),
+        mixed=len(space.mixed),
+        blocks=tuple(isotypic_blocks(scalars, family, metric, rng)),
+        features=feature_blocks(scalars, space, rng),
+    )
+
+
+def moment_operators(scalars: Residues, space: MomentSpace) -> tuple[Array, Array]:
+    """The moments as self-adjoint operators (f, τ+m, τ+m) on T ⊕ Y, and the metric (τ+m,)."""
+    tau, m = space.lift.dimension, space.lift.outputs
+    forms = np.zeros((len(space.quadratic) + len(space.mixed), tau + m, tau + m), scalars.dtype)
+    forms[: len(space.quadratic), :tau, :tau] = space.quadratic
+    forms[len(space.quadratic) :, tau:, :tau] = space.mixed
+    forms[len(space.quadratic) :, :tau, tau:] = space.mixed.swapaxes(-1, -2)
+    weights = scalars.from_integers(space.lift.metric.astype(object))
+    metric = np.concatenate([weights, np.ones(m, dtype=scalars.dtype)])
+    return scalars.mul(forms, metric), metric
+
+
+def feature_blocks(
+    scalars: Residues, space: MomentSpace, rng: np.random.Generator
+) -> tuple[Block, ...] | None:
+    """Blocks of R^n ⊕ R^m (input and output features) on which unseen isometries act."""
+    n, m = space.lift.network.input_shape[-1], space.lift.outputs
+    ones = np.ones(n + m, dtype=scalars.dtype)
+    if space.lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
+        family, _ = moment_operators(scalars, space)
+        return tuple(isotypic_blocks(scalars, family, ones, rng))
+    unseen = _feature_isometries(scalars, space)
+    if unseen is None:
+        return None
+    none = np.zeros((0, n + m, n + m), dtype=scalars.dtype)
+    action = Action(none, unseen)
+    family = invariant_forms(scalars, action, action, symmetric=True)
+    return tuple(isotypic_blocks(scalars, family, ones, rng))
+
+
+def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array | None:
+    """Antisymmetric X ⊕ Z on features with dρ(X) S + S dρ(X)ᵀ = 0 and Z C + C dρ(X)ᵀ = 0.
+
+    Returns:
+        (s, n+m, n+m), or None where the linear system would be too large.
+    """
+    lift = space.lift
+    n, m, tau = lift.network.input_shape[-1], lift.outputs, lift.dimension
+    pairs = [*combinations(range(n), 2), *((n + i, n + j) for i, j in combinations(range(m), 2))]
+    conditions = tau * (tau * len(space.quadratic) + m * len(space.mixed))
+    if len(pairs) * conditions > SOLVE_LIMIT:
+        return None
+    basis = np.zeros((len(pairs), n + m, n + m), dtype=scalars.dtype)
+    for one, (i, j) in zip(basis, pairs, strict=True):
+        one[i, j], one[j, i] = scalars.from_integers([1, -1])
+    turned = lift.derivative(scalars, basis[:, :n, :n])[:, None]
+    images = scalars.matmul(turned, space.quadratic)
+    images = scalars.reduce(images + images.swapaxes(-1, -2))
+    mixed = scalars.matmul(space.mixed, turned.swapaxes(-1, -2))
+    mixed = scalars.reduce(mixed + scalars.matmul(basis[:, None, n:, n:], space.mixed))
+    rows = [part.reshape(len(pairs), -1) for part in (images, mixed)]
+    solutions = kernel(scalars, np.concatenate(rows, axis=1))
+    return scalars.matmul(solutions, basis.reshape(len(pairs), -1)).reshape(-1, n + m, n + m)
