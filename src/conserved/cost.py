@@ -63,7 +63,7 @@ def estimate(problem: Problem) -> Estimate:
     if 8 * sample > MEMORY_LIMIT:
         raise LimitError(
             f"network '{problem.network.spec}', symmetry '{problem.group.name}': one field over "
-            f"an orbit of {problem.group.order:,} points needs about {_size(8 * sample)}; "
+            f"its orbit (order {problem.group.order:,}) needs about {_size(8 * sample)}; "
             f"the limit is {_size(MEMORY_LIMIT)}"
         )
     evaluations = 2 * size

@@ -24,6 +24,7 @@ from conserved.symmetry import ORBIT_LIMIT, Elements, act_on_inputs, enumerate_g
 
 CHUNK_BYTES = 256 * 2**20
 _PROBES = 256  # real inputs on which every unit must be active at least once
+_PATTERN_POINTS = 100_000  # real inputs looked at together
 _ROUNDS = 400  # redraws of unlucky samples before the point itself is called unlucky
 
 
@@ -32,10 +33,11 @@ class Leaves:
     """A batch of fields as data; axis 0 of every array is the batch.
 
     Args:
-        inputs: x, (batch, data, *input).
-        labels: y, (batch, data, *output); for all data the pull v itself, (batch, 1, *output).
+        inputs: x, (batch, *input); its orbit is formed when the field is evaluated.
+        labels: y, (batch, *output); for all data the pull v = ∇ℓ itself.
         keys: (batch,) hash keys that fix formal losses.
-        gates: activation patterns in the order of the ``relu`` calls, (batch, data, *units).
+        gates: activation patterns in the order of the ``relu`` calls, (batch, data, *units);
+            for all data residues, under a symmetry 0 or 1 (as int8).
     """
 
     inputs: Array
@@ -74,9 +76,10 @@ class Fields:
         scalars: residues that decide.
         rng: draws data, labels, keys and patterns.
 
-    ReLU: for all data the pattern is drawn freely, unit by unit, and the fields of all patterns
-    count (a law must survive every pattern); under a symmetry the patterns along an orbit are
-    those of one real random network at real random inputs.
+    ReLU: for all data the fields of all patterns count (a law must survive every pattern). Each
+    gate enters a field linearly, so random residues in place of 0 and 1 span the same space, and
+    no pattern is rare. Under a symmetry the patterns along an orbit are those of one real random
+    network at real random inputs: the count is that of one cell of parameter space.
     """
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
@@ -86,6 +89,7 @@ class Fields:
         self.ring = FormalRing(scalars, salt=int(rng.integers(2**62)))
         self.dimension = problem.network.size
         self.evaluations = 0
+        self.note = ""
         self.invalid: NDArray[np.bool_] | None = None  # samples without a value, last evaluation
         self._elements: Elements | None = None
         self._pattern: RealPattern | None = None
@@ -94,6 +98,7 @@ class Fields:
             if problem.network.piecewise:
                 real = enumerate_group(problem.group, Reals(), limit=ORBIT_LIMIT)
                 self._pattern = RealPattern(problem, real, rng)
+                self.note = "counted for one cell of activation patterns; others may differ"
         self.sample_bytes = sample_bytes(problem)
 
     def point(self) -> Array:
@@ -140,24 +145,33 @@ class Fields:
         """How many samples of that many jet entries are evaluated at once."""
         return max(1, CHUNK_BYTES // (self.sample_bytes * jets))
 
-    def arguments(self, theta: Array) -> list[tuple[str, Array]]:
-        """What fresh fields, one at each θ of (1, batch, D), feed to transcendental functions."""
+    def arguments(self, theta: Array) -> tuple[list[tuple[str, Array]], NDArray[np.bool_]]:
+        """What fresh fields, one at each θ of (1, batch, D), feed to transcendental functions.
+
+        Returns:
+            (family, arguments (1, batch, …)) of each call, and which samples had a value (batch,).
+        """
         met: list[tuple[str, Array]] = []
         self.ring.arguments = met
+        self.ring.invalid = None
         self._evaluate(self._draw_leaves(theta.shape[1]), theta)
         self.ring.arguments = None
-        return met
+        bad = False if self.ring.invalid is None else self.ring.invalid
+        return met, ~np.broadcast_to(bad, (theta.shape[1],))
 
     def _evaluate(self, leaves: Leaves, theta: Array) -> Array:
         batch = len(leaves)
         wide = np.broadcast_to(theta, (len(theta), batch, self.dimension))
         tape = Tape(self.ring, replay(leaves.gates))
         network = self.problem.network
-        output, variables = network.run(tape, wide, leaves.inputs)
-        seed = leaves.labels[None]
+        data, labels = leaves.inputs[:, None], leaves.labels[:, None]
         if self._elements is not None:
-            loss = self.problem.loss
-            seed = loss.gradient(self.ring, output.value, seed, leaves.keys)
+            data = act_on_inputs(self._elements, leaves.inputs, self.scalars)
+            labels = self.problem.labels.act(self._elements, leaves.labels, self.scalars)
+        output, variables = network.run(tape, wide, data)
+        seed = labels[None]
+        if self._elements is not None:
+            seed = self.problem.loss.gradient(self.ring, output.value, seed, leaves.keys)
         gradients = tape.gradients(output, seed, variables)
         flat = np.zeros((len(theta), batch, self.dimension), dtype=self.scalars.dtype)
         start = 0
@@ -173,26 +187,22 @@ class Fields:
         x = self.scalars.random(self.rng, (count, *network.input_shape))
         y = self.scalars.random(self.rng, (count, *network.output_shape))
         if self._elements is None:
-            gates = self._free_gates(count) if network.piecewise else ()
-            return Leaves(x[:, None], y[:, None], keys, gates)
-        orbit = act_on_inputs(self._elements, x, self.scalars)
-        y = self.problem.loss.labels(y)
-        labels = self.problem.labels.act(self._elements, y, self.scalars)
+            return Leaves(x, y, keys, self._free_gates(count) if network.piecewise else ())
         gates = () if self._pattern is None else self._pattern.draw(count)
-        return Leaves(orbit, labels, keys, gates)
+        return Leaves(x, self.problem.loss.labels(y), keys, gates)
 
     def _free_gates(self, count: int) -> tuple[Array, ...]:
-        """Independent fair gates for every unit; shapes are learnt on a pass over zeros."""
+        """Independent random gates for every unit; shapes are learnt on a pass over zeros."""
         gates: list[Array] = []
 
-        def flip(z: Array) -> Array:
-            gates.append(self.rng.integers(0, 2, size=z.shape[1:]).astype(z.dtype))
+        def free(z: Array) -> Array:
+            gates.append(self.scalars.random(self.rng, z.shape[1:]))
             return gates[-1][None]
 
         network = self.problem.network
         theta = np.zeros((1, count, self.dimension), dtype=self.scalars.dtype)
         zeros = np.zeros((count, 1, *network.input_shape), dtype=self.scalars.dtype)
-        network.run(Tape(self.ring, flip), theta, zeros)
+        network.run(Tape(self.ring, free), theta, zeros)
         return tuple(gates)
 
 
@@ -216,15 +226,23 @@ class RealPattern:
 
     def draw(self, count: int) -> tuple[Array, ...]:
         """Patterns at ``count`` fresh real inputs: one array (count, data, *units) per call."""
+        points = len(self.elements.matrices)
+        step = max(1, _PATTERN_POINTS // points)
+        parts = [self._draw(min(step, count - start)) for start in range(0, count, step)]
+        return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))
+
+    def _draw(self, count: int) -> list[Array]:
         gates: list[Array] = []
 
         def sign(z: Array) -> Array:
-            gates.append((z[0] > 0).astype(np.float64))
-            return gates[-1][None]
+            gates.append((z[0] > 0).astype(np.int8))
+            return gates[-1][None].astype(z.dtype)
 
         network = self.problem.network
         x = self.scalars.random(self.rng, (count, *network.input_shape))
+        # from near 0 to far away: with biases, patterns differ there
+        x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(network.input_shape)))
         data = act_on_inputs(self.elements, x, self.scalars)
         theta = np.broadcast_to(self.theta, (1, count, network.size))
         network.run(Tape(FormalRing(self.scalars), sign), theta, data)
-        return tuple(gates)
+        return gates

@@ -17,6 +17,7 @@ from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
 
 PARAMETER_LIMIT = 10_000_000
+ACTIVATION_LIMIT = 1_000_000  # entries of one intermediate value for one input
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ class Network(ABC):
         parameters: Sequence[Parameter],
         input_shape: tuple[int, ...],
         output_shape: tuple[int, ...],
+        widest: int = 0,
     ) -> None:
+        """Set the attributes; ``widest`` is the size of the largest intermediate value."""
         self.spec = spec
         self.parameters = tuple(parameters)
         self.input_shape = input_shape
@@ -76,6 +79,12 @@ class Network(ABC):
         if self.size > PARAMETER_LIMIT:
             raise LimitError(
                 f"network '{spec}': {self.size:,} parameters; the limit is {PARAMETER_LIMIT:,}"
+            )
+        largest = max(prod(input_shape), prod(output_shape), widest)
+        if largest > ACTIVATION_LIMIT:
+            raise LimitError(
+                f"network '{spec}': one input makes an intermediate value of {largest:,} entries; "
+                f"the limit is {ACTIVATION_LIMIT:,}"
             )
 
     @abstractmethod

@@ -22,7 +22,7 @@ class Lightning(Network):
         spec = f"lightning:dim={dim},tokens={tokens},head={head},out={out}"
         d, t, a, m = positive_integers(spec, (dim, tokens, head, out), "sizes", 4)
         parameters = [Parameter("Q", (d, a)), Parameter("K", (d, a)), Parameter("V", (d, m))]
-        self._declare(spec, parameters, (t, d), (t, m))
+        self._declare(spec, parameters, (t, d), (t, m), widest=t * t)
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         scores = (x @ parameters["Q"]) @ (x @ parameters["K"]).T
