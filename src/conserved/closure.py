@@ -20,14 +20,14 @@ from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.cost import estimate
-from conserved.errors import InputError, Redraw
+from conserved.errors import ConservedError, InputError, Redraw
 from conserved.fields import Fields, Leaves, Route, make_fields
 from conserved.genericity import genericity
 from conserved.problem import Problem
 
 MAX_LEVEL = 7  # brackets up to length 128
 _STANDSTILL = 4  # rows in a row that raise nothing before a space counts as full
-_STANDSTILL_PIECEWISE = 16  # with activation patterns a single row sees one pattern only
+_STANDSTILL_PATTERNS = 256  # along an orbit a single row sees one activation pattern only
 _BLOCK_ROWS = 512
 _BLOCK_BYTES = 2**28
 _POINTS = 16  # unlucky points before giving up
@@ -118,7 +118,8 @@ def lie_closure(
         The bound with its record.
 
     Raises:
-        InputError: an unusable seed, prime or budget.
+        InputError: an unusable seed, prime, lower bound or budget.
+        ConservedError: more laws claimed by ``lower`` than the rank leaves room for.
         LimitError: an orbit too large to enumerate.
 
     Example:
@@ -144,15 +145,21 @@ def lie_closure(
         raise Redraw(
             f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
         )
+    upper = fields.dimension - run.space.rank
+    if upper < lower:
+        raise ConservedError(
+            f"lower {lower}: the rank leaves room for at most {upper} laws, so some of the laws "
+            "given as known are false or dependent"
+        )
     return Closure(
-        upper=fields.dimension - run.space.rank,
+        upper=upper,
         parameters=fields.dimension,
         ranks=tuple(run.ranks),
         closed=run.closed,
         stopped=stopped,
         route=fields.route,
         rigorous=generic.holds,
-        note=generic.note,
+        note=generic.note or fields.note,
         prime=int(modulus_used),
         seed=seed,
         evaluations=fields.evaluations,
@@ -186,8 +193,8 @@ class _Run:
         self.progress = progress
         self.ranks: list[int] = []
         self.closed = False
-        piecewise = fields.problem.network.piecewise
-        self.standstill = _STANDSTILL_PIECEWISE if piecewise else _STANDSTILL
+        patterns = fields.problem.network.piecewise and fields.problem.symmetric
+        self.standstill = _STANDSTILL_PATTERNS if patterns else _STANDSTILL
 
     def close(self) -> str:
         """Raise the rank until it stands still; say why it stopped."""
@@ -226,10 +233,11 @@ class _Run:
     def _generators(self) -> _Pool:
         """Fields of single data until the rank stands still."""
         leaves, values = [], []
+        costly = max(self.standstill, 8 * self.fields.batch_size(1))  # look at the clock at times
         most = self.fields.dimension
         if self.fields.generators is not None:
             most = min(most, self.fields.generators)
-        size = min(most + self.standstill, _BLOCK_ROWS)
+        size = min(most + self.standstill, _BLOCK_ROWS, costly)
         while True:
             more, at = self.fields.draw(size, self.theta)
             leaves.append(more)
@@ -317,9 +325,14 @@ def _choose_prime(problem: Problem, prime: int | None) -> Prime:
 def _check_arguments(problem: Problem, seed: int, lower: int, budget: float | None) -> None:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not _is_integer(seed) or seed < 0:
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
-    if not 0 <= lower <= problem.network.size:
+    if not _is_integer(lower) or not 0 <= lower <= problem.network.size:
         raise InputError("lower", lower, f"known laws number 0 to D = {problem.network.size}")
-    if budget is not None and not budget > 0:
+    number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    if budget is not None and not (number and budget > 0):
         raise InputError("budget", budget, "a budget is a positive number of seconds")
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

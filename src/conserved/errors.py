@@ -30,7 +30,7 @@ class InputError(ConservedError, ValueError):
         self.argument = argument
         self.given = given
         self.advice = advice
-        super().__init__(f"{argument} {_shown(given)}: {advice}")
+        super().__init__(_printable(f"{argument} {_shown(given)}: {advice}"))
 
 
 class LimitError(ConservedError, ValueError):
@@ -56,12 +56,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _shown(given: object, limit: int = 80) -> str:
-    """A given value in quotes, on one line, printable, cut when long."""
+    """A given value in quotes, cut when long."""
     try:
         text = str(given)
     except ValueError:  # an integer of more digits than Python prints
         text = "an enormous number"
-    text = "".join(c if c.isprintable() else "?" for c in text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return f"'{text}'"
+
+
+def _printable(text: str) -> str:
+    """One line that no terminal takes for a command."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace
@@ -39,19 +40,20 @@ def genericity(fields: Fields) -> Genericity:
     Returns:
         ``holds`` with the number of distinct arguments, or the reason why not.
     """
-    first = _arguments(fields, 2)
+    first, _ = _arguments(fields, fields.scalars.random(fields.rng, (1, 2, fields.dimension)))
     if not first:
         return Genericity(True)
-    slots = max(len(values[0]) for values in first.values())
+    slots = max(values.shape[1] for values in first.values())
     if slots > ARGUMENT_LIMIT:
         return Genericity(
             False, f"{slots:,} arguments of exp are too many to test for independence", slots
         )
     theta = fields.scalars.random(fields.rng, (1, slots + _SPARE, fields.dimension))
-    here, there = (_arguments(fields, slots + _SPARE, theta) for _ in range(2))
+    (here, valid), (there, valid_there) = (_arguments(fields, theta) for _ in range(2))
+    valid = valid & valid_there
     distinct = 0
     for family, values in here.items():
-        kept, rank = _independent(fields.scalars, values, there[family])
+        kept, rank = _independent(fields.scalars, values[valid], there[family][valid])
         distinct += kept
         if rank < kept:
             return Genericity(
@@ -67,44 +69,46 @@ _SPARE = 8
 _WORDS = {"exp": "exp", "circle": "sin and cos"}
 
 
-def _arguments(fields: Fields, count: int, theta: Array | None = None) -> dict[str, Array]:
-    """Per family, the arguments of ``count`` fresh fields, (count, slots), each at its own θ."""
-    if theta is None:
-        theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
+def _arguments(fields: Fields, theta: Array) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+    """Per family the arguments of fresh fields, one at each θ, (count, slots); and which count."""
     table: dict[str, list[Array]] = {}
+    valid = []
     step = fields.batch_size(1)
-    for start in range(0, count, step):
+    for start in range(0, theta.shape[1], step):
         here = theta[:, start : start + step]
-        met = fields.arguments(here)
+        met, had_value = fields.arguments(here)
+        valid.append(had_value)
         for family in dict.fromkeys(name for name, _ in met):
             rows = [z.reshape(here.shape[1], -1) for name, z in met if name == family]
             table.setdefault(family, []).append(np.concatenate(rows, axis=1))
-    return {family: np.concatenate(parts) for family, parts in table.items()}
+    merged = {family: np.concatenate(parts) for family, parts in table.items()}
+    return merged, np.concatenate(valid)
 
 
 def _independent(scalars: Residues, here: Array, there: Array) -> tuple[int, int]:
-    """(distinct arguments, rank): same θ in both, other data, so constants in x drop out."""
+    """(distinct arguments, rank): same θ in both, other data, so functions of θ alone drop out."""
+    distinct = _up_to_sign(scalars, here)
+    here, there = here[:, distinct], there[:, distinct]
     change = scalars.reduce(here - there)
     moving = change.any(axis=0)
     still = np.concatenate([here[:, ~moving], np.ones((len(here), 1), here.dtype)], axis=1)
-    kept = rank = 0
+    rank = 0
     for columns, constants in ((change[:, moving], 0), (still, 1)):
-        unique = _up_to_sign(scalars, columns)
-        space = RowSpace(scalars, unique.shape[1])
-        space.add(unique)
-        kept += unique.shape[1] - constants
+        space = RowSpace(scalars, columns.shape[1])
+        space.add(columns)
         rank += space.rank - constants
-    return kept, rank
+    return len(distinct), rank
 
 
-def _up_to_sign(scalars: Residues, columns: Array) -> Array:
-    """The distinct non-zero columns, z and −z counted once (the functions know that relation)."""
-    columns = columns[:, columns.any(axis=0)]
-    if not columns.shape[1]:
-        return columns
+def _up_to_sign(scalars: Residues, columns: Array) -> NDArray[np.intp]:
+    """Indices of the distinct non-zero columns, z and −z counted once (a relation built in)."""
+    present = np.flatnonzero(columns.any(axis=0))
+    if not len(present):
+        return present
+    columns = columns[:, present]
     half = int(scalars.prime) // 2
     lead = np.take_along_axis(columns, (columns != 0).argmax(axis=0)[None], axis=0)
     flip = scalars.canonical(lead) > half
     signed = scalars.canonical(scalars.reduce(np.where(flip, -columns, columns)))
     _, index = np.unique(signed, axis=1, return_index=True)
-    return columns[:, np.sort(index)]
+    return present[np.sort(index)]

@@ -210,7 +210,8 @@ class CrossEntropy(Loss):
     def labels(self, random: Array) -> Array:
         classes = random.shape[-1]
         chosen = np.remainder(random[..., :1], classes)
-        return (chosen == np.arange(classes)).astype(random.dtype)
+        one_hot: Array = (chosen == np.arange(classes)).astype(random.dtype)
+        return one_hot
 
     def pulls(self, scalars: Scalars, random: Array) -> Array:
         mean = scalars.reduce(random.sum(axis=-1, keepdims=True))

@@ -81,7 +81,8 @@ class FormalValues:
 
     def constant(self, name: str) -> Array:
         """A random non-zero constant for a transcendental number such as 2/√π."""
-        return self.scalars.from_canonical(self._draw(name, np.zeros((), dtype=np.uint64)))
+        one = np.zeros(1, dtype=np.uint64)  # a 0-d array would warn of wrapping, which hashes do
+        return self.scalars.from_canonical(self._draw(name, one)).reshape(())
 
     def _fold(self, z: Array) -> tuple[NDArray[np.uint64], NDArray[np.bool_], NDArray[np.bool_]]:
         """z up to sign, which of the two signs it has, and where it is 0."""

@@ -103,18 +103,14 @@ class Jets:
         """Σ_{T ⊆ S} a_T · b_{S∖T} for every S, reducing as late as the scalars allow."""
         if len(a) == 1 or len(b) == 1:
             return reduced(a, b)
-        size = len(a)
+        size = max(len(a), len(b))
+        a, b = _of_size(a, size), _of_size(b, size)
         late = size * inner <= self.scalars.safe_terms
         product = raw if late else reduced
         total = product(a[:1], b)  # T = ∅ meets every S
         for subset, rest, target in _disjoint(size):
             total[target] += product(a[subset : subset + 1], b[rest])
         return self.scalars.reduce(total)
-
-
-def order(x: Array) -> int:
-    """The number k of infinitesimals of an array of jets."""
-    return len(x).bit_length() - 1
 
 
 def halves(x: Array) -> tuple[Array, Array]:
@@ -131,6 +127,13 @@ def join(low: Array, tangent: Array) -> Array:
     out[: len(low)] = low
     out[size : size + len(tangent)] = tangent
     return out
+
+
+def _of_size(x: Array, size: int) -> Array:
+    """The same jets with further infinitesimals, whose coefficients are 0."""
+    if len(x) == size:
+        return x
+    return np.concatenate([x, np.zeros((size - len(x), *x.shape[1:]), dtype=x.dtype)])
 
 
 def _combine(a: Array, b: Array, operation: Callable[..., Array]) -> Array:

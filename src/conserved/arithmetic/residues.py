@@ -19,6 +19,7 @@ from conserved.arithmetic.primes import Prime, cos_sin_mod
 from conserved.arithmetic.scalars import Array, Scalars
 
 _SPLIT = 16  # int64 matrix products take one factor apart at 2^16
+_INNER = 2**15  # so many terms below 2^16 · 2^31 stay below 2^63
 
 
 class Residues(Scalars):
@@ -166,6 +167,13 @@ class IntResidues(Residues):
         return self.reduce(a * b)
 
     def matmul(self, a: Array, b: Array) -> Array:
+        total = self._short_matmul(a[..., :_INNER], b[..., :_INNER, :])
+        for start in range(_INNER, a.shape[-1], _INNER):
+            stop = start + _INNER
+            total += self._short_matmul(a[..., start:stop], b[..., start:stop, :])
+        return self.reduce(total)
+
+    def _short_matmul(self, a: Array, b: Array) -> Array:
         high, low = a >> _SPLIT, a & ((1 << _SPLIT) - 1)
         upper = self.reduce(high @ b)
         return self.reduce((upper << _SPLIT) + self.reduce(low @ b))
@@ -192,8 +200,11 @@ def residues(prime: Prime, layout: Literal["auto", "int64"] = "auto") -> Residue
 
 def _integers_mod(values: Any, p: int, *, centred: bool) -> NDArray[np.int64]:
     """Integers of any size, reduced mod p, as int64."""
-    array = np.asarray(values)
+    # a plain list may hold integers that NumPy would round to floats
+    array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.dtype == object:
         array = np.array([int(v) % p for v in array.ravel()], dtype=np.int64).reshape(array.shape)
+    elif array.dtype.kind == "u":
+        array = np.remainder(array, np.uint64(p))
     reduced = np.remainder(array.astype(np.int64), p)
     return np.where(reduced > p // 2, reduced - p, reduced) if centred else reduced

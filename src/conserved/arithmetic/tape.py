@@ -289,4 +289,4 @@ def _positive(z: Array) -> Array:
 def replay(gates: Sequence[Array]) -> Gate:
     """A gate that hands out recorded patterns (batch, data, *units), one per ``relu`` call."""
     source: Iterator[Array] = iter(gates)
-    return lambda z: next(source)[None]
+    return lambda z: next(source)[None].astype(z.dtype, copy=False)

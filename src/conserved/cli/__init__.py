@@ -50,8 +50,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left; nothing more to say to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
+    except OSError as error:  # a full disk behind stdout, say
+        return _refuse(str(error))
     except MemoryError:
-        return _refuse("not enough memory; try a smaller network or --no-laws")
+        return _refuse("not enough memory; take a smaller network")
     return status if isinstance(status, int) else 0
 
 

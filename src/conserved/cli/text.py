@@ -42,8 +42,8 @@ def _verdict(analysis: Analysis) -> str:
     for closure in closures:
         if not closure.closed:
             lines.append(f"Not closed: {closure.stopped}; more brackets may lower the bound.")
-        if not closure.rigorous:
-            lines.append(f"Not a proof: {closure.note}.")
+        if closure.note:
+            lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
     if analysis.count.certified:
         lines.append("Certified: the closure fills the parameter space, so nothing is conserved.")
     else:
@@ -56,8 +56,8 @@ def _verdict(analysis: Analysis) -> str:
         lines.append(
             "The bound is the same with and without the symmetry: no room for extra laws was found."
         )
-    prime, seconds = analysis.closure.prime, analysis.seconds
-    lines.append(f"Ranks mod {prime}, seed {analysis.seed}, {seconds:.3g} s.")
+    primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
+    lines.append(f"Ranks mod {primes}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
     return "\n".join(lines)
 
 

@@ -52,6 +52,7 @@ class Fields(ABC):
         sample_bytes: memory of one evaluation on plain scalars.
         evaluations: how many fields were evaluated so far.
         invalid: which samples of the last evaluation had no value there.
+        note: what a reader of the count should know of these fields, or "".
     """
 
     route: str
@@ -65,6 +66,7 @@ class Fields(ABC):
         self.ring = FormalRing(scalars, salt=int(rng.integers(2**62)))
         self.dimension = problem.network.size
         self.evaluations = 0
+        self.note = ""
         self.invalid: NDArray[np.bool_] | None = None
 
     @abstractmethod
@@ -118,13 +120,19 @@ class Fields(ABC):
         """How many samples of that many jet entries are evaluated at once."""
         return max(1, CHUNK_BYTES // (self.sample_bytes * jets))
 
-    def arguments(self, theta: Array) -> list[tuple[str, Array]]:
-        """What fresh fields, one at each θ of (1, batch, D), feed to transcendental functions."""
+    def arguments(self, theta: Array) -> tuple[list[tuple[str, Array]], NDArray[np.bool_]]:
+        """What fresh fields, one at each θ of (1, batch, D), feed to transcendental functions.
+
+        Returns:
+            (family, arguments (1, batch, …)) of each call, and which samples had a value (batch,).
+        """
         met: list[tuple[str, Array]] = []
         self.ring.arguments = met
+        self.ring.invalid = None
         self.pull(self.draw_leaves(theta.shape[1]), theta)
         self.ring.arguments = None
-        return met
+        bad = False if self.ring.invalid is None else self.ring.invalid
+        return met, ~np.broadcast_to(bad, (theta.shape[1],))
 
     def flat_gradient(self, tape: Tape, output: Var, seed: Array, wanted: list[Var]) -> Array:
         """Jᵀ·seed as one vector per sample: (jet, batch, D)."""

@@ -7,6 +7,7 @@ be infinite. Cost of one evaluation: one pass over τ points, whatever the order
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,7 +150,13 @@ def _pairings(scalars: Residues, forms: Array, left: Array, right: Array) -> Arr
     return scalars.reduce(sums.sum(axis=2)).T
 
 
-def _realised(scalars, forms, left_metric, right_metric, pairings):  # type: ignore[no-untyped-def]
+def _realised(
+    scalars: Residues,
+    forms: Array,
+    left_metric: Array,
+    right_metric: Array,
+    pairings: Callable[[int], Array],
+) -> Array:
     """The span of the averages of actual data: project each datum on the invariants, exactly."""
     count = len(forms)
     if not count:

@@ -20,13 +20,15 @@ from conserved.symmetry import Elements, act_on_inputs, enumerate_group
 class OrbitFields(Fields):
     """One datum, or the orbit of one datum, per field.
 
-    Leaves hold inputs (batch, data, *input), labels (batch, data, *output) (for all data the pull
-    v itself, one datum), keys (batch,) that fix formal losses, and one activation pattern
-    (batch, data, *units) per ``relu`` call.
+    Leaves hold inputs (batch, *input), whose orbits are formed when a field is evaluated, labels
+    (batch, *output) (for all data the pull v = ∇ℓ itself), keys (batch,) that fix formal losses,
+    and one activation pattern (batch, data, *units) per ``relu`` call: for all data residues,
+    under a symmetry 0 or 1 (as int8).
 
-    ReLU: for all data the pattern is drawn freely, unit by unit, and the fields of all patterns
-    count (a law must survive every pattern); under a symmetry the patterns along an orbit are
-    those of one real random network at real random inputs.
+    ReLU: for all data the fields of all patterns count (a law must survive every pattern). Each
+    gate enters a field linearly, so random residues in place of 0 and 1 span the same space, and
+    no pattern is rare. Under a symmetry the patterns along an orbit are those of one real random
+    network at real random inputs: the count is that of one cell of parameter space.
     """
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
@@ -41,14 +43,19 @@ class OrbitFields(Fields):
             if network.piecewise:
                 real = enumerate_group(problem.group, Reals())
                 self._pattern = RealPattern(problem, real, rng)
+                self.note = "counted for one cell of activation patterns; others may differ"
         points = 1 if self._elements is None else len(self._elements.matrices)
         self.sample_bytes = 8 * (5 * network.size + 3 * points * network.activations())
 
     def pull(self, leaves: Leaves, theta: Array) -> Array:
         inputs, labels, keys, *gates = leaves.arrays
         tape = Tape(self.ring, replay(gates))
-        output, variables = self.problem.network.run(tape, theta, inputs)
-        seed = labels[None]
+        data, y = inputs[:, None], labels[:, None]
+        if self._elements is not None:
+            data = act_on_inputs(self._elements, inputs, self.scalars)
+            y = self.problem.labels.act(self._elements, labels, self.scalars)
+        output, variables = self.problem.network.run(tape, theta, data)
+        seed = y[None]
         if self._elements is not None:
             seed = self.problem.loss.gradient(self.ring, output.value, seed, keys)
         return self.flat_gradient(tape, output, seed, variables)
@@ -61,22 +68,20 @@ class OrbitFields(Fields):
         if self._elements is None:
             y = self.problem.loss.pulls(self.scalars, y)
             gates = self._free_gates(count) if network.piecewise else ()
-            return Leaves((x[:, None], y[:, None], keys, *gates))
-        orbit = act_on_inputs(self._elements, x, self.scalars)
-        labels = self.problem.labels.act(self._elements, self.problem.loss.labels(y), self.scalars)
+            return Leaves((x, y, keys, *gates))
         gates = () if self._pattern is None else self._pattern.draw(count)
-        return Leaves((orbit, labels, keys, *gates))
+        return Leaves((x, self.problem.loss.labels(y), keys, *gates))
 
     def _free_gates(self, count: int) -> tuple[Array, ...]:
-        """Independent fair gates for every unit; shapes are learnt on a pass over zeros."""
+        """Independent random gates for every unit; shapes are learnt on a pass over zeros."""
         gates: list[Array] = []
 
-        def flip(z: Array) -> Array:
-            gates.append(self.rng.integers(0, 2, size=z.shape[1:]).astype(z.dtype))
+        def free(z: Array) -> Array:
+            gates.append(self.scalars.random(self.rng, z.shape[1:]))
             return gates[-1][None]
 
         network = self.problem.network
         theta = np.zeros((1, count, self.dimension), dtype=self.scalars.dtype)
         zeros = np.zeros((count, 1, *network.input_shape), dtype=self.scalars.dtype)
-        network.run(Tape(self.ring, flip), theta, zeros)
+        network.run(Tape(self.ring, free), theta, zeros)
         return tuple(gates)

@@ -13,6 +13,7 @@ from conserved.problem import Problem
 from conserved.symmetry import Elements, act_on_inputs
 
 _PROBES = 256  # real inputs on which every unit must be active at least once
+_PATTERN_POINTS = 100_000  # real inputs looked at together
 _ROUNDS = 400
 
 
@@ -36,15 +37,23 @@ class RealPattern:
 
     def draw(self, count: int) -> tuple[Array, ...]:
         """Patterns at ``count`` fresh real inputs: one array (count, data, *units) per call."""
+        points = len(self.elements.matrices)
+        step = max(1, _PATTERN_POINTS // points)
+        parts = [self._draw(min(step, count - start)) for start in range(0, count, step)]
+        return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))
+
+    def _draw(self, count: int) -> list[Array]:
         gates: list[Array] = []
 
         def sign(z: Array) -> Array:
-            gates.append((z[0] > 0).astype(np.float64))
-            return gates[-1][None]
+            gates.append((z[0] > 0).astype(np.int8))
+            return gates[-1][None].astype(z.dtype)
 
         network = self.problem.network
         x = self.scalars.random(self.rng, (count, *network.input_shape))
+        # from near 0 to far away: with biases, patterns differ there
+        x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(network.input_shape)))
         data = act_on_inputs(self.elements, x, self.scalars)
         theta = np.broadcast_to(self.theta, (1, count, network.size))
         network.run(Tape(FormalRing(self.scalars), sign), theta, data)
-        return tuple(gates)
+        return gates

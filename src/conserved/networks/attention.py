@@ -31,7 +31,7 @@ class Attention(Network):
         d, t, a, h = positive_integers(spec, (dim, tokens, head, heads), "sizes", 4)
         self.head, self.heads, self.causal = a, h, causal
         parameters = [Parameter(name, (h * a, d)) for name in "QKVO"]
-        self._declare(spec, parameters, (t, d), (t, d))
+        self._declare(spec, parameters, (t, d), (t, d), widest=h * t * t)
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         tokens = self.input_shape[0]

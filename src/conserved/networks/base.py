@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Side = Literal["input", "output"]
 PARAMETER_LIMIT = 10_000_000
+ACTIVATION_LIMIT = 1_000_000  # entries of one intermediate value for one input
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,6 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
-
-    def feature_axes(self) -> list[tuple[str, int, Side]]:
-        """Which axes of which parameters carry the input's or the output's features.
-
-        A linear isometry of inputs and outputs acts on these axes of the parameters; networks with
-        a lift say which they are: (parameter name, axis, "input" or "output").
-        """
-        return []
-
-    def lift(self) -> Lift | None:
-        """Its linear form A(θ) Φ(x) where it has one of manageable size (theory §5)."""
-        return None
 
     @property
     def size(self) -> int:
@@ -84,7 +73,9 @@ class Network(ABC):
         parameters: Sequence[Parameter],
         input_shape: tuple[int, ...],
         output_shape: tuple[int, ...],
+        widest: int = 0,
     ) -> None:
+        """Set the attributes; ``widest`` is the size of the largest intermediate value."""
         self.spec = spec
         self.parameters = tuple(parameters)
         self.input_shape = input_shape
@@ -93,10 +84,28 @@ class Network(ABC):
             raise LimitError(
                 f"network '{spec}': {self.size:,} parameters; the limit is {PARAMETER_LIMIT:,}"
             )
+        largest = max(prod(input_shape), prod(output_shape), widest)
+        if largest > ACTIVATION_LIMIT:
+            raise LimitError(
+                f"network '{spec}': one input makes an intermediate value of {largest:,} entries; "
+                f"the limit is {ACTIVATION_LIMIT:,}"
+            )
 
     @abstractmethod
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         """The output for one input x, as operations on ``Var``."""
+
+    def feature_axes(self) -> list[tuple[str, int, Side]]:
+        """Which axes of which parameters carry the input's or the output's features.
+
+        A linear isometry of inputs and outputs acts on these axes of the parameters; networks with
+        a lift say which they are: (parameter name, axis, "input" or "output").
+        """
+        return []
+
+    def lift(self) -> Lift | None:
+        """Its linear form A(θ) Φ(x) where it has one of manageable size (theory §5)."""
+        return None
 
     @property
     def size(self) -> int:

@@ -166,7 +166,11 @@ def _options(text: str, family: Family, words: list[str]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         option = known.get(name)
         if option is None:
-            advice = f"unknown option '{name}'; {nearest(name, known)}" if known else "no options"
+            advice = (
+                f"unknown option '{name}'; {nearest(name, known)}"
+                if known
+                else f"{family.name} takes no options"
+            )
             raise _misfit(text, family, advice)
         if name in given:
             raise InputError("network", text, f"option '{name}' is given twice")

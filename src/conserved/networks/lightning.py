@@ -26,7 +26,7 @@ class Lightning(Network):
         spec = f"lightning:dim={dim},tokens={tokens},head={head},out={out}"
         d, t, a, m = positive_integers(spec, (dim, tokens, head, out), "sizes", 4)
         parameters = [Parameter("Q", (d, a)), Parameter("K", (d, a)), Parameter("V", (d, m))]
-        self._declare(spec, parameters, (t, d), (t, m))
+        self._declare(spec, parameters, (t, d), (t, m), widest=t * t)
 
     def feature_axes(self) -> list[tuple[str, int, Side]]:
         return [("Q", 0, "input"), ("K", 0, "input"), ("V", 0, "input"), ("V", 1, "output")]

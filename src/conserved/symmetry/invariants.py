@@ -80,7 +80,9 @@ def _with_quarter_turns(scalars: Residues, left: Action, right: Action) -> tuple
     def turns(algebra: Array) -> tuple[Array, NDArray[np.bool_]]:
         square = scalars.matmul(algebra, algebra)
         cube = scalars.matmul(square, algebra)
-        fits = ~scalars.reduce(cube + algebra).any(axis=(1, 2))
+        fits: NDArray[np.bool_] = np.logical_not(
+            np.any(scalars.reduce(cube + algebra), axis=(1, 2))
+        )
         one = np.eye(algebra.shape[-1], dtype=algebra.dtype)
         return scalars.reduce(one + algebra + square), fits
 

@@ -1,0 +1,78 @@
+"""How long a user waits before anything happens: whole processes, interpreter start included."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from time import perf_counter
+
+from benchmarks.machine import ROOT
+from benchmarks.measure import Measurement, Result
+from benchmarks.worker import environment
+
+HEAVY = ("torch", "sympy", "matplotlib", "scipy", "flint")
+FORBIDDEN = ("torch", "sympy", "matplotlib")
+_COMMAND = ("-c", "from conserved.cli import main; main()")  # what the installed script runs
+
+
+def run(repetitions: int) -> Result:
+    """Median time of each command, after one run that leaves byte code behind."""
+    return Result(
+        [
+            _timed("conserved --version", (*_COMMAND, "--version"), repetitions, target=0.4),
+            _timed("import conserved", ("-c", "import conserved"), repetitions, target=0.3),
+            _loaded(repetitions),
+            _timed("python alone", ("-c", "pass"), repetitions),
+            _timed(
+                "from conserved import lie_closure",
+                ("-c", "from conserved import lie_closure"),
+                repetitions,
+            ),
+            _timed(
+                "conserved analyze linear:4-2-1 --symmetry permutation",
+                (*_COMMAND, "analyze", "linear:4-2-1", "--symmetry", "permutation"),
+                repetitions,
+                statuses=(0, 3),
+            ),
+        ]
+    )
+
+
+def _timed(
+    name: str,
+    arguments: tuple[str, ...],
+    repetitions: int,
+    target: float | None = None,
+    statuses: tuple[int, ...] = (0,),
+) -> Measurement:
+    _python(arguments, statuses)
+    samples = []
+    for _ in range(repetitions):
+        start = perf_counter()
+        _python(arguments, statuses)
+        samples.append(perf_counter() - start)
+    return Measurement(name, "s", tuple(samples), target)
+
+
+def _loaded(repetitions: int) -> Measurement:
+    """How many forbidden modules an import brings along; the other heavy ones are noted."""
+    code = f"import conserved, sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    found = _python(("-c", code)).split()
+    count = float(len(set(found) & set(FORBIDDEN)))
+    return Measurement(
+        f"import conserved: of {', '.join(FORBIDDEN)} loaded",
+        "modules",
+        (count,) * repetitions,
+        target=0.0,
+        strict=False,
+        details={"loaded": found, "looked_for": list(HEAVY)},
+    )
+
+
+def _python(arguments: tuple[str, ...], statuses: tuple[int, ...] = (0,)) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
+    if done.returncode not in statuses:
+        raise RuntimeError(f"python {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
+    return done.stdout

@@ -1,0 +1,139 @@
+"""The benchmarks themselves: what is drawn, what is refused, what a result file says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.growth_parameters import SIZES
+from benchmarks.machine import in_words
+from benchmarks.measure import Measurement, Result, WrongCountError, finished, preamble, read, write
+from benchmarks.published_suite import Case, balancedness_rank, check_counts, draw_suite, run
+from benchmarks.tables import BEGIN, DOCUMENT, END, aligned, markdown
+from tests.cases import CASES
+
+MACHINE = {
+    "cpu",
+    "cores",
+    "memory_gib",
+    "os",
+    "python",
+    "numpy",
+    "blas",
+    "blas_threads",
+    "python_flint",
+    "load_average_at_start",
+}
+
+
+@pytest.fixture(scope="module")
+def suite() -> list[Case]:
+    return draw_suite()
+
+
+def widths_of(network: str) -> list[int]:
+    return [int(w) for w in network.partition(":")[2].removesuffix(",bias").split("-")]
+
+
+def test_the_suite_is_drawn_the_same_every_time(suite: list[Case]) -> None:
+    assert suite == draw_suite()
+    assert suite != draw_suite(seed=1)
+
+
+def test_the_suite_has_the_stated_shapes(suite: list[Case]) -> None:
+    linear = [case for case in suite if case.network.startswith("linear:")]
+    relu = [case for case in suite if case.network.startswith("relu:")]
+    assert len(linear) == len(relu) == 50
+    for cases, most in ((linear, 5), (relu, 9)):
+        widths = [widths_of(case.network) for case in cases]
+        assert {len(w) - 1 for w in widths} == {2, 3, 4}
+        assert {width for w in widths for width in w} == set(range(2, most + 1))
+    biased = sum(case.network.endswith(",bias") for case in relu)
+    assert 10 < biased < 40
+
+
+def test_balancedness_gives_the_solved_counts() -> None:
+    solved = [
+        (widths_of(case.network), case.laws)
+        for case in CASES
+        if case.network.startswith("linear:") and case.symmetry == "none"
+    ]
+    # with one input and one output there are more laws than balancedness (theory §7)
+    solved = [(widths, laws) for widths, laws in solved if max(widths[0], widths[-1]) > 1]
+    assert len(solved) > 20
+    for widths, laws in solved:
+        assert balancedness_rank(widths, np.random.default_rng(0)) == laws, widths
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+@pytest.mark.parametrize("place", [0, 49, 50, 99])
+def test_one_wrong_count_is_refused(suite: list[Case], place: int, off_by: int) -> None:
+    counts = [case.laws for case in suite]
+    check_counts(suite, counts)
+    counts[place] += off_by
+    with pytest.raises(WrongCountError, match=f"{suite[place].network} has"):
+        check_counts(suite, counts)
+
+
+def test_a_missing_count_is_refused(suite: list[Case]) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        check_counts(suite, [case.laws for case in suite[:-1]])
+
+
+def test_a_tiny_run_is_refused_when_its_expected_count_is_wrong(suite: list[Case]) -> None:
+    wrong = replace(suite[0], laws=suite[0].laws + 1)
+    with pytest.raises(WrongCountError):
+        run(1, [wrong])
+
+
+def test_a_tiny_run_writes_the_machine_and_every_sample(tmp_path: Path, suite: list[Case]) -> None:
+    start = preamble("published_suite", 2)
+    path = write(finished(start, run(2, [suite[0], suite[-1]])), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["published_suite.json"]
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert set(document["machine"]) == MACHINE
+    assert document["machine"]["cores"] >= 1
+    assert {"commit", "source_changed", "date", "load_average_at_end"} <= set(document)
+    total = document["measurements"][0]
+    assert len(total["samples"]) == document["repetitions"] == 2
+    assert total["median"] == pytest.approx(sum(total["samples"]) / 2, abs=1e-5)
+    assert (total["target"], total["met"]) == (1.0, total["median"] < 1.0)
+    assert [n["laws"] for n in document["details"]["networks"]] == [suite[0].laws, suite[-1].laws]
+    assert read("published_suite", tmp_path) == document
+    assert in_words(document["machine"]) in markdown([document])
+
+
+def test_a_missed_target_shows() -> None:
+    met, missed = Measurement("a", "s", (1.0, 9.0, 2.0), 3.0), Measurement("b", "s", (3.0,), 3.0)
+    assert (met.met, missed.met) == (True, False)
+    assert replace(missed, strict=False).met
+    table = aligned([finished(preamble("x", 3), Result([met, missed]))]).splitlines()
+    assert table[2].endswith("yes")
+    assert table[3].endswith("NO")
+
+
+def test_results_stay_small(tmp_path: Path) -> None:
+    document = finished(preamble("x", 1), Result([], {"text": "x" * 50_000}))
+    with pytest.raises(ValueError, match="50,000 bytes"):
+        write(document, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_issue_targets_are_set() -> None:
+    targets = {s.network: (s.seconds, s.ratio, s.megabytes) for s in SIZES if s.seconds}
+    assert targets == {
+        "linear:30-30-30": (6.0, 2.5, None),
+        "linear:50-50-50": (120.0, None, 4000.0),
+        "attention:dim=16,tokens=3,head=4": (3.0, None, None),
+    }
+
+
+def test_the_document_shows_the_result_files() -> None:
+    names = ("published_suite", "growth_parameters", "growth_group", "start_up")
+    documents = [read(name) for name in names]
+    shown = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert shown.strip() == markdown([d for d in documents if d is not None])

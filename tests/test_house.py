@@ -1,0 +1,265 @@
+"""The house rules: levels of import, sizes, start-up time, what never appears in the source."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+import conserved
+from tests.cli.shell import MAIN, environment
+
+PACKAGE = Path(conserved.__file__).parent
+PROJECT = Path(__file__).parents[1]
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# The rows of the design. A module imports from lower levels only, or from its own package.
+LEVELS = {
+    "_version": 0,
+    "errors": 0,
+    "_typing": 0,
+    "arithmetic": 1,
+    "law": 1,
+    "networks": 2,
+    "losses": 2,
+    "flows": 2,
+    "symmetry": 2,
+    "problem": 3.0,
+    "cost": 3.1,  # counts what a problem will take
+    "fields": 3.2,
+    "brackets": 3.3,  # nested brackets of fields
+    "genericity": 3.3,  # whether the formal values of fields are generic
+    "closure": 4,
+    "search": 4,
+    "check": 4,
+    "analysis": 5,
+    "certificate": 5,
+    "explain": 5,
+    "simulate": 5,
+    "monitor": 5,
+    "testing": 5,  # the contract every network obeys, for third-party families too
+    "report": 6,
+    "zoo": 6,
+    "cli": 7,
+    "__init__": 7,
+    "__main__": 8,
+}
+# Below the level, and still forbidden.
+NEVER = {"monitor": LEVELS.keys() - {"law", "errors"}}
+
+
+def module_of(path: Path, root: Path = PACKAGE) -> str:
+    """The row of the table a file belongs to: its module, or the package it lies in."""
+    return path.relative_to(root).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Rows of the table that a module imports, at the top or lazily; type checking counts too."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = str(node.module)
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    own = [name.split(".") for name in names if name.split(".")[0] == "conserved"]
+    return {parts[1] if len(parts) > 1 else "__init__" for parts in own}
+
+
+def assert_imports_downward(path: Path, text: str, root: Path = PACKAGE) -> None:
+    here = module_of(path, root)
+    assert here in LEVELS, f"{here} has no level: add it to the table"
+    for row in imported(ast.parse(text)) - {here}:
+        assert row in LEVELS, f"{path} imports conserved.{row}, which has no level"
+        assert LEVELS[row] < LEVELS[here], f"{path} ({here}) imports upward or sideways: {row}"
+        assert row not in NEVER.get(here, ()), f"{here} may not import {row}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    assert_imports_downward(path, path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [
+        ("arithmetic/jets.py", "from conserved.networks import Linear"),
+        ("networks/linear.py", "import conserved.problem"),
+        ("fields.py", "def f():\n    from conserved.closure import lie_closure"),
+        ("check.py", "from conserved import closure"),
+        ("search/ansatz.py", "from conserved.closure import lie_closure"),
+        ("closure.py", "import conserved"),
+        ("monitor/hooks.py", "from conserved.arithmetic.primes import BLAS_PRIMES"),
+        ("gadgets.py", "import numpy"),
+        ("closure.py", "from conserved.gadgets import thing"),
+    ],
+)
+def test_the_walk_refuses(file: str, text: str) -> None:
+    """Planted: upward, lazily upward, sideways, the package itself, rows without a level."""
+    with pytest.raises(AssertionError):
+        assert_imports_downward(PACKAGE / file, text)
+
+
+def test_the_walk_accepts_what_the_design_allows() -> None:
+    for file, text in (
+        ("cli/analyze.py", "from conserved.analysis import analyze"),
+        ("networks/linear.py", "from conserved.networks.base import Network\nimport numpy"),
+        ("monitor/hooks.py", "from conserved.law import Law"),
+    ):
+        assert_imports_downward(PACKAGE / file, text)
+
+
+# ------------------------------------------------------------------ files
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+def test_no_pickle() -> None:
+    """Loading a pickle runs what is in it; results are JSON."""
+    loaders = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib", "cloudpickle"}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not loaders & {alias.name.split(".")[0] for alias in node.names}, path
+            elif isinstance(node, ast.ImportFrom):
+                assert str(node.module).split(".")[0] not in loaders, path
+            elif isinstance(node, ast.keyword):
+                assert node.arg != "allow_pickle", path
+
+
+def project_files() -> list[Path]:
+    """Text that belongs to the project, tracked or about to be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout, so what belongs to the project is not known")
+    return [PROJECT / line for line in listed.stdout.splitlines() if (PROJECT / line).is_file()]
+
+
+def test_the_project_does_not_speak_of_the_workshop() -> None:
+    """A reader elsewhere has none of those folders."""
+    needles = [
+        "/".join(["", "work", ""]),
+        "/".join(["..", "shared"]),
+        "/".join(["", "tmp", "venv"]),
+    ]
+    for path in project_files():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        assert [needle for needle in needles if needle in text] == [], path
+
+
+# ------------------------------------------------------------------ start-up
+
+
+def best_of(code: str, tries: int = 5) -> float:
+    """Seconds a fresh interpreter takes to run this, the least of several: compiled once, warm."""
+
+    def once() -> float:
+        start = perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment(),
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        return perf_counter() - start
+
+    return min(once() for _ in range(tries))
+
+
+def test_import_is_fast() -> None:
+    assert best_of("import conserved") < 0.3
+
+
+def test_version_is_fast() -> None:
+    assert best_of(f"import sys; sys.argv[1:] = ['--version']; {MAIN}") < 0.4
+
+
+HEAVY = ("torch", "sympy", "matplotlib", "flint", "scipy", "rich", "pandas", "sklearn")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import conserved",
+        "import conserved; conserved.__version__; dir(conserved)",
+        "from conserved.cli import run; run(['--version'])",
+    ],
+)
+def test_nothing_heavy_is_imported(code: str) -> None:
+    told = f"{code}\nimport sys; print('|', *(m for m in {HEAVY} if m in sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", told], env=environment(), check=True, capture_output=True, text=True
+    )
+    assert result.stdout.partition("|")[2].strip() == ""
+
+
+def test_an_analysis_needs_no_extra() -> None:
+    """Neither torch nor SymPy nor matplotlib, whatever is asked."""
+    code = (
+        "from conserved.cli import run\n"
+        "run(['analyze', 'attention:dim=2,tokens=2,head=1', '--symmetry', 'negation'])\n"
+        "import sys; assert not {'torch', 'sympy', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], env=environment(), check=True, capture_output=True)
+
+
+# ------------------------------------------------------------------ public names
+
+
+PUBLIC = ("", "errors", "flows", "losses", "networks", "symmetry", "testing", "analysis")
+
+
+def public_names() -> list[tuple[str, str]]:
+    names = []
+    for name in PUBLIC:
+        module = import_module(f"conserved.{name}".rstrip("."))
+        listed = getattr(module, "__all__", None)
+        if listed is None:
+            listed = [
+                key
+                for key, value in vars(module).items()
+                if not key.startswith("_") and getattr(value, "__module__", "") == module.__name__
+            ]
+        names += [(module.__name__, key) for key in listed]
+    return names
+
+
+@pytest.mark.parametrize("module, name", public_names(), ids=lambda v: str(v))
+def test_public_names_say_what_they_are(module: str, name: str) -> None:
+    value = getattr(import_module(module), name)
+    if not (inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)):
+        return  # a table or a constant, described where it stands
+    doc = inspect.getdoc(value)
+    assert doc
+    assert doc[0].isupper() or not doc[0].isalpha() or " " in doc
+    if inspect.isclass(value):
+        assert value.__doc__, "a docstring of its own, not one inherited"
+        assert not value.__doc__.startswith(f"{name}("), "what a dataclass makes up says nothing"
+
+
+def test_every_public_name_exists_and_is_listed() -> None:
+    assert set(conserved.__all__) <= set(dir(conserved))
+    for name in conserved.__all__:
+        getattr(conserved, name)
+    with pytest.raises(AttributeError, match="no attribute 'gadget'"):
+        conserved.gadget  # noqa: B018
