@@ -214,7 +214,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(text=texts, dimension=st.integers(1, 12))
 def test_only_one_line_errors_escape(text, dimension):
     try:

@@ -78,8 +78,8 @@ def order_by_closure(group: Group) -> int | float:
 
     Example:
         >>> from conserved.symmetry import Permutation
-        >>> order_by_closure(Permutation(4)), order_by_closure(Permutation(10))
-        (24, nan)
+        >>> order_by_closure(Permutation(4))
+        24
     """
     n = group.dimension
     limit = min(ORBIT_LIMIT, ELEMENT_BYTES // (8 * n**2))

@@ -171,45 +171,45 @@ def _checked(source: str, title: str, lists: dict[str, Any]) -> FileGroup:
     Raises:
         EntryError: a list or a matrix is not what it should be.
     """
-    moves, turns = _pair("generators", "infinitesimal", lists)
-    if not (moves or turns):
-        raise EntryError('"generators" needs at least one matrix')
-    turns.require_nonzero()
-    group = FileGroup(source, title, moves, turns)
-    if lists["labels"] or lists["label_infinitesimal"]:
-        group = _with_labels(group, *_pair("labels", "label_infinitesimal", lists))
-    # one p for all of them
-    if group.roots > ROOTS_LIMIT:
+    found = {key: _matrices(key, given) for key, given in lists.items()}
+    # one prime has to have them all
+    roots = lcm(*(matrices.roots for matrices in found.values()))
+    if roots > ROOTS_LIMIT:
         raise EntryError(
-            f"together the entries need roots of unity of order {readable(group.roots)}; "
+            f"together the entries need roots of unity of order {readable(roots)}; "
             f"the limit is {ROOTS_LIMIT:,}"
         )
-    return group
+    group = FileGroup(source, title, *_pair(found, "generators", "infinitesimal"))
+    group.turns.require_nonzero()
+    if not (found["labels"] or found["label_infinitesimal"]):
+        return group
+    for key, ours in (("labels", "generators"), ("label_infinitesimal", "infinitesimal")):
+        if len(found[key]) != len(found[ours]):
+            raise EntryError(
+                f'"{key}" has length {len(found[key])}, "{ours}" {len(found[ours])}: '
+                "labels need one matrix for each"
+            )
+    return _with_labels(group, *_pair(found, "labels", "label_infinitesimal"))
 
 
 def _with_labels(group: FileGroup, moves: Matrices, turns: Matrices) -> FileGroup:
     """The group with its second representation, which is checked where the group can be listed."""
-    for ours, given in ((group.moves, moves), (group.turns, turns)):
-        if len(ours) != len(given):
-            raise EntryError(
-                f"{counted(len(given), given.title)} for {counted(len(ours), ours.title)}: "
-                "labels need one for each"
-            )
     if group.finite:
         # pairs (g, g') are as many as the g exactly when g determines g'
         pairs = order_by_closure(FileGroup(group.source, "", group.moves.beside(moves), turns))
         if pairs != group.order:
             raise EntryError(
                 f"the label matrices do not represent the group: it has "
-                f"{counted(group.order, 'element')}, but with labels {readable(pairs)}"
+                f"{counted(group.order, 'element')}, with labels {counted(pairs, 'element')}"
             )
-    return FileGroup(group.source, group.title, group.moves, group.turns, moves, turns)
+    return replace(group, label_moves=moves, label_turns=turns)
 
 
-def _pair(finite: str, infinitesimal: str, lists: dict[str, Any]) -> tuple[Matrices, Matrices]:
+def _pair(found: dict[str, Matrices], finite: str, infinitesimal: str) -> tuple[Matrices, Matrices]:
     """Orthogonal and antisymmetric matrices of one size, checked."""
-    moves = _matrices(finite, lists[finite])
-    turns = _matrices(infinitesimal, lists[infinitesimal])
+    moves, turns = found[finite], found[infinitesimal]
+    if not (moves or turns):
+        raise EntryError(f'"{finite}" needs at least one matrix')
     if moves and turns and moves.size != turns.size:
         raise EntryError(
             f"{moves.title} 1 has size {moves.size}, {turns.title} 1 has size {turns.size}"

@@ -52,8 +52,8 @@ class Group(ABC):
 
     @abstractmethod
     def generators(self, scalars: Scalars) -> Array:
-        """Generating matrices, shape (g, n, n); of a continuous group, one for each component
-        that the others and the identity component do not reach.
+        """Generating matrices, (g, n, n); with the identity component of a continuous group they
+        generate every other one.
         """
 
     def infinitesimal(self, scalars: Scalars) -> Array:
