@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from conserved.arithmetic.formal import FormalValues
 from conserved.arithmetic.functions import FormalRing
 from conserved.arithmetic.jets import halves, join
-from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
-from conserved.symmetry import Group, LabelAction
 
 DEGREE_LIMIT = 32
 
@@ -36,25 +34,18 @@ class Loss(ABC):
     Attributes:
         spec: its text form ("poly:3").
         orders: the orders k of the prediction in ∇ℓ, in words.
+        one_hot: whether labels are classes, so that a symmetry may only permute them.
     """
 
     spec: str
     orders: str
+    one_hot: ClassVar[bool] = False
 
     def check(self, output_shape: tuple[int, ...]) -> None:  # noqa: B027 (most take any)
         """Refuse outputs that the loss cannot take.
 
         Raises:
             InputError: with both shapes named.
-        """
-
-    def check_action(  # noqa: B027 (most take any)
-        self, labels: LabelAction, group: Group, outputs: int
-    ) -> None:
-        """Refuse actions that do not map labels of this loss to labels.
-
-        Raises:
-            InputError: naming the labels and the group.
         """
 
     def labels(self, random: Array) -> Array:
@@ -189,22 +180,12 @@ class CrossEntropy(Loss):
 
     spec = "cross-entropy"
     orders = "every order, gradients sum to 0"
+    one_hot = True
 
     def check(self, output_shape: tuple[int, ...]) -> None:
         if output_shape[-1] < 2:
             raise InputError(
                 "loss", self.spec, "needs at least 2 outputs, one a class; logistic takes one"
-            )
-
-    def check_action(self, labels: LabelAction, group: Group, outputs: int) -> None:
-        matrices = labels.matrices(group, Reals(), outputs)
-        moving = labels.infinitesimal(group, Reals(), outputs)
-        if ((matrices != 0) & (matrices != 1)).any() or moving.any():
-            raise InputError(
-                "labels",
-                labels.name,
-                f"cross-entropy has classes as labels, and {group.name} does not permute them; "
-                "take invariant labels",
             )
 
     def labels(self, random: Array) -> Array:

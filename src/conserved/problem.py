@@ -64,7 +64,8 @@ class Problem:
                 f"{self.network.spec} has {features} features",
             )
         self.labels.check(self.data, self.network.output_shape)
-        self.loss.check_action(self.labels, self.data, self.network.output_shape[-1])
+        if self.loss.one_hot:
+            self.labels.check_classes(self.data, self.network.output_shape[-1], self.loss.spec)
 
     @property
     def group(self) -> Group:

@@ -11,7 +11,7 @@ from conserved import brackets
 from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
 from conserved.arithmetic.residues import residues
 from conserved.brackets import Nested, concatenate, evaluate, mixed
-from conserved.fields import Fields, Leaves
+from conserved.fields import Leaves, OrbitFields
 from conserved.problem import Problem
 
 PRIMES = [BLAS_PRIMES[0], INT64_PRIMES[0]]  # one for each layout
@@ -75,7 +75,7 @@ class Setting:
         self.theta = rng.integers(-5, 6, size=(POINTS, self.size))
         self.weights = [rng.integers(-9, 10, size=self.count >> j) for j in (1, 2, 3)]
         self.ring, *self.symbols = sympy.ring(f"t:{self.size}", sympy.ZZ)
-        self.fields = Fields(problem, residues(self.prime), np.random.default_rng(0))
+        self.fields = OrbitFields(problem, residues(self.prime), np.random.default_rng(0))
         self.scalars = self.fields.scalars
 
     # symbolic
@@ -127,9 +127,11 @@ class Setting:
 
     def nested(self, level):
         leaves = Leaves(
-            self.scalars.from_integers(self.x[:, 0]),
-            self.scalars.from_integers(self.y[:, 0]),
-            np.zeros(self.count, dtype=np.uint64),
+            (
+                self.scalars.from_integers(self.x[:, 0]),
+                self.scalars.from_integers(self.y[:, 0]),
+                np.zeros(self.count, dtype=np.uint64),
+            )
         )
         weights = tuple(map(self.scalars.from_integers, self.weights[:level]))
         return Nested(level, leaves, weights)
@@ -234,7 +236,7 @@ class TestIdentities:
 
     def drawn(self, spec, data, count=3):
         problem = Problem.from_text(spec, **data)
-        fields = Fields(problem, residues(PRIMES[0]), np.random.default_rng(1))
+        fields = OrbitFields(problem, residues(PRIMES[0]), np.random.default_rng(1))
         theta = fields.point()
         triple = [Nested(0, fields.draw(count, theta)[0]) for _ in range(3)]
         return fields, theta, triple

@@ -7,7 +7,7 @@ from conserved import genericity as module
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import residues
 from conserved.closure import lie_closure
-from conserved.fields import Fields
+from conserved.fields import OrbitFields
 from conserved.genericity import genericity
 from conserved.networks import Network, Parameter, parse_network
 from conserved.problem import Problem
@@ -16,7 +16,7 @@ from conserved.problem import Problem
 def examined(problem, seed=0):
     roots = problem.group.roots
     prime = BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
-    return genericity(Fields(problem, residues(prime), np.random.default_rng(seed)))
+    return genericity(OrbitFields(problem, residues(prime), np.random.default_rng(seed)))
 
 
 def assert_fails(result, arguments, relations, functions="exp"):

@@ -53,6 +53,23 @@ class LabelAction(ABC):
     def infinitesimal(self, group: Group, scalars: Scalars, m: int) -> Array:
         """What each infinitesimal generator does to labels, (h, m, m), antisymmetric."""
 
+    def check_classes(self, group: Group, outputs: int, loss: str) -> None:
+        """Refuse actions that do not permute classes, for losses whose labels are one-hot.
+
+        Raises:
+            InputError: naming the labels, the loss and the group.
+        """
+        scalars = Reals()
+        matrices = self.matrices(group, scalars, outputs)
+        turning = self.infinitesimal(group, scalars, outputs)
+        if ((matrices != 0) & (matrices != 1)).any() or turning.any():
+            raise InputError(
+                "labels",
+                self.name,
+                f"{loss} has classes as labels, and {group.name} does not permute them this way; "
+                "take invariant labels",
+            )
+
     @abstractmethod
     def act(self, elements: Elements, y: Array, scalars: Scalars) -> Array:
         """The orbit of every label.
