@@ -1,6 +1,6 @@
 """``python -m benchmarks [NAME …] [--quick] [--out DIR] [--render]``.
 
-Exit status: 0 all targets met, 1 a target missed or a count wrong, 2 unusable arguments.
+Exit status: 0 all targets met, 1 a target missed, a count wrong or a crash, 2 unusable arguments.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from subprocess import CalledProcessError, TimeoutExpired
 from typing import Any
 
 from benchmarks import growth_group, growth_parameters, published_suite, start_up
@@ -58,12 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(
     name: str, repetitions: int, folder: Path, failed: bool
 ) -> tuple[dict[str, Any] | None, bool]:
-    """The finished document, or None and True when a count was wrong."""
+    """The finished document, or None and True when there is nothing to trust."""
     start = preamble(name, repetitions)
     print(f"benchmarks: {name} on {in_words(start['machine'])}", file=sys.stderr, flush=True)
     try:
         document = finished(start, BENCHMARKS[name](repetitions))
     except WrongCountError as error:
+        print(f"benchmarks: {name}: {error}; nothing written", file=sys.stderr)
+        return None, True
+    except (CalledProcessError, TimeoutExpired) as error:  # out of memory or time, or a crash
         print(f"benchmarks: {name}: {error}; nothing written", file=sys.stderr)
         return None, True
     write(document, folder)

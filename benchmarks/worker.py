@@ -12,13 +12,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from benchmarks.machine import ROOT
+
+# a closure that outgrows this fails alone; without it, it would take the machine down with it
+MOST_BYTES = 8 * 2**30
+MOST_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def _ask(job: dict[str, Any]) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
+        timeout=MOST_SECONDS,
     )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -153,6 +158,15 @@ def _run_rank(job: dict[str, Any]) -> dict[str, Any]:
     return asdict(Floor(middle - start, end - middle, threaded))
 
 
+def _limit_memory() -> None:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MOST_BYTES if hard == resource.RLIM_INFINITY else min(MOST_BYTES, hard)
+    with suppress(ValueError, OSError):  # macOS knows the limit but refuses to set it
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 def _peak_mb() -> float:
     """Peak resident memory of this process in 10^6 bytes."""
     try:
@@ -170,6 +184,7 @@ def _peak_mb() -> float:
 
 def main() -> None:
     """Answer the job on stdin."""
+    _limit_memory()
     job = json.load(sys.stdin)
     answer = {"closures": _run_closures, "rank": _run_rank}[job["job"]](job)
     json.dump(answer, sys.stdout)
