@@ -9,6 +9,7 @@ from typing import Any
 
 from conserved._version import __version__
 from conserved.closure import Closure, Progress, lie_closure
+from conserved.explain import Explanation, RangeLaw, explain
 from conserved.problem import Problem
 
 SCHEMA = "conserved.analysis/1"
@@ -51,6 +52,7 @@ class Analysis:
         problem: what was asked.
         closure: the upper bound for the data class asked for.
         architecture_closure: the upper bound for all data (the same object without a symmetry).
+        explanation: why the symmetry adds laws or not.
         seed: with the problem, replays everything.
         seconds: wall time.
     """
@@ -58,13 +60,14 @@ class Analysis:
     problem: Problem
     closure: Closure
     architecture_closure: Closure
+    explanation: Explanation
     seed: int
     seconds: float
 
     @property
     def count(self) -> Count:
         """Laws for the data class asked for."""
-        return _count(self.closure)
+        return _count(self.closure, sum(law.independent for law in self.laws))
 
     @property
     def architecture(self) -> Count:
@@ -72,9 +75,14 @@ class Analysis:
 
         They are laws for the symmetric class too, so there are no more of them than of those.
         """
-        count = _count(self.architecture_closure)
+        count = _count(self.architecture_closure, 0)
         bound = self.count.upper if self.closure.rigorous else count.upper
         return replace(count, upper=min(count.upper, bound))
+
+    @property
+    def laws(self) -> tuple[RangeLaw, ...]:
+        """The laws known explicitly."""
+        return self.explanation.laws
 
     @property
     def from_data_symmetry(self) -> int | None:
@@ -95,7 +103,18 @@ class Analysis:
             "from_data_symmetry": self.from_data_symmetry,
             "closure": self.closure.to_json(),
             "architecture_closure": self.architecture_closure.to_json(),
-            "laws": [],
+            "laws": [
+                {
+                    "name": law.text,
+                    "kind": "range" if law.kind == "range" else "rational",
+                    "origin": "data symmetry",
+                    "independent": law.independent,
+                    "text": f"the {law.text} is conserved",
+                    "latex": law.latex,
+                }
+                for law in self.laws
+            ],
+            "explanation": list(self.explanation.reasons),
             "seconds": round(self.seconds, 6),
         }
 
@@ -119,6 +138,7 @@ def analyze(
     *,
     seed: int = 0,
     budget: float | None = None,
+    laws: bool = True,
     progress: Progress | None = None,
 ) -> Analysis:
     """Count the independent conservation laws of a problem.
@@ -127,11 +147,12 @@ def analyze(
         problem: network, loss, data class and flow.
         seed: an integer ≥ 0; the same seed gives the same run.
         budget: seconds for each closure; the best bound so far is reported when they are used up.
+        laws: also look for the laws that the symmetry adds, and say why.
         progress: called with (stage, rank, D) as the rank grows.
 
     Returns:
-        Bounds for the data class asked for and for all data. Laws are not searched for yet, so a
-        lower bound is 0 and a count is certified only when it is 0.
+        Bounds for the data class asked for and for all data. Range and direction laws owed to the
+        symmetry are found; architecture laws are not searched for yet, so their lower bound is 0.
 
     Raises:
         InputError: unusable arguments.
@@ -149,8 +170,10 @@ def analyze(
         architecture = lie_closure(
             problem.architecture(), seed=seed, budget=budget, progress=progress
         )
-    return Analysis(problem, closure, architecture, seed, perf_counter() - start)
+    why = explain(problem, closure, architecture, seed=seed) if laws else Explanation(())
+    return Analysis(problem, closure, architecture, why, seed, perf_counter() - start)
 
 
-def _count(closure: Closure) -> Count:
-    return Count(lower=0, upper=closure.upper, certified=closure.upper == 0 and closure.rigorous)
+def _count(closure: Closure, lower: int) -> Count:
+    certified = closure.upper == lower and closure.rigorous
+    return Count(lower=lower, upper=closure.upper, certified=certified)

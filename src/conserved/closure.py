@@ -135,7 +135,7 @@ def lie_closure(
         rng = np.random.default_rng([seed, attempt])
         try:
             fields = make_fields(problem, residues(modulus_used), rng, route)
-            run = _Run(fields, lower, None if budget is None else start + budget, progress)
+            run = LieSpan(fields, lower, None if budget is None else start + budget, progress)
             stopped = run.close()
             generic = genericity(fields)
             break
@@ -178,15 +178,31 @@ class _Pool:
         return len(self.nested)
 
 
-class _Run:
-    """One closure at one point."""
+class LieSpan:
+    """The span of the fields and their brackets at one point, as far as it has been raised.
+
+    Args:
+        fields: the fields of a problem.
+        lower: laws known; raising stops when D − rank meets them.
+        deadline: on ``time.perf_counter``'s clock.
+        progress: called with (stage, rank, D).
+        theta: the point, (1, 1, D); a random one by default.
+
+    Attributes:
+        space: the span as a row space; its annihilator is where gradients of laws lie.
+    """
 
     def __init__(
-        self, fields: Fields, lower: int, deadline: float | None, progress: Progress | None
+        self,
+        fields: Fields,
+        lower: int = 0,
+        deadline: float | None = None,
+        progress: Progress | None = None,
+        theta: Array | None = None,
     ) -> None:
         self.fields = fields
         self.rng = fields.rng
-        self.theta = fields.point()
+        self.theta = fields.point() if theta is None else theta
         self.space = RowSpace(fields.scalars, fields.dimension)
         self.target = fields.dimension - lower
         self.deadline = deadline

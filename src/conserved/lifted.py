@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from math import lcm
 
 import numpy as np
 
@@ -76,10 +77,19 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
     if problem.network.lift() is None or problem.loss.spec not in ("mse", "poly:2"):
         advice = "a lift needs squared error and a tensorizable network (linear, poly, lightning)"
         raise InputError("network", problem.network.spec, advice)
-    roots = problem.group.roots
-    scalars = residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
+    scalars = splitting_scalars(problem)
     rng = np.random.default_rng(seed)
-    space = moment_space(problem, scalars, rng)
+    return report_on(scalars, moment_space(problem, scalars, rng), rng)
+
+
+def splitting_scalars(problem: Problem) -> Residues:
+    """GF(p) with the roots of unity that split the features into irreducible blocks."""
+    roots = lcm(problem.group.roots, problem.group.splitting)
+    return residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
+
+
+def report_on(scalars: Residues, space: MomentSpace, rng: np.random.Generator) -> LiftReport:
+    """The report on averaged moments that are known already."""
     family, metric = moment_operators(scalars, space)
     return LiftReport(
         name=space.lift.name,

@@ -33,7 +33,7 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     help="How labels transform: invariant, equivariant or sign.",
 )
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
-@click.option("--no-laws", is_flag=True, help="Count only (laws are not searched for yet).")
+@click.option("--no-laws", is_flag=True, help="Count only: no search for laws, no reasons.")
 @click.option(
     "--budget", type=float, metavar="SECONDS", help="Stop each closure after so many seconds."
 )
@@ -65,7 +65,7 @@ def analyze(
     if cost.seconds > LONG_RUN:
         click.echo(f"estimate: {cost}", err=True)
     with _progress() as progress:
-        analysis = run(problem, seed=seed, budget=budget, progress=progress)
+        analysis = run(problem, seed=seed, budget=budget, laws=not no_laws, progress=progress)
     if as_json:
         click.echo(json.dumps(analysis.to_json(), ensure_ascii=False))
     else:

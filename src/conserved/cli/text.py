@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
+
+WIDTH = 100
 
 
 def analysis_text(analysis: Analysis) -> str:
@@ -18,11 +22,14 @@ def analysis_text(analysis: Analysis) -> str:
         ("data", problem.group.name, problem.group.describe() + labels),
         ("flow", problem.flow.name, problem.flow.formula),
     ]
+    if problem.symmetric:
+        question.append(("route", "", analysis.closure.route))
     answer = [_count_row("laws", analysis.count, analysis.closure)]
     if problem.symmetric:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
-    blocks = [_aligned(question), _aligned(answer), _verdict(analysis)]
+    why = [_wrapped(reason) for reason in analysis.explanation.reasons]
+    blocks = [_aligned(question), _aligned(answer), "\n".join(why), _verdict(analysis)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -44,21 +51,22 @@ def _verdict(analysis: Analysis) -> str:
             lines.append(f"Not closed: {closure.stopped}; more brackets may lower the bound.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
-    if analysis.count.certified:
-        lines.append("Certified: the closure fills the parameter space, so nothing is conserved.")
+    if not analysis.count.certified:
+        lines.append(
+            "Not certified: the upper bound is an exact rank; explicit laws of the architecture, "
+            "for the lower bound, are not searched for yet."
+        )
+    elif analysis.count.upper:
+        lines.append("Certified: as many verified laws as the rank leaves room for.")
     else:
-        lines.append(
-            "Not certified: the upper bound is an exact rank; explicit laws for the lower bound "
-            "are not searched for yet."
-        )
-    both = analysis.count.upper == analysis.architecture.upper
-    if analysis.problem.symmetric and both and all(c.rigorous for c in closures):
-        lines.append(
-            "The bound is the same with and without the symmetry: no room for extra laws was found."
-        )
+        lines.append("Certified: the closure fills the parameter space, so nothing is conserved.")
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
     lines.append(f"Ranks mod {primes}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
     return "\n".join(lines)
+
+
+def _wrapped(sentence: str) -> str:
+    return fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _aligned(rows: list[tuple[str, str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from math import lcm
 from typing import ClassVar, final
 
 import numpy as np
@@ -147,6 +148,10 @@ class GridShift(GridGroup):
     @property
     def order(self) -> int:
         return self.dimension
+
+    @property
+    def splitting(self) -> int:
+        return lcm(self.height, self.width)
 
 
 def _parity(cycles: int, length: int) -> int:

@@ -101,6 +101,11 @@ class Group(ABC):
         Over GF(p) this needs p ≡ 1 mod 4k (``primes.prime_with_roots``).
         """
 
+    @property
+    def splitting(self) -> int:
+        """k such that cos and sin of 2π/k suffice to split the space into irreducible blocks."""
+        return self.roots
+
     @abstractmethod
     def describe(self) -> str:
         """What it does and its order, in words, on one line."""

@@ -54,6 +54,10 @@ class Shift(CoordinateGroup):
         return scalars.from_integers(cycles)
 
     @property
+    def splitting(self) -> int:
+        return self.dimension
+
+    @property
     def signs(self) -> tuple[int, ...]:
         return (_cycle_parity(self.dimension),) if self.dimension > 1 else ()
 

@@ -91,6 +91,10 @@ class DirectSum(Group):
     def roots(self) -> int:
         return lcm(*(part.roots for part in self.parts))
 
+    @property
+    def splitting(self) -> int:
+        return lcm(*(part.splitting for part in self.parts))
+
     def describe(self) -> str:
         parts = shortened(" + ".join(part.sized for part in self.parts))
         order = counted(self.order, "element")
@@ -165,6 +169,10 @@ class Copies(Group):
     @property
     def roots(self) -> int:
         return self.group.roots
+
+    @property
+    def splitting(self) -> int:
+        return self.group.splitting
 
     def describe(self) -> str:
         copies = "1 copy" if self.count == 1 else f"{self.count:,} copies"
