@@ -19,7 +19,7 @@ from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
 from conserved.fields import MomentSpace, moment_space
 from conserved.problem import Problem
-from conserved.symmetry.invariants import Action, invariant_forms, kernel
+from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
 from conserved.symmetry.isotypic import Block, isotypic_blocks
 
 SOLVE_LIMIT = 2 * 10**8  # entries of the linear system for feature isometries
@@ -79,7 +79,7 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
         raise InputError("network", problem.network.spec, advice)
     scalars = splitting_scalars(problem)
     rng = np.random.default_rng(seed)
-    return report_on(scalars, moment_space(problem, scalars, rng), rng)
+    return report_on(scalars, moment_space(problem, scalars), rng)
 
 
 def splitting_scalars(problem: Problem) -> Residues:
@@ -146,11 +146,13 @@ def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array | None:
     basis = np.zeros((len(pairs), n + m, n + m), dtype=scalars.dtype)
     for one, (i, j) in zip(basis, pairs, strict=True):
         one[i, j], one[j, i] = scalars.from_integers([1, -1])
-    turned = lift.derivative(scalars, basis[:, :n, :n])[:, None]
-    images = scalars.matmul(turned, space.quadratic)
-    images = scalars.reduce(images + images.swapaxes(-1, -2))
-    mixed = scalars.matmul(space.mixed, turned.swapaxes(-1, -2))
-    mixed = scalars.reduce(mixed + scalars.matmul(basis[:, None, n:, n:], space.mixed))
-    rows = [part.reshape(len(pairs), -1) for part in (images, mixed)]
-    solutions = kernel(scalars, np.concatenate(rows, axis=1))
+    turned = lift.derivative(scalars, basis[:, :n, :n])
+    rows = []
+    for one, moving in zip(basis, turned, strict=True):
+        image = applied(scalars, moving, space.quadratic)
+        image = scalars.reduce(image + image.swapaxes(-1, -2))
+        mixed = applied(scalars, moving, space.mixed.swapaxes(-1, -2)).swapaxes(-1, -2)
+        mixed = scalars.reduce(mixed + scalars.matmul(one[n:, n:], space.mixed))
+        rows.append(np.concatenate([image.ravel(), mixed.ravel()]))
+    solutions = kernel(scalars, np.stack(rows))
     return scalars.matmul(solutions, basis.reshape(len(pairs), -1)).reshape(-1, n + m, n + m)

@@ -91,6 +91,12 @@ class Residues(Scalars):
         result: NDArray[np.bool_] = x == 0
         return result
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.prime == getattr(other, "prime", None)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._p))
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._p})"
 

@@ -51,7 +51,9 @@ def _verdict(analysis: Analysis) -> str:
             lines.append(f"Not closed: {closure.stopped}; more brackets may lower the bound.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
-    if not analysis.count.certified:
+    if not analysis.closure.rigorous:
+        lines.append("Not certified: the upper bound itself is not a proof.")
+    elif not analysis.count.certified:
         lines.append(
             "Not certified: the upper bound is an exact rank; explicit laws of the architecture, "
             "for the lower bound, are not searched for yet."
@@ -66,7 +68,8 @@ def _verdict(analysis: Analysis) -> str:
 
 
 def _wrapped(sentence: str) -> str:
-    return fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    unbroken = sentence.replace(" = ", "\u00a0=\u00a0").replace(" − ", "\u00a0−\u00a0")
+    return fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _aligned(rows: list[tuple[str, str, str]]) -> str:

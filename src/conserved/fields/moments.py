@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from conserved.errors import ConservedError
 from conserved.fields.base import Fields, Leaves
 from conserved.networks.lift import Lift
 from conserved.problem import Problem
-from conserved.symmetry.invariants import Action, invariant_forms
+from conserved.symmetry.invariants import Action, invariant_forms, with_quarter_turns
 
 _SPARE = 8
 _FEW = 16  # up to so many moments, one shared product each beats a matrix per sample
@@ -44,24 +45,30 @@ class MomentSpace:
     mixed: Array
 
 
-def moment_space(problem: Problem, scalars: Residues, rng: np.random.Generator) -> MomentSpace:
+@lru_cache(maxsize=4)  # the count, the reasons and the report of one problem share it
+def moment_space(problem: Problem, scalars: Residues) -> MomentSpace:
     """Average the moments of a problem exactly, from the generators of its group.
 
     Raises:
         LimitError: the invariants do not fit in memory.
         ConservedError: the network has no lift.
     """
+    rng = np.random.default_rng(0)  # any data in general position span the same moments
     lift = problem.network.lift()
     if lift is None:
         raise ConservedError(f"network '{problem.network.spec}' has no lift")
     group, labels = problem.group, problem.labels
-    inputs = Action(
-        lift.representation(scalars, group.generators(scalars)),
-        lift.derivative(scalars, group.infinitesimal(scalars)),
+    features, outputs = with_quarter_turns(
+        scalars,
+        Action(group.generators(scalars), group.infinitesimal(scalars)),
+        Action(
+            labels.matrices(group, scalars, lift.outputs),
+            labels.infinitesimal(group, scalars, lift.outputs),
+        ),
     )
-    outputs = Action(
-        labels.matrices(group, scalars, lift.outputs),
-        labels.infinitesimal(group, scalars, lift.outputs),
+    inputs = Action(
+        lift.representation(scalars, features.group),
+        lift.derivative(scalars, features.algebra),
     )
     metric = scalars.from_integers(lift.metric.astype(object))
     quadratic = invariant_forms(scalars, inputs, inputs, symmetric=True)
@@ -90,14 +97,14 @@ class MomentFields(Fields):
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
         super().__init__(problem, scalars, rng)
-        self.space = moment_space(problem, scalars, rng)
+        self.space = moment_space(problem, scalars)
         lift = self.space.lift
         self._quadratic = lift.change_basis(scalars, self.space.quadratic)
         self._mixed = lift.change_basis_mixed(scalars, self.space.mixed)
         self.generators = len(self._quadratic) + len(self._mixed)
         self.route = (
-            f"lifted moments: {lift.name}, τ = {lift.dimension}; "
-            f"{len(self._quadratic)} of S, {len(self._mixed)} of C"
+            f"lifted moments, τ = {lift.dimension}: "
+            f"{len(self._quadratic)} of ΦΦᵀ, {len(self._mixed)} of yΦᵀ"
         )
         network = problem.network
         forward = lift.dimension * (network.activations() - network.size)

@@ -59,7 +59,6 @@ def invariant_forms(
         LimitError: the candidates would not fit in memory.
         ConservedError: a form failed the final check (a bug, or generators that do not match).
     """
-    left, right = _with_quarter_turns(scalars, left, right)
     count = len(left.group)
     moves = [i for i in range(count) if _is_monomial(scalars, left.group[i], right.group[i])]
     forms = _orbit_sums(scalars, left.group[moves], right.group[moves], symmetric)
@@ -72,31 +71,28 @@ def invariant_forms(
     return forms
 
 
-def _with_quarter_turns(scalars: Residues, left: Action, right: Action) -> tuple[Action, Action]:
-    """Add exp(π/2 X) = 1 + X + X² for each X with X³ = −X on both sides: it is in the group too,
-    and for rotations of a coordinate plane it is a signed permutation, which is cheap.
+def with_quarter_turns(scalars: Residues, inputs: Action, outputs: Action) -> tuple[Action, Action]:
+    """Add exp(π/2 X) = 1 + X + X² for each X with X³ = −X on both spaces.
+
+    It is in the group anyway, so averages stay the same; for rotations in a coordinate plane it is
+    a signed permutation, which is cheap to average over, and brings the candidates down first.
     """
+    turned = [_quarter_turns(scalars, action.algebra) for action in (inputs, outputs)]
+    fits = turned[0][1] & turned[1][1]
+    extended = [
+        Action(np.concatenate([action.group, quarter[fits]]), action.algebra)
+        for action, (quarter, _) in zip((inputs, outputs), turned, strict=True)
+    ]
+    return extended[0], extended[1]
 
-    def turns(algebra: Array) -> tuple[Array, NDArray[np.bool_]]:
-        square = scalars.matmul(algebra, algebra)
-        cube = scalars.matmul(square, algebra)
-        fits: NDArray[np.bool_] = np.logical_not(
-            np.any(scalars.reduce(cube + algebra), axis=(1, 2))
-        )
-        one = np.eye(algebra.shape[-1], dtype=algebra.dtype)
-        return scalars.reduce(one + algebra + square), fits
 
-    if not len(left.algebra):
-        return left, right
-    (quarter_left, fits_left), (quarter_right, fits_right) = (
-        turns(left.algebra),
-        turns(right.algebra),
-    )
-    fits = fits_left & fits_right
-    return (
-        Action(np.concatenate([left.group, quarter_left[fits]]), left.algebra),
-        Action(np.concatenate([right.group, quarter_right[fits]]), right.algebra),
-    )
+def _quarter_turns(scalars: Residues, algebra: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """1 + X + X², and for which X that is exp(π/2 X)."""
+    square = scalars.matmul(algebra, algebra)
+    wrong = scalars.reduce(scalars.matmul(square, algebra) + algebra)
+    fits = np.array([not defect.any() for defect in wrong], dtype=np.bool_)
+    one = np.eye(algebra.shape[-1], dtype=algebra.dtype)
+    return scalars.reduce(one + algebra + square), fits
 
 
 def _is_monomial(scalars: Residues, *matrices: Array) -> bool:
@@ -159,14 +155,28 @@ def _permutation(matrix: Array) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
 
 def _moved(scalars: Residues, left: Action, right: Action, i: int, forms: Array) -> Array:
     """L M Rᵀ − M."""
-    image = scalars.matmul(scalars.matmul(left.group[i], forms), right.group[i].T)
-    return scalars.reduce(image - forms)
+    half = applied(scalars, left.group[i], forms).swapaxes(-1, -2)
+    return scalars.reduce(applied(scalars, right.group[i], half).swapaxes(-1, -2) - forms)
 
 
 def _turned(scalars: Residues, left: Action, right: Action, i: int, forms: Array) -> Array:
     """dL M + M dRᵀ."""
-    first = scalars.matmul(left.algebra[i], forms)
-    return scalars.reduce(first + scalars.matmul(forms, right.algebra[i].T))
+    first = applied(scalars, left.algebra[i], forms)
+    second = applied(scalars, right.algebra[i], forms.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return scalars.reduce(first + second)
+
+
+def applied(scalars: Residues, matrix: Array, forms: Array) -> Array:
+    """matrix @ M for each form M (k, a, b); generators of large lifts are sparse."""
+    filled = int((matrix != 0).sum(axis=1).max(initial=0))
+    if 8 * filled > len(matrix) or filled > scalars.safe_terms:
+        return scalars.matmul(matrix, forms)
+    from scipy.sparse import csr_array
+
+    count, a, b = forms.shape
+    columns = forms.transpose(1, 0, 2).reshape(a, count * b)
+    product = scalars.reduce(csr_array(matrix) @ columns)
+    return product.reshape(len(matrix), count, b).transpose(1, 0, 2)
 
 
 def _kept(scalars: Residues, forms: Array, defect: Callable[[Array], Array]) -> Array:
