@@ -7,9 +7,9 @@ be infinite. Cost of one evaluation: one pass over τ points, whatever the order
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -45,7 +45,11 @@ class MomentSpace:
     mixed: Array
 
 
-@lru_cache(maxsize=4)  # the count, the reasons and the report of one problem share it
+# the count, the reasons and the report of one problem share its averages; by identity, since two
+# networks of one spec need not compute the same
+_RECENT: deque[tuple[Problem, Residues, MomentSpace]] = deque(maxlen=4)
+
+
 def moment_space(problem: Problem, scalars: Residues) -> MomentSpace:
     """Average the moments of a problem exactly, from the generators of its group.
 
@@ -53,6 +57,15 @@ def moment_space(problem: Problem, scalars: Residues) -> MomentSpace:
         LimitError: the invariants do not fit in memory.
         ConservedError: the network has no lift.
     """
+    for known, over, space in _RECENT:
+        if known is problem and over == scalars:
+            return space
+    space = _averaged(problem, scalars)
+    _RECENT.append((problem, scalars, space))
+    return space
+
+
+def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
     rng = np.random.default_rng(0)  # any data in general position span the same moments
     lift = problem.network.lift()
     if lift is None:
