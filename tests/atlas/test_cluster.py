@@ -23,7 +23,7 @@ def path(tmp_path):
 @pytest.fixture(scope="module")
 def address():
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
-    options = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
+    options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
         yield cluster.scheduler_address
 
@@ -59,7 +59,7 @@ def test_a_client_that_is_killed_loses_and_repeats_nothing(address, path):
 @pytest.mark.slow
 def test_a_cluster_that_goes_away_is_said_so_and_what_arrived_is_kept(path):
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
-    options = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
+    options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
         process = subprocess.Popen(
             command(path, "--scheduler", cluster.scheduler_address),
@@ -94,3 +94,10 @@ def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'conserved\[dask\]'"):
         require_distributed("tcp://127.0.0.1:8786")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:8786", "http://x:1", "tcp://127.0.0.1"])
+def test_what_is_no_address_is_refused_at_once(address, path):
+    with pytest.raises(InputError, match=r"looks like tcp://127\.0\.0\.1:8786"):
+        sweep(SMALL, path, scheduler=address)
+    assert not path.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from conserved.errors import ConservedError, InputError
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+_ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+:[0-9]{1,5}")
 _PATIENCE = 10  # seconds for the scheduler to answer, and again for a first worker to appear
 
 
@@ -31,11 +34,10 @@ def cluster_results(
         address: of the scheduler, ``tcp://host:port``.
 
     Raises:
-        InputError: distributed is not installed, nobody answers at the address, or its workers
-            cannot run this version of conserved.
+        InputError: nobody answers at the address, or its workers cannot run this version of
+            conserved. ``require_distributed`` has to come first.
         ConservedError: the cluster went away; what had arrived is kept.
     """
-    require_distributed(address)
     from distributed import as_completed
 
     with _client(address) as client:
@@ -45,16 +47,18 @@ def cluster_results(
             client.submit(compute, case, seed, budget, key=f"atlas-{sweep}-{i}"): case
             for i, case in enumerate(cases)
         }
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             yield _result(future, futures.pop(future), seed, budget, address)
 
 
 def require_distributed(address: str) -> None:
-    """Refuse a scheduler where the extra is missing.
+    """Refuse a scheduler where the extra is missing, or that is no address.
 
     Raises:
-        InputError: naming the extra.
+        InputError: naming the extra, or the form of an address.
     """
+    if not _ADDRESS.fullmatch(address):
+        raise InputError("scheduler", address, "an address looks like tcp://127.0.0.1:8786")
     try:
         import distributed  # noqa: F401
     except ImportError as error:
@@ -84,13 +88,25 @@ def _result(
 def _client(address: str) -> Iterator[Client]:
     from distributed import Client
 
+    with _without_log("distributed.client"):  # it logs a traceback for what we say in a line
+        try:
+            client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            advice = f"no Dask scheduler answers there within {_PATIENCE} s"
+            raise InputError("scheduler", address, advice) from error
+        with client:
+            yield client
+
+
+@contextmanager
+def _without_log(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        advice = f"no Dask scheduler answers there within {_PATIENCE} s"
-        raise InputError("scheduler", address, advice) from error
-    with client:
-        yield client
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _require_workers(client: Client, address: str) -> None:

@@ -77,8 +77,9 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Workers that start clean and end with us, however we end."""
     context = get_context("spawn")  # a fork would copy our threads' locks
     lifeline, ours = context.Pipe(duplex=False)
+    # Made first: it starts the resource tracker, which lifts the mask on Ctrl-C again.
+    pool = ProcessPoolExecutor(jobs, context, initializer=_bind, initargs=(lifeline,))
     with _worker_settings():
-        pool = ProcessPoolExecutor(jobs, context, initializer=_bind, initargs=(lifeline,))
         started = [pool.submit(os.getpid) for _ in range(jobs)]
     try:
         _require_start(started[0])

@@ -7,7 +7,7 @@ from contextlib import closing
 from os import PathLike
 
 from conserved.atlas.case import Case, with_architectures
-from conserved.atlas.cluster import cluster_results
+from conserved.atlas.cluster import cluster_results, require_distributed
 from conserved.atlas.patterns import require_small
 from conserved.atlas.pool import cores, local_results
 from conserved.atlas.results import Atlas, Result
@@ -54,6 +54,8 @@ def sweep(
     """
     wanted = with_architectures(_case(problem) for problem in problems)
     _check_arguments(len(wanted), seed, jobs, budget)
+    if scheduler is not None:
+        require_distributed(scheduler)
     with Store(path) as store:
         known = {result.case: result for result in store.results() if result.seed == seed}
         missing = [
