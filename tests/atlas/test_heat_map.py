@@ -1,6 +1,7 @@
 """The map: against the rule of the theory on the plane, and against hand-made results."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,11 @@ def test_the_plane_follows_the_rule(rotations, r):
     assert table(heat_map(rotations))[r, "poly:2"] == [
         int(rotations_add_a_law(k, r)) for k in TURNS
     ]
+
+
+def test_the_page_shows_this_map(rotations):
+    page = Path(__file__).parents[2] / "docs" / "atlas.md"
+    assert heat_map(rotations) in page.read_text(encoding="utf-8")
 
 
 def test_every_bound_is_closed_and_proved(rotations):
