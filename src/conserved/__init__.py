@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 from conserved._version import __version__
 
 if TYPE_CHECKING:
-    from conserved import errors, flows, losses, networks, symmetry, testing
+    from conserved import atlas, errors, flows, losses, networks, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError
     from conserved.problem import Problem
 
-_MODULES = ("errors", "flows", "losses", "networks", "symmetry", "testing")
+_MODULES = ("atlas", "errors", "flows", "losses", "networks", "symmetry", "testing")
 _HOMES = {
     "Analysis": "analysis",
     "Closure": "closure",
@@ -52,6 +52,7 @@ __all__ = [
     "Problem",
     "__version__",
     "analyze",
+    "atlas",
     "errors",
     "estimate",
     "flows",
