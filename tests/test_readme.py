@@ -21,7 +21,7 @@ import pytest
 from conserved.cli import run
 
 PROJECT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/json.md")
+DOCUMENTS = ("README.md", "docs/json.md", "docs/symmetry.md")
 PICTURE = PROJECT / "docs" / "pictures" / "analyze.svg"
 COLUMN = 12.2  # units of the picture
 PRETTY = " | python -m json.tool --no-ensure-ascii"

@@ -69,7 +69,8 @@ def _verdict(analysis: Analysis) -> str:
 
 def _wrapped(sentence: str) -> str:
     unbroken = sentence.replace(" = ", "\u00a0=\u00a0").replace(" − ", "\u00a0−\u00a0")
-    return fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    lines = fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return lines.replace("\u00a0", " ")
 
 
 def _aligned(rows: list[tuple[str, str, str]]) -> str:

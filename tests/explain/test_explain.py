@@ -1,0 +1,166 @@
+"""Reasons and range laws: found where theory §6 says, verified, counted, and refused when false."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import conserved as cq
+from conserved.closure import LieSpan, lie_closure
+from conserved.explain import explain
+from conserved.explain.ranges import Fibres, range_laws
+from conserved.fields import MomentFields, OrbitFields
+from conserved.lifted import feature_blocks, splitting_scalars
+
+# network, symmetry, labels, laws that the symmetry adds by range or direction, what keeps constant
+KNOWN = [
+    ("linear:4-2-1", "permutation", "invariant", 2, "range of W1 on the zero-sum part"),
+    ("linear:5-2-2-1", "permutation", "invariant", 4, "range of W1 on the zero-sum part"),
+    ("linear:10-3-1", "permutation", "invariant", 18, "range of W1 on the zero-sum part"),
+    ("linear:3-1", "shift", "invariant", 1, "direction of W1 on the zero-sum part"),
+    ("linear:6-2", "shift", "invariant", 7, "direction of W1"),
+    ("linear:7-1-1", "shift", "invariant", 3, "direction of W1"),
+    ("linear:5-1-1", "shift", "invariant", 2, "direction of W1"),
+    ("linear:3-1-3", "hyperoctahedral", "equivariant", 2, "range of [W1 W2]"),
+    ("linear:5-2-5", "hyperoctahedral", "equivariant", 4, "range of [W1 W2]"),
+    ("linear:4-1-4", "permutation", "equivariant", 2, "range of [W1 W2]"),
+    ("linear:8-1-1", "2xpermutation:4", "invariant", 2, "range of W1"),
+    ("linear:6-2-1", "permutation:4+none:2", "invariant", 2, "range of W1"),
+    ("poly:2-1-1,power=2", "rotation:3", "invariant", 1, "direction of W1"),
+    ("poly:2-1-1,power=3", "rotation:5", "invariant", 1, "direction of W1"),
+    ("poly:3-2-1,power=2", "icosahedral", "invariant", 2, "range of W1"),
+    ("lightning:dim=4,tokens=2,head=1,out=1", "orthogonal", "invariant", 3, "range of [Q K V]"),
+    ("lightning:dim=5,tokens=2,head=1,out=1", "orthogonal:4+none:1", "invariant", 3, "[Q K V]"),
+]
+NOTHING = [
+    ("linear:4-3-2", "permutation", "invariant", "filled by κ = 3"),
+    ("linear:4-2-1", "signflip", "invariant", "no continuous group"),
+    ("poly:2-1-1,power=2", "rotation:4", "invariant", "degree 4"),
+    ("poly:2-1-1,power=3", "rotation:6", "invariant", "degree 6"),
+    ("poly:3-2-1,power=2", "hyperoctahedral", "invariant", "degree 4"),
+]
+
+
+def problem_of(network: str, symmetry: str, labels: str, loss: str = "mse") -> cq.Problem:
+    return cq.Problem.from_text(network, symmetry=symmetry, labels=labels, loss=loss)
+
+
+@pytest.mark.parametrize("network, symmetry, labels, extra, words", KNOWN)
+def test_laws_owed_to_the_symmetry(network, symmetry, labels, extra, words):
+    problem = problem_of(network, symmetry, labels)
+    analysis = cq.analyze(problem)
+    assert sum(law.independent for law in analysis.laws) == extra
+    assert extra == analysis.closure.upper - analysis.architecture_closure.upper
+    assert any(words in law.text for law in analysis.laws)
+    assert any(words in reason for reason in analysis.explanation.reasons)
+    assert analysis.count.lower == extra
+
+
+@pytest.mark.parametrize("network, symmetry, labels, words", NOTHING)
+def test_why_there_is_none(network, symmetry, labels, words):
+    analysis = cq.analyze(problem_of(network, symmetry, labels))
+    assert not analysis.laws
+    assert words in " ".join(analysis.explanation.reasons)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "exponential", "any"])
+def test_theorem_3_is_named(loss):
+    analysis = cq.analyze(problem_of("linear:4-1-1", "permutation", "invariant", loss))
+    (reason,) = analysis.explanation.reasons
+    assert reason.startswith("Theorem 3")
+    assert not analysis.laws
+
+
+def test_the_ladder_is_named():
+    analysis = cq.analyze(problem_of("linear:4-1-1", "permutation", "invariant", "poly:3"))
+    assert "order 3" in analysis.explanation.reasons[0]
+
+
+def test_labels_that_drop_out_are_named():
+    analysis = cq.analyze(problem_of("linear:2-2-2", "rotation:4", "invariant"))
+    assert "Labels drop out" in " ".join(analysis.explanation.reasons)
+    assert "D − 1 = 7" in " ".join(analysis.explanation.reasons)
+
+
+def test_all_data_need_no_reason():
+    assert cq.analyze(cq.Problem.from_text("linear:4-2-1")).explanation.reasons == ()
+
+
+def test_the_projector_is_constant_along_a_float_flow():
+    """The second road: integrate the averaged loss in float64 and watch the range of W1."""
+    rng = np.random.default_rng(0)
+    zero_sum = np.eye(5) - 1 / 5
+    w1, w2 = rng.standard_normal((2, 5)), rng.standard_normal((1, 2))
+    a, b, c = 1.3, 0.4, 0.7  # S = a·1 + b·(all ones), C = c·(all ones): the averages under S_5
+    moment, label = a * np.eye(5) + b * np.ones((5, 5)), c * np.ones((1, 5))
+
+    def projector(w):
+        vectors = (w @ zero_sum).T
+        return vectors @ np.linalg.pinv(vectors)
+
+    start, step = projector(w1), 1e-3
+    free = w1.copy()
+    for _ in range(2000):
+        pull = w2 @ w1 @ moment - label
+        w1, w2 = w1 - step * w2.T @ pull, w2 - step * pull @ w1.T
+        free = free - step * rng.standard_normal((2, 5))  # a path that obeys nothing
+    assert np.abs(projector(w1) - start).max() < 1e-12  # kept exactly by descent, P ↦ P·N
+    assert np.abs(projector(free) - start).max() > 1e-3
+
+
+class Sampled(MomentFields):
+    """Planted: moments averaged over a few random rotations instead of all of O(n)."""
+
+    def __init__(self, problem, scalars, rng):
+        super().__init__(problem, scalars, rng)
+        n = problem.network.input_shape[-1]
+        shape = self.space.quadratic.shape
+        noise = scalars.random(rng, (len(self.space.quadratic), n, n))
+        noise = scalars.reduce(noise + noise.swapaxes(-1, -2))
+        assert noise.shape == shape
+        # what a Monte Carlo average leaves behind: a symmetric part that is not invariant
+        quadratic = scalars.reduce(self.space.quadratic + noise)
+        self.space = dataclasses.replace(self.space, quadratic=quadratic)
+        self._quadratic = quadratic
+
+
+def test_a_sampled_average_has_no_range_law():
+    problem = problem_of("linear:4-2-1", "orthogonal", "invariant")
+    scalars = splitting_scalars(problem)
+    exact = MomentFields(problem, scalars, np.random.default_rng(0))
+    blocks = feature_blocks(scalars, exact.space, np.random.default_rng(0))
+    assert sum(law.independent for law in range_laws(problem, exact, blocks)) > 0
+    sampled = Sampled(problem, scalars, np.random.default_rng(0))
+    assert range_laws(problem, sampled, blocks) == ()
+
+
+def test_gradients_annihilate_fields_of_explicit_orbits():
+    """Two roads: laws found along the moments, checked on fields from explicit orbits."""
+    problem = problem_of("linear:4-2-1", "permutation", "invariant")
+    scalars = splitting_scalars(problem)
+    moments = MomentFields(problem, scalars, np.random.default_rng(1))
+    orbits = OrbitFields(problem, scalars, np.random.default_rng(2))
+    (block, _) = feature_blocks(scalars, moments.space, np.random.default_rng(0))
+    fibres = Fibres(problem.network, block)
+    theta = orbits.point()
+    (here,) = fibres.vectors(scalars, theta[0])
+    span = LieSpan(orbits, theta=theta)
+    span.close()
+    # every direction of the closure moves P inside its own span
+    moved = fibres.vectors(scalars, span.space.basis).reshape(-1, block.dimension)
+    from conserved.arithmetic.rowspace import RowSpace
+
+    inside = RowSpace(scalars, block.dimension)
+    inside.add(here)
+    assert inside.rank == 2
+    assert not inside.remainder(moved).any()
+
+
+def test_the_same_seed_gives_the_same_words():
+    problem = problem_of("linear:6-2", "shift", "invariant")
+    closures = lie_closure(problem), lie_closure(problem.architecture())
+    first, second = (explain(problem, *closures, seed=4) for _ in range(2))
+    assert first.reasons == second.reasons
+    assert first.laws == second.laws
