@@ -56,7 +56,8 @@ def run(repetitions: int, sizes: list[Size] | None = None) -> Result:
     for size in SIZES if sizes is None else sizes:
         samples, floors = [], []
         for seed in range(repetitions):
-            samples.append(closures([Task(size.network, seed=seed)], WARM_UPS[size.family]))
+            task = Task(size.network, seed=seed)
+            samples.append(closures([task], WARM_UPS[size.family], collector=True))
             _check(size, samples[-1])
             # next to the closure in time, so that a busy moment slows both
             if size.floor == "every" or (size.floor == "once" and seed == 0):

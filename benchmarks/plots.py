@@ -81,9 +81,12 @@ def _families(points: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]
 
 
 def _target(axes: Axes, x: float, y: float, text: str) -> None:
-    """A short bar that the curve below it has to stay under."""
+    """A short bar that the curve below it has to stay under; readable where it does not."""
+    paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
     axes.plot([x / 1.25, x * 1.25], [y, y], color="#666666", linewidth=2.5, zorder=1)
-    axes.annotate(text, (x, y), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+    axes.annotate(
+        text, (x, y), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8, bbox=paper
+    )
 
 
 def _suite(document: dict[str, Any]) -> Figure:
@@ -120,7 +123,7 @@ def _suite(document: dict[str, Any]) -> Figure:
         va="top",
         fontsize=8,
     )
-    axes.legend(frameon=False, loc="center right", fontsize=9)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=9)
     return figure
 
 

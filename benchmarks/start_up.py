@@ -8,7 +8,7 @@ from time import perf_counter
 
 from benchmarks.machine import ROOT
 from benchmarks.measure import Measurement, Result
-from benchmarks.worker import environment
+from benchmarks.worker import environment, timed_section
 
 HEAVY = ("torch", "sympy", "matplotlib", "scipy", "flint")
 FORBIDDEN = ("torch", "sympy", "matplotlib")
@@ -48,9 +48,10 @@ def _timed(
     _python(arguments, statuses)
     samples = []
     for _ in range(repetitions):
-        start = perf_counter()
-        _python(arguments, statuses)
-        samples.append(perf_counter() - start)
+        with timed_section():
+            start = perf_counter()
+            _python(arguments, statuses)
+            samples.append(perf_counter() - start)
     return Measurement(name, "s", tuple(samples), target)
 
 
