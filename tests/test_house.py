@@ -31,25 +31,29 @@ LEVELS = {
     "flows": 2,
     "symmetry": 2,
     "problem": 3.0,
-    "cost": 3.1,  # counts what a problem will take
-    "fields": 3.2,
+    "fields": 3.1,
+    "cost": 3.2,  # counts what a problem will take along its route
+    "lifted": 3.2,  # what the loss sees of the data
     "brackets": 3.3,  # nested brackets of fields
     "genericity": 3.3,  # whether the formal values of fields are generic
     "closure": 4,
     "search": 4,
     "check": 4,
-    "analysis": 5,
-    "certificate": 5,
     "explain": 5,
+    "analysis": 5.1,
+    "certificate": 5,
     "simulate": 5,
     "monitor": 5,
     "testing": 5,  # the contract every network obeys, for third-party families too
+    "atlas": 6,
     "report": 6,
     "zoo": 6,
     "cli": 7,
     "__init__": 7,
     "__main__": 8,
 }
+# Above the level, and still allowed: what a property of a public object computes on demand.
+ON_DEMAND = {("problem", "lifted")}
 # Below the level, and still forbidden.
 NEVER = {"monitor": LEVELS.keys() - {"law", "errors"}}
 
@@ -78,7 +82,9 @@ def assert_imports_downward(path: Path, text: str, root: Path = PACKAGE) -> None
     assert here in LEVELS, f"{here} has no level: add it to the table"
     for row in imported(ast.parse(text)) - {here}:
         assert row in LEVELS, f"{path} imports conserved.{row}, which has no level"
-        assert LEVELS[row] < LEVELS[here], f"{path} ({here}) imports upward or sideways: {row}"
+        assert LEVELS[row] < LEVELS[here] or (here, row) in ON_DEMAND, (
+            f"{path} ({here}) imports upward or sideways: {row}"
+        )
         assert row not in NEVER.get(here, ()), f"{here} may not import {row}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from time import perf_counter
 from typing import Any
@@ -71,13 +71,8 @@ class Analysis:
 
     @property
     def architecture(self) -> Count:
-        """Laws for all data: those the network and loss owe to themselves.
-
-        They are laws for the symmetric class too, so there are no more of them than of those.
-        """
-        count = _count(self.architecture_closure, 0)
-        bound = self.count.upper if self.closure.rigorous else count.upper
-        return replace(count, upper=min(count.upper, bound))
+        """Laws for all data: those the network and loss owe to themselves."""
+        return _count(self.architecture_closure, 0)
 
     @property
     def laws(self) -> tuple[RangeLaw, ...]:

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from conserved.arithmetic.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
-from conserved.arithmetic.residues import residues
+from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.threads import threads_for
 from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.cost import estimate
 from conserved.errors import ConservedError, InputError, Redraw
 from conserved.fields import Fields, Leaves, Route, make_fields
-from conserved.genericity import genericity
+from conserved.genericity import Genericity, genericity
 from conserved.problem import Problem
 
 MAX_LEVEL = 7  # brackets up to length 128
 _STANDSTILL = 4  # rows in a row that raise nothing before a space counts as full
 _STANDSTILL_PATTERNS = 256  # along an orbit a single row sees one activation pattern only
 _BLOCK_ROWS = 512
+_BLOCK_TIMED = 64  # rows between two looks at the clock
 _BLOCK_BYTES = 2**28
 _POINTS = 16  # unlucky points before giving up
 
@@ -127,23 +130,14 @@ def lie_closure(
         >>> lie_closure(Problem(network=Linear(3, 2, 2))).upper
         3
     """
-    _check_arguments(problem, seed, lower, budget)
+    _check_arguments(problem, seed, lower, budget, progress)
     estimate(problem, route)  # refuses what would not fit in memory
     modulus_used = _choose_prime(problem, prime)
     start = perf_counter()
-    for attempt in range(_POINTS):
-        rng = np.random.default_rng([seed, attempt])
-        try:
-            fields = make_fields(problem, residues(modulus_used), rng, route)
-            run = LieSpan(fields, lower, None if budget is None else start + budget, progress)
-            stopped = run.close()
-            generic = genericity(fields)
-            break
-        except Redraw:
-            continue
-    else:
-        raise Redraw(
-            f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
+    deadline = None if budget is None else start + budget
+    with threads_for(problem.network.size):
+        fields, run, stopped, generic = _at_some_point(
+            problem, residues(modulus_used), seed, route, lower, deadline, progress
         )
     upper = fields.dimension - run.space.rank
     if upper < lower:
@@ -161,9 +155,36 @@ def lie_closure(
         rigorous=generic.holds,
         note=generic.note or fields.note,
         prime=int(modulus_used),
-        seed=seed,
+        seed=int(seed),
         evaluations=fields.evaluations,
         seconds=perf_counter() - start,
+    )
+
+
+def _at_some_point(
+    problem: Problem,
+    scalars: Residues,
+    seed: int,
+    route: Route,
+    lower: int,
+    deadline: float | None,
+    progress: Progress | None,
+) -> tuple[Fields, LieSpan, str, Genericity]:
+    """Close at the first point where the fields have values."""
+    for attempt in range(_POINTS):
+        rng = np.random.default_rng([int(seed), attempt])
+        try:
+            fields = make_fields(problem, scalars, rng, route)
+            run = LieSpan(fields, lower, deadline, progress)
+            stopped = run.close()
+            if deadline is not None and perf_counter() > deadline:
+                late = Genericity(not fields.formal, "no time to test the formal values")
+                return fields, run, stopped, late if fields.formal else Genericity(True)
+            return fields, run, stopped, genericity(fields)
+        except Redraw:
+            continue
+    raise Redraw(
+        f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
     )
 
 
@@ -249,7 +270,9 @@ class LieSpan:
     def _generators(self) -> _Pool:
         """Fields of single data until the rank stands still."""
         leaves, values = [], []
-        costly = max(self.standstill, 8 * self.fields.batch_size(1))  # look at the clock at times
+        costly = max(self.standstill, 8 * self.fields.batch_size(1))
+        if self.deadline is not None:
+            costly = min(costly, max(self.standstill, _BLOCK_TIMED))  # look at the clock at times
         most = self.fields.dimension
         if self.fields.generators is not None:
             most = min(most, self.fields.generators)
@@ -288,6 +311,8 @@ class LieSpan:
         level = pool.nested.level + 1
         limit = max(self.standstill, min(_BLOCK_ROWS, _BLOCK_BYTES // (8 * width * 4**level)))
         size = 2 * self.space.rank + self.standstill  # few generators rarely fill the space
+        if self.deadline is not None:
+            limit = min(limit, max(self.standstill, _BLOCK_TIMED))
         while True:
             missing = width - self.space.rank + self.standstill
             batch = self._next_level(pool, min(missing, limit, size))
@@ -338,17 +363,25 @@ def _choose_prime(problem: Problem, prime: int | None) -> Prime:
     return chosen
 
 
-def _check_arguments(problem: Problem, seed: int, lower: int, budget: float | None) -> None:
+def _check_arguments(
+    problem: Problem,
+    seed: int,
+    lower: int,
+    budget: float | None,
+    progress: Progress | None,
+) -> None:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
+    if progress is not None and not callable(progress):
+        raise InputError("progress", repr(progress), "give a function of (stage, rank, D)")
     if not _is_integer(seed) or seed < 0:
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
     if not _is_integer(lower) or not 0 <= lower <= problem.network.size:
         raise InputError("lower", lower, f"known laws number 0 to D = {problem.network.size}")
-    number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    number = isinstance(budget, Real) and not isinstance(budget, bool)
     if budget is not None and not (number and budget > 0):
         raise InputError("budget", budget, "a budget is a positive number of seconds")
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)

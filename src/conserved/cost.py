@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conserved.errors import LimitError
+from conserved.errors import InputError, LimitError
 from conserved.fields import Route, choose_route
 from conserved.problem import Problem
 from conserved.symmetry import require_enumerable
 
 MEMORY_LIMIT = 8 * 10**9  # bytes; a laptop's worth
+_SPARE_ROWS = 12  # rows beyond D that show the rank standing still, and a probe of brackets
 _MATRICES = 3  # D × D matrices alive at once in the elimination
 _BYTES_PER_SECOND = 2e9  # of field values produced, measured on two cores
 _FLOPS_PER_SECOND = 2e10  # of the elimination, likewise
@@ -17,7 +18,7 @@ _FLOPS_PER_SECOND = 2e10  # of the elimination, likewise
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cost of a closure that needs brackets of length 2; deeper ones cost a multiple.
+    """Cost of a closure with brackets of length 2, or of length 8 under a symmetry.
 
     Attributes:
         parameters: D, the width of the rank.
@@ -50,6 +51,8 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
         >>> estimate(Problem(network=Linear(30, 30, 30))).parameters
         1800
     """
+    if not isinstance(problem, Problem):
+        raise InputError("problem", repr(problem), "give a conserved.Problem")
     size = problem.network.size
     elimination = _MATRICES * 8 * size**2
     if elimination > MEMORY_LIMIT:
@@ -67,8 +70,12 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
             f"{points:,} points needs about {_size(8 * sample)}; "
             f"the limit is {_size(MEMORY_LIMIT)}"
         )
-    evaluations = 2 * size
-    units = size + 3 * size  # D plain fields, then D/2 brackets of two fields on jets (3 products)
+    rows = size + _SPARE_ROWS
+    # D plain fields, then D/2 brackets of two fields on jets (3 products); averaged data have few
+    # fields, so that longer brackets are needed, each level 8 times the cost of the one before
+    deepest = 3 if problem.symmetric else 1
+    units = rows + sum(6 * 8 ** (level - 1) for level in range(1, deepest + 1)) * (rows // 2)
+    evaluations = 2 * rows * 2 ** (deepest - 1)
     seconds = units * sample / _BYTES_PER_SECOND + 4 / 3 * size**3 / _FLOPS_PER_SECOND
     return Estimate(size, evaluations, elimination + min(units * sample, 2**30), seconds)
 

@@ -51,7 +51,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
         'known: linear, relu'
     """
     known = sorted(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
 

@@ -54,9 +54,12 @@ class Problem:
         _require(self.loss, Loss, "loss", "a loss such as losses.MeanSquaredError()")
         _require(self.labels, LabelAction, "labels", "an action such as symmetry.Invariant()")
         if self.flow not in FLOWS.values():
-            raise InputError("flow", self.flow, "the flows are in conserved.flows.FLOWS")
+            raise InputError("flow", self.flow, "give a flow such as flows.GRADIENT")
         self.loss.check(self.network.output_shape)
         if self.data is None:
+            if not isinstance(self.labels, Invariant):
+                advice = "there is no symmetry for labels to follow; name one, or leave labels out"
+                raise InputError("labels", self.labels.name, advice)
             return
         _require(self.data, Group, "data", "a group such as symmetry.Permutation(4), or None")
         features = self.network.input_shape[-1]
@@ -122,12 +125,16 @@ class Problem:
             >>> Problem.from_text("linear:4-2-1", symmetry="permutation").to_json()["symmetry"]
             'permutation'
         """
+        texts = {"network": network, "loss": loss, "symmetry": symmetry, "labels": labels}
+        for argument, text in {**texts, "flow": flow}.items():
+            if not isinstance(text, str):
+                raise InputError(argument, text, "give a text such as the command line takes")
         built = parse_network(network)
         group = parse_symmetry(symmetry, built.input_shape[-1])
         return cls(
             network=built,
             loss=parse_loss(loss),
-            data=None if group.trivial else group,
+            data=None if symmetry.strip() == "none" else group,
             labels=parse_labels(labels),
             flow=parse_flow(flow),
         )
@@ -135,4 +142,4 @@ class Problem:
 
 def _require(value: object, kind: type, argument: str, advice: str) -> None:
     if not isinstance(value, kind):
-        raise InputError(argument, repr(value), f"give {advice}")
+        raise InputError(argument, value, f"give {advice}")

@@ -43,8 +43,10 @@ def assert_parses_or_is_refused(parse: Callable[[], object], *arguments: str) ->
 
 NETWORKS = sorted({case.network for case in CASES} | {f.example for f in FAMILIES.values()})
 SYMMETRY_TEXTS = [
-    *(name for name, kind in SYMMETRIES.items() if kind.optional),
+    *SYMMETRIES,
+    *(form.example for form in SYMMETRIES.values()),
     *(f"{name}:{k}" for name in SYMMETRIES for k in (1, 2, 3, 4, 5)),
+    *("grid-flip:2x2", "permutation:2+none:1", "2xshift:2", "2x(permutation:2+none:1)"),
 ]
 LOSS_TEXTS = [f"{n}:{q}" if f.takes_degree else n for n, f in LOSSES.items() for q in (2, 3, 7)]
 

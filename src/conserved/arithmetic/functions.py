@@ -53,6 +53,7 @@ class FormalRing(Jets):
         super().__init__(scalars)
         self.values = FormalValues(scalars, salt) if isinstance(scalars, Residues) else None
         self.arguments: list[tuple[str, Array]] | None = None
+        self.used_formal_values = False
 
     def function(self, name: str, z: Array) -> Array:
         """f(z) for a name in ``ELEMENTARY``, z jets of any order."""
@@ -63,7 +64,10 @@ class FormalRing(Jets):
             return join(value, self.mul(rule.slope(self, low, value), tangent))
         if self.arguments is not None and rule.family:
             self.arguments.append((rule.family, z))
-        return rule.real(z) if self.values is None else rule.formal(self, z)
+        if self.values is None:
+            return rule.real(z)
+        self.used_formal_values = True
+        return rule.formal(self, z)
 
     def slope(self, name: str, z: Array, value: Array) -> Array:
         """f′(z), given z and f(z)."""

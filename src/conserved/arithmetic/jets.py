@@ -81,6 +81,8 @@ class Jets:
 
     def power(self, x: Array, exponent: int) -> Array:
         """x^exponent, exponent ≥ 1, by squaring."""
+        if exponent < 1:
+            raise ValueError(f"exponents are whole numbers ≥ 1, got {exponent}")
         result: Array | None = None
         square = x
         while exponent:

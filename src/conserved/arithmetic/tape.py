@@ -58,7 +58,10 @@ class Tape:
         return sum(node.value.size for node in self._nodes)
 
     def gradients(self, output: Var, seed: Array, wanted: Sequence[Var]) -> list[Array]:
-        """Jᵀ·seed for each wanted variable, seed shaped like the output (summed over data)."""
+        """Jᵀ·seed for each wanted variable, seed shaped like the output (summed over data).
+
+        The tape is used up.
+        """
         ring = self.ring
         partial: dict[int, Array] = {id(output): seed}
         for node in reversed(self._nodes):
@@ -70,6 +73,9 @@ class Tape:
                 flow = back(gradient)
                 held = partial.get(id(parent))
                 partial[id(parent)] = flow if held is None else ring.add(held, flow)
+        # each value knows its tape: without this the two would keep each other, and all the arrays
+        # in between, alive until the garbage collector comes
+        self._nodes.clear()
         zero = np.zeros((1,) * LEAD, dtype=ring.scalars.dtype)
         return [partial.get(id(variable), zero) for variable in wanted]
 
@@ -125,6 +131,8 @@ class Var:
 
     def __pow__(self, exponent: int) -> Var:
         """z^exponent for a whole exponent ≥ 1."""
+        if exponent < 1:
+            raise ValueError(f"exponents are whole numbers ≥ 1, got {exponent}")
         ring = self.tape.ring
         if exponent == 1:
             return self

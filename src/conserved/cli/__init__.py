@@ -38,7 +38,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; errors become one line on stderr."""
     try:
         status = commands.main(args=arguments, prog_name="conserved", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: closed before we started
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as help_text:
         click.echo(help_text.format_message(), err=True)
         return UNUSABLE_INPUT
@@ -50,7 +51,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("conserved: interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output left; nothing more to say to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
     except OSError as error:  # a full disk behind stdout, say
         return _refuse(str(error))

@@ -17,7 +17,7 @@ def analysis_text(analysis: Analysis) -> str:
     shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in network.parameters)
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
-        ("network", network.spec, f"{network.size:,} parameters: {_cut(shapes)}"),
+        ("network", network.spec, f"{_counted(network.size, 'parameter')}: {_cut(shapes)}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
         ("data", problem.group.name, problem.group.describe() + labels),
         ("flow", problem.flow.name, problem.flow.formula),
@@ -40,6 +40,9 @@ def _count_row(name: str, count: Count, closure: Closure) -> tuple[str, str, str
         how = f"brackets up to length {lengths}"
     else:
         how = "brackets add nothing" if closure.upper else "every direction is reached"
+    if not closure.closed:
+        how += "; not closed" if len(closure.ranks) > 1 else ""
+        how = how if len(closure.ranks) > 1 else "no brackets tried"
     return name, str(count), f"{closure.parameters:,} − {closure.rank:,}   rank {ranks} ({how})"
 
 
@@ -48,7 +51,10 @@ def _verdict(analysis: Analysis) -> str:
     closures = {id(c): c for c in (analysis.closure, analysis.architecture_closure)}.values()
     for closure in closures:
         if not closure.closed:
-            lines.append(f"Not closed: {closure.stopped}; more brackets may lower the bound.")
+            which = "Not closed"
+            if analysis.problem.symmetric:
+                which += " with the symmetry" if closure is analysis.closure else " for all data"
+            lines.append(f"{which}: {closure.stopped}; more brackets may lower the bound.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
     if not analysis.closure.rigorous:
@@ -76,6 +82,10 @@ def _wrapped(sentence: str) -> str:
 def _aligned(rows: list[tuple[str, str, str]]) -> str:
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
     return "\n".join(f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _cut(text: str, limit: int = 60) -> str:

@@ -116,6 +116,11 @@ class Fields(ABC):
         self.invalid = invalid if invalid.any() else None
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
+    @property
+    def formal(self) -> bool:
+        """Whether formal values entered any evaluation so far."""
+        return self.ring.used_formal_values
+
     def batch_size(self, jets: int) -> int:
         """How many samples of that many jet entries are evaluated at once."""
         return max(1, CHUNK_BYTES // (self.sample_bytes * jets))

@@ -43,7 +43,10 @@ class OrbitFields(Fields):
             if network.piecewise:
                 real = enumerate_group(problem.group, Reals())
                 self._pattern = RealPattern(problem, real, rng)
-                self.note = "counted for one cell of activation patterns; others may differ"
+                self.note = (
+                    "counted for one cell of activation patterns, while all data count every "
+                    "pattern: other cells may differ, and the two numbers do not compare"
+                )
         points = 1 if self._elements is None else len(self._elements.matrices)
         self.sample_bytes = 8 * (5 * network.size + 3 * points * network.activations())
 

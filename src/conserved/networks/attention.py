@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from conserved.arithmetic.tape import Var
-from conserved.networks.base import Network, Parameter, positive_integers
+from conserved.networks.base import Network, Parameter, flag, positive_integers
 
 
 class Attention(Network):
@@ -29,7 +29,7 @@ class Attention(Network):
         spec = f"attention:dim={dim},tokens={tokens},head={head},heads={heads}"
         spec += ",causal" if causal else ""
         d, t, a, h = positive_integers(spec, (dim, tokens, head, heads), "sizes", 4)
-        self.head, self.heads, self.causal = a, h, causal
+        self.head, self.heads, self.causal = a, h, flag(spec, "causal", causal)
         parameters = [Parameter(name, (h * a, d)) for name in "QKVO"]
         self._declare(spec, parameters, (t, d), (t, d), widest=h * t * t)
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from numbers import Integral
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -143,13 +144,20 @@ class Network(ABC):
         return hash((type(self), self.spec))
 
 
+def flag(spec: str, name: str, value: object) -> bool:
+    """Check a yes-or-no option given in library use."""
+    if not isinstance(value, bool):
+        raise InputError("network", spec, f"{name} is True or False, got {value!r}")
+    return value
+
+
 def positive_integers(spec: str, values: Sequence[object], what: str, least: int) -> list[int]:
     """Check sizes given in library use; the same rule that the command line applies to text."""
     if len(values) < least:
         raise InputError("network", spec, f"needs at least {least} {what}")
     checked = []
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise InputError("network", spec, f"{what} are positive integers, got {value!r}")
-        checked.append(value)
+        checked.append(int(value))
     return checked

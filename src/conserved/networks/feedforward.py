@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from conserved.arithmetic.tape import Var
-from conserved.networks.base import Network, Parameter, Side, positive_integers
+from conserved.networks.base import Network, Parameter, Side, flag, positive_integers
 
 
 class Feedforward(Network):
@@ -25,7 +25,7 @@ class Feedforward(Network):
             if bias:
                 parameters.append(Parameter(f"b{i}", (above,)))
         self.widths = tuple(sizes)
-        self.bias = bias
+        self.bias = flag(spec, "bias", bias)
         self._declare(spec, parameters, (sizes[0],), (sizes[-1],))
 
     @abstractmethod

@@ -35,8 +35,7 @@ class Option:
     @property
     def usage(self) -> str:
         value = {"flag": "", "integer": "=N", "choice": "=" + "|".join(self.choices)}[self.kind]
-        text = f"{self.name}{value}"
-        return text if self.required else f"[{text}]"
+        return f"{self.name}{value}"
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,9 @@ class Family:
     def usage(self) -> str:
         """The grammar of this family on one line."""
         words = [] if self.widths is None else ["WIDTHS"]
-        words += [option.usage for option in self.options]
-        return f"{self.name}:{','.join(words)}"
+        words += [option.usage for option in self.options if option.required]
+        rest = [option.usage for option in self.options if not option.required]
+        return f"{self.name}:{','.join(words)}" + "".join(f"[,{word}]" for word in rest)
 
 
 _BIAS = Option("bias", "flag")
@@ -163,7 +163,7 @@ def _options(text: str, family: Family, words: list[str]) -> dict[str, Any]:
     known = {option.name: option for option in family.options}
     given: dict[str, Any] = {}
     for word in words:
-        name, equals, value = word.partition("=")
+        name, equals, value = (part.strip() for part in word.partition("="))
         option = known.get(name)
         if option is None:
             advice = (
