@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from conserved.fields import MomentFields, OrbitFields
 from conserved.lifted import feature_blocks, splitting_scalars
 
 # network, symmetry, labels, laws that the symmetry adds by range or direction, what keeps constant
+GROUP_SCHEMA = "conserved.group/1"
 KNOWN = [
     ("linear:4-2-1", "permutation", "invariant", 2, "range of W1 on the zero-sum part"),
     ("linear:5-2-2-1", "permutation", "invariant", 4, "range of W1 on the zero-sum part"),
@@ -110,6 +112,41 @@ def test_the_projector_is_constant_along_a_float_flow():
     assert np.abs(projector(free) - start).max() > 1e-3
 
 
+def unitary(folder, n):
+    """U(n) on R^2n as a file of generators."""
+    algebra = []
+    for i in range(n - 1):
+        for entry in (1, 1j):
+            one = np.zeros((n, n), complex)
+            one[i, i + 1], one[i + 1, i] = entry, -np.conj(entry)
+            algebra.append(one)
+    algebra.append(np.diag([1j] + [0] * (n - 1)))
+    real = [np.block([[a.real, -a.imag], [a.imag, a.real]]).astype(int).tolist() for a in algebra]
+    path = folder / f"u{n}.json"
+    path.write_text(json.dumps({"schema": GROUP_SCHEMA, "generators": [], "infinitesimal": real}))
+    return path
+
+
+@pytest.mark.parametrize("n, range_laws, phase", [(2, 0, 1), (3, 4, 1), (4, 8, 1)])
+def test_complex_blocks(tmp_path, n, range_laws, phase):
+    """Theory §6, the unitary analogue: 2κ(n − κ) + 1 on two copies, h = 1 (κ = 2)."""
+    network, symmetry = f"linear:{4 * n}-1-1", f"2x{unitary(tmp_path, n)}"
+    analysis = cq.analyze(cq.Problem.from_text(network, symmetry=symmetry))
+    by_kind = {law.kind: law.independent for law in analysis.laws}
+    assert by_kind.get("range", 0) == range_laws
+    assert by_kind["phase"] == phase
+    extra = analysis.closure.upper - analysis.architecture_closure.upper
+    assert extra == range_laws + phase
+
+
+def test_no_complex_law_when_the_vectors_fill_the_block(tmp_path):
+    """κ > n/2 over the reals is no bar, κ > n over C is: U(1) on two copies, h = 1."""
+    problem = cq.Problem.from_text("linear:4-1-1", symmetry="2xrotation:5")
+    analysis = cq.analyze(problem)
+    assert analysis.closure.upper == analysis.architecture_closure.upper
+    assert not analysis.laws
+
+
 class Sampled(MomentFields):
     """Planted: moments averaged over a few random rotations instead of all of O(n)."""
 
@@ -143,7 +180,7 @@ def test_gradients_annihilate_fields_of_explicit_orbits():
     moments = MomentFields(problem, scalars, np.random.default_rng(1))
     orbits = OrbitFields(problem, scalars, np.random.default_rng(2))
     (block, _) = feature_blocks(scalars, moments.space, np.random.default_rng(0))
-    fibres = Fibres(problem.network, block)
+    fibres = Fibres(scalars, problem.network, block)
     theta = orbits.point()
     (here,) = fibres.vectors(scalars, theta[0])
     span = LieSpan(orbits, theta=theta)

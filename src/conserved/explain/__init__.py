@@ -85,6 +85,6 @@ def _lifted(problem: Problem, closure: Closure, extra: int, seed: int) -> Explan
                 order_reason(scalars, problem, fields.space)
                 or "No continuous group of feature isometries is left, so no range is conserved."
             )
-        counts = [Fibres(problem.network, block).count for block in blocks]
+        counts = [Fibres(scalars, problem.network, block).count for block in blocks]
         lines += filled_blocks(blocks, counts)
     return Explanation(tuple(lines), laws, report)

@@ -9,6 +9,7 @@ architecture laws.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,11 +19,13 @@ from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
 from conserved.arithmetic.scalars import Array
 from conserved.closure import LieSpan
+from conserved.explain.phases import phase_gradient
 from conserved.fields import MomentFields, OrbitFields
 from conserved.networks.base import Network
 from conserved.problem import Problem
-from conserved.symmetry.isotypic import Block
+from conserved.symmetry.isotypic import Block, Kind
 
+LawKind = Literal["range", "direction", "phase"]
 POINTS = 6  # random points at which an identity must hold; a false one passes with p^−6 or so
 
 
@@ -31,7 +34,9 @@ class RangeLaw:
     """A family of laws owed to the symmetry of the data.
 
     Attributes:
-        kind: "range" (the span of P is conserved) or "direction" (P up to scale is).
+        kind: "range" (the span of P is conserved), "direction" (P up to scale is) or "phase" (the
+            phase of the complex volume of P is).
+        field: "real", "complex" or "quaternionic": over what the span is taken.
         tensors: the parameters that P is made of.
         dimension: k, of the block.
         vectors: κ, how many vectors of R^k P has.
@@ -40,7 +45,8 @@ class RangeLaw:
         independent: how many laws it adds to the architecture laws.
     """
 
-    kind: Literal["range", "direction"]
+    kind: LawKind
+    field: Kind
     tensors: tuple[str, ...]
     dimension: int
     vectors: int
@@ -61,13 +67,20 @@ class RangeLaw:
     def text(self) -> str:
         """The law in words ("range of [Q K V]")."""
         name = self.tensors[0] if len(self.tensors) == 1 else f"[{' '.join(self.tensors)}]"
-        what = "direction" if self.kind == "direction" else "range"
+        what: str = self.kind if self.field == "real" else f"{self.field} {self.kind}"
+        if self.kind == "phase":
+            what = "phase of the complex volume"
         return f"{what} of {name}{self.place}"
 
     @property
     def formula(self) -> str:
         """How many numbers fix it."""
         k, kappa = self.dimension, self.vectors
+        if self.kind == "phase":
+            return "one number"
+        if self.field == "complex" and self.kind == "range":
+            n, kappa = self.dimension // 2, self.vectors // 2
+            return f"2κ(n − κ) = 2·{kappa}·({n} − {kappa}) = {2 * kappa * (n - kappa)} over C"
         if self.kind == "direction":
             return f"k·κ − 1 = {k}·{kappa} − 1 = {k * kappa - 1}"
         return f"κ(k − κ) = {kappa}·({k} − {kappa}) = {kappa * (k - kappa)}"
@@ -76,6 +89,8 @@ class RangeLaw:
     def latex(self) -> str:
         """The law in LaTeX."""
         inside = r"\;".join(self.tensors)
+        if self.kind == "phase":
+            return rf"\arg\det\left[{inside}\right]"
         if self.kind == "direction":
             return rf"\left[{inside}\right] / \left\|{inside}\right\|"
         return rf"\operatorname{{range}}\left[{inside}\right]"
@@ -85,11 +100,15 @@ class Fibres:
     """The linear map from θ to the vectors P (k, κ) of one block, and its transpose.
 
     Args:
+        scalars: residues.
         network: says which axes of which parameters carry features.
         block: one isotypic block of input ⊕ output features.
+        multiples: over C and H, whether P holds the multiples of its vectors by units as well.
     """
 
-    def __init__(self, network: Network, block: Block) -> None:
+    def __init__(
+        self, scalars: Residues, network: Network, block: Block, *, multiples: bool = True
+    ) -> None:
         n, m = network.input_shape[-1], network.output_shape[-1]
         self.block = block
         self.parts: list[tuple[str, Array, Array]] = []  # name, θ indices (F, a), map (k, a)
@@ -103,8 +122,12 @@ class Fibres:
             columns = slice(0, n) if side == "input" else slice(n, n + m)
             indices = np.moveaxis(offsets[name], axis, -1).reshape(-1, offsets[name].shape[axis])
             for copy in block.copies:
-                if copy[:, columns].any():
-                    self.parts.append((name, indices, copy[:, columns]))
+                if not copy[:, columns].any():
+                    continue
+                units = block.units if multiples else np.eye(len(copy), dtype=copy.dtype)[None]
+                for unit in units:
+                    image = scalars.matmul(unit, copy[:, columns])
+                    self.parts.append((name, indices, image))
 
     def vectors(self, scalars: Residues, theta: Array) -> Array:
         """P at θ (batch, D): (batch, κ, k), one vector a row."""
@@ -147,21 +170,36 @@ def range_laws(
     architecture.close()
     known = RowSpace(scalars, fields.dimension)
     known.add(architecture.space.annihilator().T)
+    _, values = fields.draw(_enough(fields), theta)
     laws = []
     for block in blocks:
-        fibres = Fibres(problem.network, block)
-        kind = _kind(scalars, fields, fibres) if fibres.parts else None
-        if kind is None:
-            continue
-        gradients, vectors = _gradients(scalars, fibres, theta[0], kind)
-        _, values = fields.draw(_enough(fields), theta)
-        if scalars.matmul(gradients, values.T).any():
-            continue  # a coincidence of the points tested above: not a law
-        raised = int(known.add(gradients).sum())
-        if raised:
-            n = problem.network.input_shape[-1]
-            laws.append(_named(scalars, block, fibres, kind, vectors, raised, n))
+        for kind, fibres, gradients, vectors in _candidates(problem, fields, block, theta[0]):
+            if scalars.matmul(gradients, values.T).any():
+                continue  # a coincidence of the points tested before: not a law
+            raised = int(known.add(gradients).sum())
+            if raised:
+                n = problem.network.input_shape[-1]
+                laws.append(_named(scalars, block, fibres, kind, vectors, raised, n))
     return tuple(laws)
+
+
+def _candidates(
+    problem: Problem, fields: MomentFields, block: Block, theta: Array
+) -> Iterator[tuple[LawKind, Fibres, Array, int]]:
+    """(kind, fibres, gradients at θ, κ) of the laws that a block may have."""
+    scalars = fields.scalars
+    fibres = Fibres(scalars, problem.network, block)
+    if not fibres.parts:
+        return
+    kind = _kind(scalars, fields, fibres)
+    if kind is not None:
+        yield kind, fibres, *_gradients(scalars, fibres, theta, kind)
+    if block.kind == "complex":
+        plain = Fibres(scalars, problem.network, block, multiples=False)
+        (vectors,) = plain.vectors(scalars, theta)
+        gradient = phase_gradient(scalars, block, vectors)
+        if gradient is not None:
+            yield "phase", plain, plain.pullback(scalars, gradient[None]), len(vectors)
 
 
 def _enough(fields: MomentFields) -> int:
@@ -227,7 +265,7 @@ def _named(
     scalars: Residues,
     block: Block,
     fibres: Fibres,
-    kind: Literal["range", "direction"],
+    kind: LawKind,
     vectors: int,
     raised: int,
     n: int,
@@ -235,6 +273,7 @@ def _named(
     sums = scalars.reduce(block.copies[:, :, :n].sum(axis=-1))
     return RangeLaw(
         kind=kind,
+        field=block.kind or "real",
         tensors=fibres.tensors,
         dimension=block.dimension,
         vectors=vectors,

@@ -65,9 +65,9 @@ def lift_reasons(
         )
     explained = sum(law.independent for law in laws)
     if closure.rank > 1 and explained < extra:
-        lines.append(
-            f"{extra - explained} of the {extra} extra laws are not of range or direction form."
-        )
+        missing = extra - explained
+        verb = "is" if missing == 1 else "are"
+        lines.append(f"Of the {extra} extra laws {missing} {verb} not of range or direction form.")
     return lines
 
 

@@ -36,14 +36,15 @@ class Block:
         kind: type of the algebra on it; None where it could not be decided.
         copies: (μ, k, N) coordinates: ``copies[i] @ v`` are those of v in the i-th copy of E, all
             copies in one common basis of E (up to scaling); empty when not found.
-        gram: (k, k) the metric of E in that basis.
+        units: (1, 2 or 4, k, k) a basis of the division algebra that acts on E: 1, and for
+            complex and quaternionic type the imaginary units as well (up to scaling).
     """
 
     dimension: int
     multiplicity: int
     kind: Kind | None
     copies: Array
-    gram: Array
+    units: Array
 
     @property
     def size(self) -> int:
@@ -179,7 +180,7 @@ def _blocks(scalars: Residues, metric: Array, frame: _Frame, group: list[int]) -
     base = group[0]
     if max(frame.degrees[i] for i in group) > 1:
         none = np.zeros((0, dimension, len(metric)), dtype=frame.coordinates.dtype)
-        square = np.zeros((0, 0), dtype=none.dtype)
+        square = np.zeros((0, dimension, dimension), dtype=none.dtype)
         if len(group) == 1 and _commute(scalars, frame, parts[base]):
             return [Block(dimension, 1, "real", none, square)] * multiplicity
         return [Block(dimension, multiplicity, None, none, square)]
@@ -187,9 +188,8 @@ def _blocks(scalars: Residues, metric: Array, frame: _Frame, group: list[int]) -
     for i in group[1:]:
         bridge = frame.actions[0][parts[base], parts[i]]
         copies.append(scalars.matmul(bridge, frame.coordinates[parts[i]]))
-    kind = _KINDS.get(_loops(scalars, frame, group))
-    gram = scalars.matmul(scalars.mul(spaces[base].T, metric), spaces[base])
-    return [Block(dimension, multiplicity, kind, np.stack(copies), gram)]
+    units = _loops(scalars, frame, group)
+    return [Block(dimension, multiplicity, _KINDS.get(len(units)), np.stack(copies), units)]
 
 
 def _commute(scalars: Residues, frame: _Frame, part: slice) -> bool:
@@ -199,8 +199,8 @@ def _commute(scalars: Residues, frame: _Frame, part: slice) -> bool:
     return not scalars.reduce(left - right).any()
 
 
-def _loops(scalars: Residues, frame: _Frame, group: list[int]) -> int:
-    """1, 2 or 4: dimension of the division algebra, spanned by loops base → i → base."""
+def _loops(scalars: Residues, frame: _Frame, group: list[int]) -> Array:
+    """A basis (1, 2 or 4, k, k) of the division algebra, spanned by loops base → i → base."""
     base = frame.parts[group[0]]
     size = base.stop - base.start
     space = RowSpace(scalars, size * size)
@@ -211,4 +211,4 @@ def _loops(scalars: Residues, frame: _Frame, group: list[int]) -> int:
             for back in frame.actions:
                 loop = scalars.matmul(there[base, part], back[part, base])
                 space.add(loop.reshape(1, -1))
-    return space.rank
+    return space.basis.reshape(-1, size, size)
