@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conserved.arithmetic.functions import FormalRing
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape
-from conserved.errors import ConservedError
+from conserved.errors import ConservedError, InputError
 from conserved.fields.base import Fields, Leaves
 from conserved.networks.lift import Lift
 from conserved.problem import Problem
@@ -83,6 +84,7 @@ def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
         lift.representation(scalars, features.group),
         lift.derivative(scalars, features.algebra),
     )
+    check_lift(scalars, lift, features.group, inputs.group, rng)
     metric = scalars.from_integers(lift.metric.astype(object))
     quadratic = invariant_forms(scalars, inputs, inputs, symmetric=True)
     mixed = invariant_forms(scalars, outputs, inputs)
@@ -100,6 +102,35 @@ def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
     quadratic = _realised(scalars, quadratic, metric, metric, square)
     mixed = _realised(scalars, mixed, ones, metric, product)
     return MomentSpace(lift, inputs, outputs, quadratic, mixed)
+
+
+def check_lift(
+    scalars: Residues, lift: Lift, group: Array, represented: Array, rng: np.random.Generator
+) -> None:
+    """Refuse a lift that is not one: A(θ) Φ(x) = f(θ, x) and Φ(gx) = ρ(g) Φ(x), at random points.
+
+    Raises:
+        InputError: naming the network and which of the two fails.
+    """
+    network, count = lift.network, 4
+    theta = scalars.random(rng, (1, count, network.size))
+    x = scalars.random(rng, (count, *network.input_shape))
+    y = scalars.random(rng, (count, lift.rows, lift.outputs))
+    phi = lift.features(scalars, x)
+    pull = lift.change_basis_mixed(scalars, scalars.matmul(y.swapaxes(-1, -2), phi))
+    ring = FormalRing(scalars)
+    lifted, _ = lift.outputs_at(Tape(ring), theta)
+    direct, _ = network.run(Tape(ring), theta, x[:, None])
+    one = scalars.mul(lifted.value.reshape(count, -1), pull.reshape(count, -1)).sum(axis=1)
+    other = scalars.mul(direct.value.reshape(count, -1), y.reshape(count, -1)).sum(axis=1)
+    if scalars.reduce(one - other).any():
+        advice = "its lift is wrong: A(θ) Φ(x) is not f(θ, x); check the degree it declares"
+        raise InputError("network", network.spec, advice)
+    for g, rho in zip(group, represented, strict=True):
+        moved = lift.features(scalars, scalars.matmul(x, g.T))
+        if scalars.reduce(moved - scalars.matmul(phi, rho.T)).any():
+            advice = "its lift is wrong: Φ(gx) is not ρ(g) Φ(x)"
+            raise InputError("network", network.spec, advice)
 
 
 class MomentFields(Fields):
