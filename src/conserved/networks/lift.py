@@ -22,6 +22,7 @@ from conserved.arithmetic.tape import Tape, Var
 from conserved.networks.base import Network
 
 _DEGREE_LIMIT = 40  # beyond it the multinomials of the metric outgrow int64
+_POINTS = 271828  # names the random stream of the interpolation points
 LIFT_LIMIT = 1024  # τ; one moment matrix of that size takes 8 MB
 
 
@@ -159,7 +160,9 @@ class PolynomialLift(Lift):
         assert isinstance(scalars, Residues), "a lift of degree above 1 lives over GF(p)"
         key = int(scalars.prime)
         if key not in self._bases:
-            rng = np.random.default_rng(0)  # any points in general position will do
+            # any points in general position, but not those of another stream: a check that met
+            # the same points again would see no error of interpolation
+            rng = np.random.default_rng([_POINTS, n, self.degree])
             points = scalars.random(rng, (self.dimension, n))
             back = inverse_matrix(scalars, self.features(scalars, points)[:, 0])
             self._bases[key] = points, back
