@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import CalledProcessError, TimeoutExpired
 from typing import Any
 
-from benchmarks import growth_group, growth_parameters, published_suite, start_up
+from benchmarks import growth_group, growth_parameters, lifted, published_suite, start_up
 from benchmarks.machine import ROOT, in_words
 from benchmarks.measure import RESULTS, Result, WrongCountError, finished, preamble, read, write
 from benchmarks.tables import aligned, update_document
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "published_suite": published_suite.run,
     "growth_parameters": growth_parameters.run,
     "growth_group": growth_group.run,
+    "lifted": lifted.run,
     "start_up": start_up.run,
 }
 
@@ -67,7 +68,11 @@ def _run(
     except WrongCountError as error:
         print(f"benchmarks: {name}: {error}; nothing written", file=sys.stderr)
         return None, True
-    except (CalledProcessError, TimeoutExpired) as error:  # out of memory or time, or a crash
+    except (
+        CalledProcessError,
+        RuntimeError,
+        TimeoutExpired,
+    ) as error:  # out of memory or time, or a crash
         print(f"benchmarks: {name}: {error}; nothing written", file=sys.stderr)
         return None, True
     write(document, folder)

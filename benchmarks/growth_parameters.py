@@ -17,29 +17,31 @@ class Size:
         family: its curve in the plot.
         network: as on the command line.
         laws: their number, from theory §7; a closure that says otherwise is refused.
-        floor: whether the dense rank is measured too, and how often (1, or every repetition).
+        floor: whether the dense rank is measured too.
         seconds, ratio, megabytes: targets of the issue, where it has one.
+        most: repetitions at most, where five would take minutes.
     """
 
     family: str
     network: str
     laws: int
-    floor: str = ""
+    floor: bool = False
     seconds: float | None = None
     ratio: float | None = None
     megabytes: float | None = None
+    most: int | None = None
 
 
-LARGEST = 50
 SIZES = [
-    *(Size("linear", f"linear:{n}-{n}-{n}", n * (n + 1) // 2, "every") for n in (5, 10, 15, 20)),
-    Size("linear", "linear:30-30-30", 465, "every", seconds=6.0, ratio=2.5),
-    Size("linear", "linear:40-40-40", 820, "every"),
-    Size("linear", "linear:50-50-50", 1275, "once", seconds=120.0, megabytes=4000.0),
+    *(Size("linear", f"linear:{n}-{n}-{n}", n * (n + 1) // 2, floor=True) for n in (5, 10, 15, 20)),
+    Size("linear", "linear:30-30-30", 465, floor=True, seconds=6.0, ratio=2.5),
+    Size("linear", "linear:40-40-40", 820, floor=True, most=1),
+    Size("linear", "linear:50-50-50", 1275, floor=True, seconds=120.0, megabytes=4000.0, most=1),
     *(
         Size("attention", f"attention:dim={4 * a},tokens=3,head={a}", a * (a + 1), seconds=limit)
-        for a, limit in ((2, None), (4, 3.0), (8, None), (16, None))
+        for a, limit in ((2, None), (4, 3.0), (8, None))
     ),
+    Size("attention", "attention:dim=64,tokens=3,head=16", 272, most=1),
     *(Size("mlp gelu", f"mlp:{n}-{n}-{n},act=gelu", 0) for n in (8, 16, 24, 32)),
 ]
 WARM_UPS = {
@@ -55,12 +57,12 @@ def run(repetitions: int, sizes: list[Size] | None = None) -> Result:
     points: list[dict[str, Any]] = []
     for size in SIZES if sizes is None else sizes:
         samples, floors = [], []
-        for seed in range(repetitions):
+        for seed in range(min(repetitions, size.most or repetitions)):
             task = Task(size.network, seed=seed)
-            samples.append(closures([task], WARM_UPS[size.family], collector=True))
+            samples.append(closures([task], WARM_UPS[size.family]))
             _check(size, samples[-1])
             # next to the closure in time, so that a busy moment slows both
-            if size.floor == "every" or (size.floor == "once" and seed == 0):
+            if size.floor:
                 floors.append(floor(samples[-1].answers[0].parameters, seed))
         measured = _measurements(size, samples, floors)
         measurements += measured
@@ -82,13 +84,9 @@ def _measurements(size: Size, samples: list[Sample], floors: list[Floor]) -> lis
         Measurement(f"{name} peak memory", "MB", tuple(s.peak_mb for s in samples), size.megabytes),
     ]
     if floors:
-        # where the floor is measured once, the one pair gives the ratio
-        ratios = tuple(s / f.rank for s, f in zip(seconds, floors, strict=False))
+        ratios = tuple(s / f.rank for s, f in zip(seconds, floors, strict=True))
         measured += [
             Measurement(f"{name} flint rank alone", "s", tuple(f.rank for f in floors)),
-            Measurement(
-                f"{name} flint rank, all cores", "s", tuple(f.rank_all_cores for f in floors)
-            ),
             Measurement(f"{name} flint build + rank", "s", tuple(f.build + f.rank for f in floors)),
             Measurement(f"{name} closure ÷ rank alone", "×", ratios, size.ratio, strict=False),
         ]

@@ -165,17 +165,43 @@ def _parameters(document: dict[str, Any]) -> Figure:
 
 
 def _group(document: dict[str, Any]) -> Figure:
-    figure, (axes,) = _figure(1, 7.2)
-    for (family, chosen), (color, marker) in zip(
-        _families(document["details"]["points"]).items(), _STYLES, strict=False
-    ):
-        axes.plot(
-            [point["order"] for point in chosen],
-            [point["median_seconds"] for point in chosen],
-            color=color,
-            marker=marker,
-            label=family,
-        )
-    _log_axes(axes, "order of the group", "time", "Time of one Lie closure on explicit orbits")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    """Left: both routes, as far as explicit orbits go; right: lifted moments, all orders."""
+    from matplotlib.lines import Line2D
+
+    figure, (both, beyond) = _figure(2, 10.5)
+    points = document["details"]["points"]
+    farthest = 3 * max(p["order"] for p in points if p.get("route", "orbits") == "orbits")
+    handles = []
+    for (family, chosen), (color, marker) in zip(_families(points).items(), _STYLES, strict=False):
+        look = {"color": color, "marker": marker, "markersize": 5}
+        handles.append(Line2D([], [], **look, label=family))
+        for route in ("orbits", "moments"):
+            # integers of any size: matplotlib wants numbers with a point
+            line = sorted(
+                (float(p["order"]), p["median_seconds"])
+                for p in chosen
+                if p.get("route", "orbits") == route
+            )
+            near = [point for point in line if point[0] <= farthest]
+            if near and route == "orbits":
+                both.plot(*zip(*near, strict=True), **look, linestyle="--", markerfacecolor="white")
+            elif near:
+                both.plot(*zip(*near, strict=True), **look)
+                beyond.plot(*zip(*line, strict=True), **look)
+    _log_axes(both, "order of the group", "time", "Both routes, as far as explicit orbits go")
+    _log_axes(beyond, "order of the group", "", "Lifted moments, all orders")
+    _powers_of_ten(both)
+    _powers_of_ten(beyond)
+    beyond.sharey(both)
+    for text, style, face in (("explicit orbits", "--", "white"), ("lifted moments", "-", "#555")):
+        look = {"color": "#555555", "linestyle": style, "marker": "o", "markerfacecolor": face}
+        handles.append(Line2D([], [], **look, label=text))
+    figure.legend(handles=handles, frameon=False, fontsize=8, loc="outside upper center", ncols=4)
     return figure
+
+
+def _powers_of_ten(axes: Axes) -> None:
+    from matplotlib.ticker import LogFormatterMathtext, LogLocator
+
+    axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    axes.xaxis.set_major_formatter(LogFormatterMathtext())

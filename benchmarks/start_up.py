@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from time import perf_counter
-
-from benchmarks.machine import ROOT
 from benchmarks.measure import Measurement, Result
-from benchmarks.worker import environment, timed_section
+from benchmarks.worker import command, timed_section
 
 HEAVY = ("torch", "sympy", "matplotlib", "scipy", "flint")
 FORBIDDEN = ("torch", "sympy", "matplotlib")
@@ -45,20 +40,18 @@ def _timed(
     target: float | None = None,
     statuses: tuple[int, ...] = (0,),
 ) -> Measurement:
-    _python(arguments, statuses)
+    command(arguments, statuses)
     samples = []
     for _ in range(repetitions):
         with timed_section():
-            start = perf_counter()
-            _python(arguments, statuses)
-            samples.append(perf_counter() - start)
+            samples.append(command(arguments, statuses)[0])
     return Measurement(name, "s", tuple(samples), target)
 
 
 def _loaded(repetitions: int) -> Measurement:
     """How many forbidden modules an import brings along; the other heavy ones are noted."""
     code = f"import conserved, sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
-    found = _python(("-c", code)).split()
+    found = command(("-c", code))[1].split()
     count = float(len(set(found) & set(FORBIDDEN)))
     return Measurement(
         f"import conserved: of {', '.join(FORBIDDEN)} loaded",
@@ -68,12 +61,3 @@ def _loaded(repetitions: int) -> Measurement:
         strict=False,
         details={"loaded": found, "looked_for": list(HEAVY)},
     )
-
-
-def _python(arguments: tuple[str, ...], statuses: tuple[int, ...] = (0,)) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True
-    )
-    if done.returncode not in statuses:
-        raise RuntimeError(f"python {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
-    return done.stdout

@@ -1,7 +1,8 @@
 """One sample in a fresh process: cold caches, its own peak memory, one warm-up call.
 
 The parent sends a job as JSON on stdin and reads the answer on stdout. Jobs: ``closures`` runs
-``lie_closure`` on a list of problems; ``rank`` is the floor, one dense rank by python-flint.
+``lie_closure`` on a list of problems; ``analyses`` does the same with ``conserved.analyze``, reasons
+included; ``rank`` is the floor, one dense rank by python-flint.
 """
 
 from __future__ import annotations
@@ -33,17 +34,27 @@ class Task:
     symmetry: str = "none"
     labels: str = "invariant"
     seed: int = 0
+    route: str = "auto"  # of the closure; an analysis takes its own
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one closure said."""
+    """What one closure said, or the one that an analysis is about.
+
+    Args:
+        seconds: of the closure, or of the whole analysis.
+        lower: laws found and named; a closure alone finds none.
+        upper, parameters, ranks, evaluations: of the closure.
+        closed: it is closed, and its bound proved.
+    """
 
     seconds: float
+    lower: int
     upper: int
     parameters: int
     ranks: tuple[int, ...]
     evaluations: int
+    closed: bool
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,6 @@ class Floor:
 
     build: float
     rank: float
-    rank_all_cores: float
 
 
 def environment() -> dict[str, str]:
@@ -70,18 +80,37 @@ def environment() -> dict[str, str]:
     return child | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
 
 
-def closures(tasks: Sequence[Task], warm_up: Task, collector: bool = False) -> Sample:
-    """Time ``lie_closure`` on the tasks, in order, in a fresh process.
+def closures(tasks: Sequence[Task], warm_up: Task) -> Sample:
+    """Time ``lie_closure`` on the tasks, in order, in a fresh process, the warm-up untimed."""
+    return _sample("closures", tasks, warm_up)
 
-    Args:
-        tasks: the problems.
-        warm_up: called once before, untimed.
-        collector: leave the garbage collector on. Memory is to be measured with it: tapes are
-            reference cycles, and without it a closure with deep brackets keeps them all, 2.5 GB
-            instead of 0.45 GB for ``linear:4-2-4`` under sign-permutations, which costs time too.
-    """
-    job = {"tasks": [asdict(task) for task in tasks], "warm_up": asdict(warm_up)}
-    said = _ask({"job": "closures", **job, "collector": collector})
+
+def analyses(tasks: Sequence[Task], warm_up: Task) -> Sample:
+    """The same for the whole ``conserved.analyze``: both closures, the laws and the reasons."""
+    return _sample("analyses", tasks, warm_up)
+
+
+def command(
+    arguments: Sequence[str], statuses: Sequence[int] = (0,), folder: Path = ROOT
+) -> tuple[float, str]:
+    """Seconds and output of ``python ARGUMENTS``, a whole process; another status is an error."""
+    start = perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=MOST_SECONDS,
+    )
+    seconds = perf_counter() - start
+    if done.returncode not in statuses:
+        raise RuntimeError(f"python {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
+    return seconds, done.stdout
+
+
+def _sample(job: str, tasks: Sequence[Task], warm_up: Task) -> Sample:
+    said = _ask({"job": job, "tasks": [asdict(task) for task in tasks], "warm_up": asdict(warm_up)})
     answers = tuple(Answer(**{**a, "ranks": tuple(a["ranks"])}) for a in said.pop("answers"))
     return Sample(answers=answers, **said)
 
@@ -107,11 +136,10 @@ def _ask(job: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def timed_section(collector: bool = False) -> Iterator[None]:
-    """Start without garbage; unless asked otherwise, collect none before the end."""
+def timed_section() -> Iterator[None]:
+    """Start without garbage, and collect none before the end."""
     gc.collect()
-    if not collector:
-        gc.disable()
+    gc.disable()
     try:
         yield
     finally:
@@ -119,30 +147,43 @@ def timed_section(collector: bool = False) -> Iterator[None]:
 
 
 def _run_closures(job: dict[str, Any]) -> dict[str, Any]:
-    from conserved import Problem, lie_closure
+    from conserved import Problem, analyze, lie_closure
 
     def ready(task: dict[str, Any]) -> Callable[[], Any]:
-        seed = task.pop("seed")
+        seed, route = task.pop("seed"), task.pop("route")
         problem = Problem.from_text(**task)
-        return lambda: lie_closure(problem, seed=seed)
+        if job["job"] == "analyses":
+            return lambda: analyze(problem, seed=seed)
+        return lambda: lie_closure(problem, seed=seed, route=route)
 
     calls = [ready(task) for task in job["tasks"]]
     ready(job["warm_up"])()
     found, marks = [], [0.0] * (len(calls) + 1)
-    with timed_section(job["collector"]):
+    with timed_section():
         marks[0] = perf_counter()
         for index, call in enumerate(calls):
             found.append(call())
             marks[index + 1] = perf_counter()
-    answers = [
-        Answer(marks[i + 1] - marks[i], c.upper, c.parameters, c.ranks, c.evaluations)
-        for i, c in enumerate(found)
-    ]
+    answers = [_answer(marks[i + 1] - marks[i], said) for i, said in enumerate(found)]
     return asdict(Sample(marks[-1] - marks[0], _peak_mb(), tuple(answers)))
 
 
+def _answer(seconds: float, said: Any) -> Answer:
+    lower, closure = 0, said
+    if hasattr(said, "closure"):  # an analysis
+        lower, closure = said.count.lower, said.closure
+    return Answer(
+        seconds=seconds,
+        lower=lower,
+        upper=closure.upper,
+        parameters=closure.parameters,
+        ranks=closure.ranks,
+        evaluations=closure.evaluations,
+        closed=closure.closed and closure.rigorous,
+    )
+
+
 def _run_rank(job: dict[str, Any]) -> dict[str, Any]:
-    import flint
     import numpy as np
 
     from conserved.arithmetic.exact import to_flint
@@ -160,12 +201,9 @@ def _run_rank(job: dict[str, Any]) -> dict[str, Any]:
         middle = perf_counter()
         rank = built.rank()  # one thread: what python-flint does unless told otherwise
         end = perf_counter()
-        flint.ctx.threads = os.cpu_count() or 1
-        built.rank()
-        threaded = perf_counter() - end
     if rank < size - 3:  # probability about p^-16
         raise AssertionError(f"a random {size}×{size} matrix of rank {rank}")
-    return asdict(Floor(middle - start, end - middle, threaded))
+    return asdict(Floor(middle - start, end - middle))
 
 
 def _limit_memory() -> None:
@@ -196,7 +234,8 @@ def main() -> None:
     """Answer the job on stdin."""
     _limit_memory()
     job = json.load(sys.stdin)
-    answer = {"closures": _run_closures, "rank": _run_rank}[job["job"]](job)
+    run = _run_rank if job["job"] == "rank" else _run_closures
+    answer = run(job)
     json.dump(answer, sys.stdout)
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import growth_group, lifted
+from benchmarks.__main__ import BENCHMARKS
 from benchmarks.growth_parameters import SIZES
 from benchmarks.machine import in_words
 from benchmarks.measure import Measurement, Result, WrongCountError, finished, preamble, read, write
 from benchmarks.published_suite import Case, balancedness_rank, check_counts, draw_suite, run
+from benchmarks.plots import draw
 from benchmarks.tables import BEGIN, DOCUMENT, END, aligned, markdown
+from benchmarks.worker import Answer, Task
 from tests.cases import CASES
 
 MACHINE = {
@@ -132,8 +136,123 @@ def test_the_issue_targets_are_set() -> None:
     }
 
 
+def test_the_lifted_targets_are_set() -> None:
+    targets = {c.problem.network: (c.laws, c.seconds) for c in lifted.CASES}
+    assert targets == {
+        "linear:10-3-2": (24, 1.0),
+        "linear:200-3-1": (594, 20.0),
+        "lightning:dim=8,tokens=5,head=1,out=1": (17, 30.0),
+        "linear:7-3-7": (12, 60.0),
+    }
+    assert lifted.ATLAS_SECONDS == 60.0
+
+
+def test_the_formulas_give_the_solved_counts() -> None:
+    solved = {(c.network, c.symmetry, c.labels): c.laws for c in CASES if c.loss == "mse"}
+    families = [problem for family in growth_group.FAMILIES for problem in family.problems]
+    wanted = [*families, *((case.problem, case.laws) for case in lifted.CASES)]
+    problems = {
+        (task.network, task.symmetry, task.labels): laws
+        for task, laws in wanted
+        if laws is not None
+    }
+    shared = problems.keys() & solved.keys()
+    assert {("linear:4-2-1", "permutation", "invariant")} < shared
+    assert ("linear:7-3-7", "hyperoctahedral", "equivariant") in shared
+    for problem in shared:
+        assert problems[problem] == solved[problem], problem
+
+
+@pytest.mark.parametrize(
+    "change", [{"upper": 25}, {"upper": 23}, {"lower": 17}, {"lower": 0}, {"closed": False}]
+)
+def test_a_wrong_lifted_answer_is_refused(change: dict[str, int | bool]) -> None:
+    case = lifted.CASES[0]
+    right = Answer(0.1, 18, 24, 36, (3, 6, 12), 2, True)
+    lifted.check(case, right, named=18)
+    with pytest.raises(WrongCountError, match=r"linear:10-3-2"):
+        lifted.check(case, replace(right, **change), named=18)
+
+
+def test_a_tiny_lifted_run_is_right_and_a_wrong_one_refused() -> None:
+    case = lifted.Case(Task("linear:4-2-1", "permutation"), 5, 2, 1.0)
+    result = lifted.run(1, [case], commands=False)
+    assert [m.details["named"] for m in result.measurements] == [0, 2]
+    with pytest.raises(WrongCountError):
+        lifted.run(1, [replace(case, laws=6)], commands=False)
+
+
+def atlas_cells() -> list[dict[str, object]]:
+    return [
+        {
+            "problem": {
+                "network": f"poly:2-1-1,power={power}",
+                "loss": f"poly:{degree}",
+                "symmetry": f"rotation:{k}",
+            },
+            "architecture_upper": 1,
+            "added_upper": lifted.rotation_laws(k, power, degree),
+            "closed": True,
+        }
+        for power in (2, 3, 4)
+        for degree in range(2, 7)
+        for k in range(2, 17)
+    ]
+
+
+def test_rotations_add_laws_where_the_theory_says() -> None:
+    # theory §6: squared error, r = 2: k = 3 or k ≥ 5; r = 3: k = 5 or k ≥ 7
+    for power, orders in ((2, {3, *range(5, 17)}), (3, {5, *range(7, 17)})):
+        assert {k for k in range(2, 17) if lifted.rotation_laws(k, power, 2)} == orders
+
+
+@pytest.mark.parametrize("key", ["added_upper", "architecture_upper", "closed"])
+def test_one_wrong_atlas_cell_is_refused(key: str) -> None:
+    cells = atlas_cells()
+    lifted.check_atlas(cells)
+    cells[100][key] = False if key == "closed" else 2
+    with pytest.raises(WrongCountError, match="atlas"):
+        lifted.check_atlas(cells)
+
+
+def test_a_missing_or_doubled_atlas_cell_is_refused() -> None:
+    cells = atlas_cells()
+    for wrong in (cells[1:], [*cells, cells[0]]):
+        with pytest.raises(WrongCountError, match="225"):
+            lifted.check_atlas(wrong)
+
+
+def small_families(laws: int | None) -> list[growth_group.Family]:
+    problems = ((Task("linear:4-1-1", "permutation"), laws),)
+    return [growth_group.Family("x", route, problems) for route in ("orbits", "moments")]
+
+
+def test_both_routes_are_timed_and_drawn(tmp_path: Path) -> None:
+    result = growth_group.run(1, small_families(3))
+    routes = [(point["route"], point["order"]) for point in result.details["points"]]
+    assert routes == [("orbits", 24), ("moments", 24)]
+    pytest.importorskip("matplotlib")
+    assert draw(finished(preamble("growth_group", 1), result), tmp_path) is not None
+
+
+def test_a_wrong_count_on_a_route_is_refused() -> None:
+    with pytest.raises(WrongCountError, match="4 laws"):
+        growth_group.run(1, small_families(4))
+    points = [{"network": "a", "symmetry": "b", "upper": upper} for upper in (3, 4)]
+    with pytest.raises(WrongCountError, match="the other"):
+        growth_group._check_routes(points)
+
+
+def test_large_orders_are_short() -> None:
+    assert [growth_group.in_short(n) for n in (6, 3_628_800, 8 * 10**47, 3_715_891_200)] == [
+        "6",
+        "3,628,800",
+        "8.0e47",
+        "3.7e9",
+    ]
+
+
 def test_the_document_shows_the_result_files() -> None:
-    names = ("published_suite", "growth_parameters", "growth_group", "start_up")
-    documents = [read(name) for name in names]
+    documents = [read(name) for name in BENCHMARKS]
     shown = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert shown.strip() == markdown([d for d in documents if d is not None])
