@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from benchmarks.__main__ import BENCHMARKS
 from benchmarks.growth_parameters import SIZES
 from benchmarks.machine import in_words
 from benchmarks.measure import Measurement, Result, WrongCountError, finished, preamble, read, write
-from benchmarks.published_suite import Case, balancedness_rank, check_counts, draw_suite, run
 from benchmarks.plots import draw
+from benchmarks.published_suite import Case, balancedness_rank, check_counts, draw_suite, run
 from benchmarks.tables import BEGIN, DOCUMENT, END, aligned, markdown
 from benchmarks.worker import Answer, Task
 from tests.cases import CASES
@@ -166,7 +167,7 @@ def test_the_formulas_give_the_solved_counts() -> None:
 @pytest.mark.parametrize(
     "change", [{"upper": 25}, {"upper": 23}, {"lower": 17}, {"lower": 0}, {"closed": False}]
 )
-def test_a_wrong_lifted_answer_is_refused(change: dict[str, int | bool]) -> None:
+def test_a_wrong_lifted_answer_is_refused(change: dict[str, Any]) -> None:
     case = lifted.CASES[0]
     right = Answer(0.1, 18, 24, 36, (3, 6, 12), 2, True)
     lifted.check(case, right, named=18)
