@@ -173,7 +173,7 @@ def _group(document: dict[str, Any]) -> Figure:
     farthest = 3 * max(p["order"] for p in points if p.get("route", "orbits") == "orbits")
     handles = []
     for (family, chosen), (color, marker) in zip(_families(points).items(), _STYLES, strict=False):
-        look = {"color": color, "marker": marker, "markersize": 5}
+        look: dict[str, Any] = {"color": color, "marker": marker, "markersize": 5}
         handles.append(Line2D([], [], **look, label=family))
         for route in ("orbits", "moments"):
             # integers of any size: matplotlib wants numbers with a point
@@ -193,9 +193,12 @@ def _group(document: dict[str, Any]) -> Figure:
     _powers_of_ten(both)
     _powers_of_ten(beyond)
     beyond.sharey(both)
-    for text, style, face in (("explicit orbits", "--", "white"), ("lifted moments", "-", "#555")):
-        look = {"color": "#555555", "linestyle": style, "marker": "o", "markerfacecolor": face}
-        handles.append(Line2D([], [], **look, label=text))
+    routes: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("explicit orbits", {"linestyle": "--", "markerfacecolor": "white"}),
+        ("lifted moments", {"linestyle": "-"}),
+    )
+    for text, look in routes:
+        handles.append(Line2D([], [], color="#555555", marker="o", **look, label=text))
     figure.legend(handles=handles, frameon=False, fontsize=8, loc="outside upper center", ncols=4)
     return figure
 

@@ -1,8 +1,8 @@
 """One sample in a fresh process: cold caches, its own peak memory, one warm-up call.
 
 The parent sends a job as JSON on stdin and reads the answer on stdout. Jobs: ``closures`` runs
-``lie_closure`` on a list of problems; ``analyses`` does the same with ``conserved.analyze``, reasons
-included; ``rank`` is the floor, one dense rank by python-flint.
+``lie_closure`` on a list of problems; ``analyses`` does the same with ``conserved.analyze``,
+reasons included; ``rank`` is the floor, one dense rank by python-flint.
 """
 
 from __future__ import annotations
