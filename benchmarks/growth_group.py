@@ -1,7 +1,7 @@
 """Growth in the order of the data symmetry: on explicit orbits, and on lifted moments.
 
-Explicit orbits list every group element and end where that takes ten seconds. Lifted moments need
-generators only: the same problems, and those of orders far beyond.
+Explicit orbits list every group element; what takes ten seconds there is left out. Lifted moments
+need generators only: the same problems, and those of orders far beyond.
 """
 
 from __future__ import annotations
