@@ -74,11 +74,6 @@ class Closure:
         """Dimension found for Lie(W)(θ)."""
         return self.parameters - self.upper
 
-    @property
-    def bracket_length(self) -> int:
-        """Length of the longest brackets that raised the rank, plus those that confirmed it."""
-        return int(2 ** (len(self.ranks) - 1))
-
     def to_json(self) -> dict[str, Any]:
         """The ``closure`` object of the JSON contract."""
         return {
@@ -230,8 +225,7 @@ class LieSpan:
         self.progress = progress
         self.ranks: list[int] = []
         self.closed = False
-        patterns = fields.problem.network.piecewise and fields.problem.symmetric
-        self.standstill = _STANDSTILL_PATTERNS if patterns else _STANDSTILL
+        self.standstill = _STANDSTILL_PATTERNS if fields.sampled_patterns else _STANDSTILL
 
     def close(self) -> str:
         """Raise the rank until it stands still; say why it stopped."""
@@ -242,6 +236,8 @@ class LieSpan:
             if reason := self._finished():
                 return reason
             if not self._rises(generators, pools[-1]):
+                if self.fields.sampled_patterns:
+                    return f"{self.standstill} more random patterns raise nothing, rarer ones might"
                 self.closed = True
                 return "brackets with the generators raise the rank no further"
             if level > 1:

@@ -40,6 +40,11 @@ def genericity(fields: Fields) -> Genericity:
     Returns:
         ``holds`` with the number of distinct arguments, or the reason why not.
     """
+    if fields.ring.used_roots:
+        return Genericity(False, "relations between square roots are not tested")
+    if len(fields.ring.used_constants) > 1:
+        names = " and ".join(sorted(fields.ring.used_constants))
+        return Genericity(False, f"the constants {names} are related, their formal values are not")
     first, _ = _arguments(fields, fields.scalars.random(fields.rng, (1, 2, fields.dimension)))
     if not first:
         return Genericity(True)
@@ -48,9 +53,14 @@ def genericity(fields: Fields) -> Genericity:
         return Genericity(
             False, f"{slots:,} arguments of exp are too many to test for independence", slots
         )
-    theta = fields.scalars.random(fields.rng, (1, slots + _SPARE, fields.dimension))
-    (here, valid), (there, valid_there) = (_arguments(fields, theta) for _ in range(2))
-    valid = valid & valid_there
+    count = slots + _SPARE
+    for _ in range(_ROUNDS):  # until enough samples have a value
+        theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
+        (here, valid), (there, valid_there) = (_arguments(fields, theta) for _ in range(2))
+        valid = valid & valid_there
+        if valid.sum() >= slots + _SPARE:
+            break
+        count *= 2
     distinct = 0
     for family, values in here.items():
         kept, rank = _independent(fields.scalars, values[valid], there[family][valid])
@@ -66,6 +76,7 @@ def genericity(fields: Fields) -> Genericity:
 
 
 _SPARE = 8
+_ROUNDS = 5
 _WORDS = {"exp": "exp", "circle": "sin and cos"}
 
 

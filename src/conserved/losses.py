@@ -223,7 +223,8 @@ class AnyLoss(Loss):
         jets = prediction.reshape(*prediction.shape[:3], -1)
         flat = labels.reshape(*labels.shape[:3], -1)
         outputs = range(jets.shape[-1])
-        slopes = [self._derivative(ring, jets, flat, (j,), key) for j in outputs]
+        memo: dict[tuple[tuple[int, ...], int], Array] = {}
+        slopes = [self._derivative(ring, jets, flat, (j,), key, memo) for j in outputs]
         return np.stack(slopes, axis=-1).reshape(*prediction.shape)
 
     def _derivative(
@@ -233,16 +234,28 @@ class AnyLoss(Loss):
         labels: Array,
         index: tuple[int, ...],
         key: NDArray[np.uint64],
+        memo: dict[tuple[tuple[int, ...], int], Array],
     ) -> Array:
-        """∂_index R at jets of points (jet, batch, datum, outputs), as (jet, batch, datum)."""
+        """∂_index R at jets of points (jet, batch, datum, outputs), as (jet, batch, datum).
+
+        ``memo`` holds what one gradient has met: derivatives commute, and lower halves recur.
+        """
+        index = tuple(sorted(index))
+        if (index, len(point)) in memo:
+            return memo[index, len(point)]
         if len(point) == 1:
-            return _scattered(ring.formal(), point, labels, index, key)
-        low, tangent = halves(point)
-        slope = ring.mul(self._derivative(ring, low, labels, (*index, 0), key), tangent[..., 0])
-        for j in range(1, point.shape[-1]):
-            higher = self._derivative(ring, low, labels, (*index, j), key)
-            slope = ring.add(slope, ring.mul(higher, tangent[..., j]))
-        return join(self._derivative(ring, low, labels, index, key), slope)
+            value = _scattered(ring.formal(), point, labels, index, key)
+        else:
+            low, tangent = halves(point)
+            slope = ring.mul(
+                self._derivative(ring, low, labels, (*index, 0), key, memo), tangent[..., 0]
+            )
+            for j in range(1, point.shape[-1]):
+                higher = self._derivative(ring, low, labels, (*index, j), key, memo)
+                slope = ring.add(slope, ring.mul(higher, tangent[..., j]))
+            value = join(self._derivative(ring, low, labels, index, key, memo), slope)
+        memo[index, len(point)] = value
+        return value
 
 
 def _scattered(
@@ -256,7 +269,7 @@ def _scattered(
     folded = np.broadcast_to(key[None, :, None], point.shape[:-1])
     for j in range(point.shape[-1]):
         folded = values.absorb(values.absorb(folded, point[..., j]), labels[..., j])
-    name = f"loss, derivative {sorted(index)}"
+    name = f"loss, derivative {index}"
     return values.free(name, np.zeros_like(point[..., 0]), folded)
 
 

@@ -18,7 +18,7 @@ def upper(
     """The bound of a finished run."""
     problem = cq.Problem.from_text(network, symmetry=symmetry, loss=loss, labels=labels)
     closure = cq.lie_closure(problem)
-    assert closure.closed
+    assert closure.closed or "random patterns" in closure.stopped
     return closure.upper
 
 

@@ -54,6 +54,8 @@ class FormalRing(Jets):
         self.values = FormalValues(scalars, salt) if isinstance(scalars, Residues) else None
         self.arguments: list[tuple[str, Array]] | None = None
         self.used_formal_values = False
+        self.used_roots = False
+        self.used_constants: set[str] = set()
 
     def function(self, name: str, z: Array) -> Array:
         """f(z) for a name in ``ELEMENTARY``, z jets of any order."""
@@ -75,7 +77,14 @@ class FormalRing(Jets):
 
     def constant(self, name: str) -> float | int | Array:
         """A named real constant, or its formal value over GF(p)."""
-        return CONSTANTS[name] if self.values is None else self.values.constant(name)
+        if self.values is None:
+            return CONSTANTS[name]
+        self.used_constants.add(name)
+        return self.values.constant(name)
+
+    def square_root(self, x: Array) -> Array:
+        self.used_roots = True
+        return super().square_root(x)
 
     def one(self) -> Array:
         return np.ones((1, 1, 1), dtype=self.scalars.dtype)

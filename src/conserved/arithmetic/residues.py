@@ -210,6 +210,8 @@ def _integers_mod(values: Any, p: int, *, centred: bool) -> NDArray[np.int64]:
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.dtype == object:
         array = np.array([int(v) % p for v in array.ravel()], dtype=np.int64).reshape(array.shape)
+    elif array.dtype.kind == "f" and (array != np.rint(array)).any():
+        raise ValueError("whole numbers only: a fraction has no residue without a denominator")
     elif array.dtype.kind == "u":
         array = np.remainder(array, np.uint64(p))
     reduced = np.remainder(array.astype(np.int64), p)

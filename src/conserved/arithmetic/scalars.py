@@ -38,7 +38,7 @@ class Scalars(ABC):
 
     @abstractmethod
     def inverse(self, x: Array) -> Array:
-        """Entrywise 1/x. A zero entry gives 0: callers flag such samples (see ``Jets.divide``)."""
+        """Entrywise 1/x. A zero entry gives 0: callers flag such samples (see ``Jets.inverse``)."""
 
     @abstractmethod
     def square_root(self, x: Array) -> tuple[Array, NDArray[np.bool_]]:

@@ -54,7 +54,7 @@ def _verdict(analysis: Analysis) -> str:
             which = "Not closed"
             if analysis.problem.symmetric:
                 which += " with the symmetry" if closure is analysis.closure else " for all data"
-            lines.append(f"{which}: {closure.stopped}; more brackets may lower the bound.")
+            lines.append(f"{which}: {closure.stopped}; the bound may be too large.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
     if not analysis.closure.rigorous:

@@ -49,6 +49,7 @@ class Fields(ABC):
     Attributes:
         route: how the data class enters, in words for a person.
         generators: an upper bound on the number of linearly independent fields, if known.
+        sampled_patterns: whether activation patterns are drawn, so that rare ones may be missed.
         sample_bytes: memory of one evaluation on plain scalars.
         evaluations: how many fields were evaluated so far.
         invalid: which samples of the last evaluation had no value there.
@@ -58,6 +59,7 @@ class Fields(ABC):
     route: str
     sample_bytes: int
     generators: int | None = None
+    sampled_patterns: bool = False
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
         self.problem = problem

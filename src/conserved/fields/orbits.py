@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from conserved.arithmetic.functions import FormalRing
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
@@ -25,10 +26,11 @@ class OrbitFields(Fields):
     and one activation pattern (batch, data, *units) per ``relu`` call: for all data residues,
     under a symmetry 0 or 1 (as int8).
 
-    ReLU: for all data the fields of all patterns count (a law must survive every pattern). Each
-    gate enters a field linearly, so random residues in place of 0 and 1 span the same space, and
-    no pattern is rare. Under a symmetry the patterns along an orbit are those of one real random
-    network at real random inputs: the count is that of one cell of parameter space.
+    ReLU: for all data the fields of all patterns count, as in 2307.00144: a law must survive every
+    pattern. Each gate enters a field linearly, so random residues in place of 0 and 1 span the
+    same space, and no pattern is rare. Under a symmetry, and for networks that do not declare
+    ``free_gates``, the patterns are those of one real random network at real random inputs: the
+    count is that of one cell of parameter space.
     """
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
@@ -40,15 +42,29 @@ class OrbitFields(Fields):
         if problem.symmetric:
             self._elements = enumerate_group(problem.group, scalars)
             self.route = f"explicit orbits of {problem.group.order:,} points"
-            if network.piecewise:
-                real = enumerate_group(problem.group, Reals())
-                self._pattern = RealPattern(problem, real, rng)
-                self.note = (
-                    "counted for one cell of activation patterns, while all data count every "
-                    "pattern: other cells may differ, and the two numbers do not compare"
-                )
+        if network.piecewise:
+            self._choose_patterns()
         points = 1 if self._elements is None else len(self._elements.matrices)
         self.sample_bytes = 8 * (5 * network.size + 3 * points * network.activations())
+
+    def _choose_patterns(self) -> None:
+        """Every pattern, or those of one real network; say which."""
+        network = self.problem.network
+        if self._elements is None and network.free_gates:
+            if not network.all_patterns_count:
+                self.note = (
+                    "counted over every activation pattern, as in arXiv 2307.00144; where the "
+                    "inputs of a narrow network reach only some, more is conserved"
+                )
+            return
+        group = self.problem.group
+        self._pattern = RealPattern(self.problem, enumerate_group(group, Reals()), self.rng)
+        self.sampled_patterns = True
+        self.note = "counted for one cell of activation patterns; other cells may differ"
+        if network.free_gates:
+            self.note += ", and all data are counted over every pattern: the two do not compare"
+        if self._pattern.dead:
+            self.note += f"; {self._pattern.dead} units are dead in it"
 
     def pull(self, leaves: Leaves, theta: Array) -> Array:
         inputs, labels, keys, *gates = leaves.arrays
@@ -68,12 +84,13 @@ class OrbitFields(Fields):
         keys = self.rng.integers(0, 2**63, size=count).astype(np.uint64)
         x = self.scalars.random(self.rng, (count, *network.input_shape))
         y = self.scalars.random(self.rng, (count, *network.output_shape))
-        if self._elements is None:
-            y = self.problem.loss.pulls(self.scalars, y)
-            gates = self._free_gates(count) if network.piecewise else ()
-            return Leaves((x, y, keys, *gates))
-        gates = () if self._pattern is None else self._pattern.draw(count)
-        return Leaves((x, self.problem.loss.labels(y), keys, *gates))
+        loss = self.problem.loss
+        y = loss.pulls(self.scalars, y) if self._elements is None else loss.labels(y)
+        gates: tuple[Array, ...] = ()
+        if network.piecewise:
+            real = self._pattern
+            gates = self._free_gates(count) if real is None else real.draw(count)
+        return Leaves((x, y, keys, *gates))
 
     def _free_gates(self, count: int) -> tuple[Array, ...]:
         """Independent random gates for every unit; shapes are learnt on a pass over zeros."""
@@ -86,5 +103,6 @@ class OrbitFields(Fields):
         network = self.problem.network
         theta = np.zeros((1, count, self.dimension), dtype=self.scalars.dtype)
         zeros = np.zeros((count, 1, *network.input_shape), dtype=self.scalars.dtype)
-        network.run(Tape(self.ring, free), theta, zeros)
+        ring = FormalRing(self.scalars)  # its own: nothing met here is a value of the fields
+        network.run(Tape(ring, free), theta, zeros)
         return tuple(gates)

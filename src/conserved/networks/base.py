@@ -58,10 +58,14 @@ class Network(ABC):
         input_shape, output_shape: shape of one input and one output; the last axis carries
             the features on which symmetries act.
         piecewise: whether ``relu`` occurs, so that fields depend on an activation pattern.
+        free_gates: whether every unit has a gate of its own that enters each field linearly, so
+            that laws which survive every pattern can be counted (2307.00144); otherwise the
+            patterns of one real random network are used.
     """
 
     family: ClassVar[str]
     piecewise: ClassVar[bool] = False
+    free_gates: ClassVar[bool] = False
 
     spec: str
     parameters: tuple[Parameter, ...]
@@ -95,6 +99,11 @@ class Network(ABC):
     @abstractmethod
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         """The output for one input x, as operations on ``Var``."""
+
+    @property
+    def all_patterns_count(self) -> bool:
+        """Whether the patterns met at one θ span what all patterns span (for ``free_gates``)."""
+        return True
 
     def feature_axes(self) -> list[tuple[str, int, Side]]:
         """Which axes of which parameters carry the input's or the output's features.

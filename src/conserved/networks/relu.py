@@ -16,9 +16,15 @@ class ReLU(Feedforward):
 
     family = "relu"
     piecewise = True
+    free_gates = True
 
     def __init__(self, *widths: int, bias: bool = False) -> None:
         super().__init__(widths, bias=bias, options=",bias" if bias else "", least=3)
+
+    @property
+    def all_patterns_count(self) -> bool:
+        """One hidden layer whose hyperplanes are in general position: each is crossed alone."""
+        return len(self.widths) == 3 and (self.bias or self.widths[0] > 1)
 
     def activation(self, z: Var) -> Var:
         return z.relu()
