@@ -72,6 +72,17 @@ def test_two_blocks_are_kept_apart():
     assert [(b.dimension, b.multiplicity) for b in blocks] == [(3, 2), (3, 1)]
 
 
+@pytest.mark.parametrize("outputs", [1, 2, 3, 5, 9])
+def test_moments_of_low_rank_do_not_hide_a_block(outputs):
+    """All outputs and the mean of the inputs are one block, though yΦᵀ has rank one."""
+    problem = cq.Problem.from_text(f"linear:5-{outputs}", symmetry="permutation")
+    blocks = [(b.dimension, b.multiplicity) for b in problem.lift.blocks]
+    assert blocks == [(4, 1), (1, 1 + outputs)]
+    analysis = cq.analyze(problem)
+    assert analysis.from_data_symmetry == sum(law.independent for law in analysis.laws)
+    assert analysis.from_data_symmetry == 4 * outputs - 1
+
+
 REPORTS = [
     ("linear:4-2-1", "permutation", "invariant", "so(3)", 3),
     ("linear:10-3-2", "permutation", "invariant", "so(9)", 36),
