@@ -36,6 +36,7 @@ class LiftReport:
         blocks: isotypic blocks of T ⊕ Y under the moments.
         features: isotypic blocks of input ⊕ output features under everything that commutes with
             the isometries of features that the loss cannot see; None when not computed.
+        unseen: dimension of the Lie algebra of those isometries; None when not computed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LiftReport:
     mixed: int
     blocks: tuple[Block, ...]
     features: tuple[Block, ...] | None
+    unseen: int | None
 
     @property
     def algebra(self) -> tuple[str, int]:
@@ -54,12 +56,16 @@ class LiftReport:
 
     @property
     def feature_algebra(self) -> tuple[str, int] | None:
-        """The part of it that acts on input and output features."""
-        if self.features is None:
+        """The part of it that acts on input and output features: inside what, and its dimension.
+
+        Inputs and outputs may have to turn together, so the dimension can be less than that of the
+        algebra named.
+        """
+        if self.features is None or self.unseen is None:
             return None
         parts = [block.symmetry for block in self.features]
         names = [name for name, dimension in parts if dimension]
-        return " ⊕ ".join(names) or "0", sum(dimension for _, dimension in parts)
+        return (" ⊕ ".join(names) if self.unseen else "") or "0", self.unseen
 
 
 def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
@@ -91,23 +97,30 @@ def splitting_scalars(problem: Problem) -> Residues:
 def report_on(scalars: Residues, space: MomentSpace, rng: np.random.Generator) -> LiftReport:
     """The report on averaged moments that are known already."""
     family, metric = moment_operators(scalars, space)
+    features, unseen = feature_blocks(scalars, space, rng)
     return LiftReport(
         name=space.lift.name,
         dimension=space.lift.dimension,
         quadratic=len(space.quadratic),
         mixed=len(space.mixed),
         blocks=tuple(isotypic_blocks(scalars, family, metric, rng)),
-        features=feature_blocks(scalars, space, rng),
+        features=features,
+        unseen=unseen,
     )
 
 
 def moment_operators(scalars: Residues, space: MomentSpace) -> tuple[Array, Array]:
-    """The moments as self-adjoint operators (f, τ+m, τ+m) on T ⊕ Y, and the metric (τ+m,)."""
+    """The moments as self-adjoint operators (f, τ+m, τ+m) on T ⊕ Y, and the metric (τ+m,).
+
+    The projection on Y is among them: an isometry of inputs and outputs mixes the two nowhere.
+    """
     tau, m = space.lift.dimension, space.lift.outputs
-    forms = np.zeros((len(space.quadratic) + len(space.mixed), tau + m, tau + m), scalars.dtype)
+    count = len(space.quadratic) + len(space.mixed) + 1
+    forms = np.zeros((count, tau + m, tau + m), scalars.dtype)
     forms[: len(space.quadratic), :tau, :tau] = space.quadratic
-    forms[len(space.quadratic) :, tau:, :tau] = space.mixed
-    forms[len(space.quadratic) :, :tau, tau:] = space.mixed.swapaxes(-1, -2)
+    forms[len(space.quadratic) : -1, tau:, :tau] = space.mixed
+    forms[len(space.quadratic) : -1, :tau, tau:] = space.mixed.swapaxes(-1, -2)
+    forms[-1, np.arange(tau, tau + m), np.arange(tau, tau + m)] = 1
     weights = scalars.from_integers(space.lift.metric.astype(object))
     metric = np.concatenate([weights, np.ones(m, dtype=scalars.dtype)])
     return scalars.mul(forms, metric), metric
@@ -115,20 +128,25 @@ def moment_operators(scalars: Residues, space: MomentSpace) -> tuple[Array, Arra
 
 def feature_blocks(
     scalars: Residues, space: MomentSpace, rng: np.random.Generator
-) -> tuple[Block, ...] | None:
-    """Blocks of R^n ⊕ R^m (input and output features) on which unseen isometries act."""
+) -> tuple[tuple[Block, ...] | None, int | None]:
+    """Blocks of R^n ⊕ R^m (input and output features) on which unseen isometries act.
+
+    Returns:
+        The blocks and the dimension of the algebra of isometries; None where not computed.
+    """
     n, m = space.lift.network.input_shape[-1], space.lift.outputs
     ones = np.ones(n + m, dtype=scalars.dtype)
     if space.lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
         family, _ = moment_operators(scalars, space)
-        return tuple(isotypic_blocks(scalars, family, ones, rng))
+        blocks = tuple(isotypic_blocks(scalars, family, ones, rng))
+        return blocks, sum(block.symmetry[1] for block in blocks)
     unseen = _feature_isometries(scalars, space)
     if unseen is None:
-        return None
+        return None, None
     none = np.zeros((0, n + m, n + m), dtype=scalars.dtype)
     action = Action(none, unseen)
     family = invariant_forms(scalars, action, action, symmetric=True)
-    return tuple(isotypic_blocks(scalars, family, ones, rng))
+    return tuple(isotypic_blocks(scalars, family, ones, rng)), len(unseen)
 
 
 def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array | None:

@@ -55,7 +55,7 @@ def explain(
     if not problem.symmetric:
         return Explanation(())
     extra = closure.upper - architecture.upper
-    first = loss_reason(problem, extra)
+    first = loss_reason(problem, extra, closure)
     if first:
         return Explanation((first,))
     if problem.network.lift() is None:
@@ -85,6 +85,14 @@ def _lifted(problem: Problem, closure: Closure, extra: int, seed: int) -> Explan
                 order_reason(scalars, problem, fields.space)
                 or "No continuous group of feature isometries is left, so no range is conserved."
             )
+        elif any(block.symmetry[1] for block in blocks):
+            algebra, dimension = report.feature_algebra
+            total = sum(block.symmetry[1] for block in blocks)
+            if dimension < total:
+                lines.append(
+                    f"Inputs and outputs turn together: the isometries are a {dimension}-dimensional"
+                    f" part of {algebra}, too few to keep a range."
+                )
         counts = [Fibres(scalars, problem.network, block).count for block in blocks]
         lines += filled_blocks(blocks, counts)
     return Explanation(tuple(lines), laws, report)

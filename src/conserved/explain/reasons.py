@@ -20,14 +20,21 @@ from conserved.symmetry.invariants import kernel
 from conserved.symmetry.isotypic import Block
 
 
-def loss_reason(problem: Problem, extra: int) -> str:
+def loss_reason(problem: Problem, extra: int, closure: Closure) -> str:
     """What the loss alone decides: Theorem 3, the ladder, or room for Theorem 4."""
     loss = problem.loss
+    if closure.rank == 0:
+        return "The averaged loss does not depend on the parameters at all: nothing ever moves."
     if not isinstance(loss, PolynomialLoss):
         verdict = "as here" if extra == 0 else "but not here: the network ties points of an orbit"
         return (
             f"Theorem 3: {loss.spec} is no polynomial in the prediction, so it tells the points of "
             f"an orbit apart and data symmetry generically adds no law, {verdict}."
+        )
+    if loss.degree > 2 and problem.labels.name != "invariant":
+        return (
+            f"Loss of degree {loss.degree}: it sees moments of the data up to order {loss.degree} "
+            "in the prediction; with labels that move, even and odd degrees are two ladders."
         )
     if loss.degree > 2:
         return (

@@ -87,6 +87,8 @@ def isotypic_blocks(
         >>> [(b.dimension, b.multiplicity, b.symmetry[0]) for b in blocks]
         [(3, 1, 'so(3)')]
     """
+    if not len(family):  # nothing to respect: one block, on which everything acts
+        family = np.eye(len(metric), dtype=metric.dtype)[None]
     family = _with_products(scalars, family, rng)
     best: list[Block] = []
     for _ in range(max(2, min(_DRAWS, _DRAW_COST // len(metric)))):
