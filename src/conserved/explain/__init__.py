@@ -90,8 +90,8 @@ def _lifted(problem: Problem, closure: Closure, extra: int, seed: int) -> Explan
             total = sum(block.symmetry[1] for block in blocks)
             if dimension < total:
                 lines.append(
-                    f"Inputs and outputs turn together: the isometries are a {dimension}-dimensional"
-                    f" part of {algebra}, too few to keep a range."
+                    f"Inputs and outputs turn together: the isometries are a {dimension}-"
+                    f"dimensional part of {algebra}, too few to keep a range."
                 )
         counts = [Fibres(scalars, problem.network, block).count for block in blocks]
         lines += filled_blocks(blocks, counts)
