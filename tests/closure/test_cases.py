@@ -35,9 +35,7 @@ LIFTED = tuple(
     case for case in CASES if case.loss == "mse" and case.problem().network.lift() is not None
 )
 ENUMERABLE = tuple(
-    case
-    for case in LIFTED
-    if case.symmetry != "none" and case.problem().group.order <= ORBIT_LIMIT
+    case for case in LIFTED if case.symmetry != "none" and case.problem().group.order <= ORBIT_LIMIT
 )
 # few generators, so that brackets past length 16 are needed, each over a long orbit
 DEEP_ORBITS = tuple(
@@ -45,7 +43,14 @@ DEEP_ORBITS = tuple(
 )
 
 
-@pytest.mark.parametrize("case", params(LIFTED))
+SLOW = pytest.mark.slow
+LARGE = {"linear:30-30-30"}  # all data: 465 + 900 moments for 1,800 parameters
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=c.id, marks=[SLOW] if c.network in LARGE else []) for c in LIFTED],
+)
 def test_the_moment_route(case: Case) -> None:
     closure = cq.lie_closure(case.problem(), route="moments")
     assert closure.route.startswith("lifted moments")

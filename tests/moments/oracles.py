@@ -167,7 +167,7 @@ def monomial_generators(kind: str, k: int, copies: int) -> list[np.ndarray]:
 
 
 def unitary_algebra(k: int, copies: int) -> list[np.ndarray]:
-    """Generators of u(k) on copies of C^k = R^2k: i at the first coordinate, turns of neighbours."""
+    """Generators of u(k) on copies of C^k: i at the first coordinate, turns of neighbours."""
     x = np.zeros((k, k), dtype=int)
     x[0, 0] = 1
     turns = [np.kron(x, QUARTER)]

@@ -96,25 +96,28 @@ def test_shifts_on_two_copies_are_complex(n):
             "invariant",
             [(2, 1, REAL), (1, 2, REAL), (1, 2, REAL)],
         ),
-        ("linear:7-1-1", "permutation:4+permutation:3", "invariant", None),
+        (
+            "linear:7-1-1",
+            "permutation:4+permutation:3",
+            "invariant",
+            [(3, 1, REAL), (2, 1, REAL), (1, 3, REAL)],
+        ),
         ("linear:6-1-1", "2xrotation:3+none:2", "invariant", [(2, 2, "complex"), (1, 3, REAL)]),
         ("linear:4-1-2", "2xdihedral:3", "invariant", [(2, 2, REAL), (2, 1, REAL)]),
         ("linear:3-1-1", "signflip", "invariant", [(1, 1, REAL)] * 4),
         ("linear:3-1-1", "icosahedral", "invariant", [(3, 1, REAL), (1, 1, REAL)]),
         ("poly:2-1-1,power=2", "rotation:5", "invariant", [(2, 1, REAL), (1, 2, REAL)]),
         ("poly:2-1-1,power=2", "rotation:4", "invariant", [(1, 2, REAL), (1, 2, REAL)]),
-        # S sees |x|⁴ alone: half of the spectrum of degree 2 is one number
+        # Sym² = 5 + 1, and |x|² joins the label
         ("poly:3-1-1,power=2", "icosahedral", "invariant", [(5, 1, REAL), (1, 2, REAL)]),
     ],
 )
 def test_blocks(network, symmetry, labels, expected):
-    report = problem_of(network, symmetry, labels).lift
-    if expected is None:
-        expected = [(3, 1, REAL), (2, 1, REAL), (1, 3, REAL)]
+    problem = problem_of(network, symmetry, labels)
+    report = problem.lift
     assert shapes(report.blocks) == expected
-    assert sum(block.size for block in report.blocks) == report.dimension + int(
-        problem_of(network, symmetry, labels).network.output_shape[-1]
-    )
+    whole = report.dimension + problem.network.output_shape[-1]
+    assert sum(block.size for block in report.blocks) == whole
 
 
 def test_lightning_acts_on_features_by_all_rotations():
@@ -398,7 +401,7 @@ def test_a_metric_that_is_not_the_identity():
 
 @pytest.mark.parametrize("n", [5, 7, 9, 11])
 def test_conjugate_blocks_without_their_roots_of_unity(n):
-    """Mod a prime without cos 2π/n the planes share a factor; their number is found all the same."""
+    """Mod a prime without cos 2π/n the planes share a factor; all are found even so."""
     rows = np.array([np.roll(np.eye(n, dtype=int), s, axis=0) for s in range(n)])
     operators = rows + rows.swapaxes(-1, -2)
     planes = (n - 1) // 2

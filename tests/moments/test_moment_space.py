@@ -166,7 +166,12 @@ def test_one_vector_under_all_rotations_has_one_moment(r):
         ("poly:2-2-2,power=2", "equivariant", "rotation:7", "special-orthogonal"),
         ("poly:2-2-1,power=3", "sign", "dihedral:7", "orthogonal"),
         ("lightning:dim=2,tokens=2,head=1,out=1", "invariant", "dihedral:7", "orthogonal"),
-        ("lightning:dim=2,tokens=3,head=1,out=2", "equivariant", "rotation:7", "special-orthogonal"),
+        (
+            "lightning:dim=2,tokens=3,head=1,out=2",
+            "equivariant",
+            "rotation:7",
+            "special-orthogonal",
+        ),
         ("poly:3-2-1,power=2", "invariant", "icosahedral", "special-orthogonal"),
         ("linear:3-2-3", "equivariant", "octahedral", "special-orthogonal"),
         ("linear:4-2-4", "equivariant", "hyperoctahedral", "orthogonal"),
