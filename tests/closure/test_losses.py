@@ -9,7 +9,10 @@ import pytest
 from flint import fmpz_mat
 
 import conserved as cq
+from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.arithmetic.residues import residues
 from conserved.errors import InputError
+from conserved.fields import make_fields
 
 
 def upper(
@@ -182,3 +185,187 @@ def test_moments_notice_a_missing_element() -> None:
     elements = permutation_matrices("permutation", 4)
     whole = moment_rank(4, 2, 1, elements, False)
     assert moment_rank(4, 2, 1, elements[:-1], False) > whole == 2
+
+
+# ------------------------------------------------------------------ cross-entropy: V_ℓ = 1^⊥
+
+
+def count(
+    network: str, symmetry: str = "none", labels: str = "invariant", loss: str = "cross-entropy"
+) -> int:
+    """The bound of a closed run; formal exp need not be generic along an orbit."""
+    closure = cq.lie_closure(
+        cq.Problem.from_text(network, symmetry=symmetry, loss=loss, labels=labels)
+    )
+    assert closure.closed or "random patterns" in closure.stopped
+    return closure.upper
+
+
+def two_layers(n: int, h: int, m: int) -> int:
+    """Balancedness laws of linear:n-h-m (theory §7)."""
+    k = min(h, n + m)
+    return 2 * h - 1 if n == m == 1 else k * (2 * h + 1 - k) // 2
+
+
+@pytest.mark.parametrize("n, m", [(1, 2), (2, 2), (3, 2), (3, 5), (6, 4)])
+def test_one_layer_keeps_its_column_sums(n: int, m: int) -> None:
+    """W′ = −Σ (softmax − y) xᵀ: column j sums to a constant, n laws, none for squared error."""
+    assert count(f"linear:{n}-{m}") == n
+    assert upper(f"linear:{n}-{m}") == 0
+
+
+@pytest.mark.parametrize("n, h, m", [(2, 2, 2), (3, 2, 3), (4, 1, 3), (2, 4, 2), (1, 3, 2)])
+def test_two_layers_lose_an_output_and_keep_its_sums(n: int, h: int, m: int) -> None:
+    """1ᵀW2 stays put, h laws; orthogonally to 1 it is linear:n-h-(m−1) under squared error."""
+    assert count(f"linear:{n}-{h}-{m}") == h + two_layers(n, h, m - 1)
+
+
+@pytest.mark.parametrize(
+    "last, family, bias",
+    [
+        (2, "linear:3-2-2-{m}", 0),
+        (2, "linear:2-3-2-{m}", 0),
+        (4, "relu:3-4-{m}", 0),
+        (4, "relu:3-4-{m},bias", 1),
+        (4, "mlp:3-4-{m},act=tanh", 0),
+        (3, "mlp:2-3-{m},act=sigmoid,bias", 1),
+        (2, "poly:3-2-{m},power=2", 0),
+        (3, "swiglu:2-3-{m}", 0),
+    ],
+)
+@pytest.mark.parametrize("m", [2, 3])
+def test_the_last_layer_keeps_its_column_sums(last: int, family: str, bias: int, m: int) -> None:
+    """One law per unit of the last hidden layer, one for the biases, and those of m − 1 outputs."""
+    expected = last + bias + upper(family.format(m=m - 1))
+    assert count(family.format(m=m)) == expected
+
+
+@pytest.mark.parametrize("network", ["linear:3-2-3", "relu:3-4-3,bias", "mlp:3-4-3,act=tanh"])
+def test_column_sums_are_annihilated_by_every_field(network: str) -> None:
+    """∇(1ᵀW)_j at random points: the law itself, not its count; and it is none for mse."""
+    for loss, conserved in (("cross-entropy", True), ("mse", False)):
+        problem = cq.Problem.from_text(network, loss=loss)
+        fields = make_fields(problem, residues(BLAS_PRIMES[0]), np.random.default_rng(0))
+        _, values = fields.draw(20, fields.point())
+        last = [p for p in problem.network.parameters if p.name[0] == "W"][-1]
+        bias = 3 if "bias" in network else 0
+        stop = problem.network.size - bias
+        weights = values[:, stop - last.size : stop].reshape(-1, *last.shape)
+        sums = fields.scalars.reduce(weights.sum(axis=1))
+        assert (not sums.any()) == conserved
+        if bias:
+            assert (not fields.scalars.reduce(values[:, stop:].sum(axis=1)).any()) == conserved
+
+
+SYMMETRIC_CLASSES = [
+    ("linear:3-2", "permutation", "invariant"),
+    ("linear:3-3", "permutation", "invariant"),
+    ("linear:3-3", "permutation", "equivariant"),
+    ("linear:2-2", "permutation", "equivariant"),
+    ("linear:2-1-2", "permutation", "equivariant"),
+    ("linear:3-1-3", "permutation", "equivariant"),
+    ("linear:3-2-3", "shift", "equivariant"),
+    ("linear:4-2-4", "grid-flip:2x2", "equivariant"),
+    ("linear:3-2", "hyperoctahedral", "invariant"),
+    ("linear:2-3", "rotation:4", "invariant"),
+    ("linear:2-2-2", "rotation:5", "invariant"),
+    ("linear:2-2-2", "negation", "invariant"),
+    ("poly:2-2-2,power=2", "rotation:3", "invariant"),
+    ("poly:3-2-3,power=2", "shift", "equivariant"),
+    ("relu:3-2-3", "permutation", "equivariant"),
+    ("mlp:3-2-3,act=tanh", "shift", "equivariant"),
+    ("lightning:dim=2,tokens=2,head=1,out=2", "permutation", "equivariant"),
+]
+
+
+@pytest.mark.parametrize("network, symmetry, labels", SYMMETRIC_CLASSES)
+def test_theorem_3_for_cross_entropy(network: str, symmetry: str, labels: str) -> None:
+    """Softmax is no polynomial: with one-hot labels too, symmetry adds no law."""
+    assert count(network, symmetry, labels) == count(network)
+
+
+def test_that_sweep_is_not_idle_either() -> None:
+    """Under squared error a third of it does gain laws."""
+    gained = [
+        row for row in SYMMETRIC_CLASSES if count(*row, loss="mse") > count(row[0], loss="mse")
+    ]
+    assert len(gained) >= 6
+
+
+@pytest.mark.parametrize(
+    "symmetry, m, labels, words",
+    [
+        ("permutation", 3, "sign", "permutation does not permute them this way"),
+        ("negation", 3, "sign", "negation does not permute them this way"),
+        ("hyperoctahedral", 3, "equivariant", "hyperoctahedral does not permute them this way"),
+        ("orthogonal", 3, "equivariant", "orthogonal does not permute them this way"),
+        ("special-orthogonal", 3, "equivariant", "special-orthogonal does not permute"),
+        ("icosahedral", 3, "equivariant", "icosahedral does not permute them this way"),
+    ],
+)
+def test_classes_can_only_be_permuted(symmetry: str, m: int, labels: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        cq.Problem.from_text(
+            f"linear:3-2-{m}", symmetry=symmetry, loss="cross-entropy", labels=labels
+        )
+    assert caught.value.argument == "labels"
+    assert "invariant labels" in str(caught.value)
+
+
+def test_a_class_needs_another_one() -> None:
+    with pytest.raises(InputError, match="at least 2 outputs") as caught:
+        cq.Problem.from_text("linear:3-2-1", loss="cross-entropy")
+    assert caught.value.argument == "loss"
+
+
+def test_labels_are_one_hot_and_pulls_sum_to_zero() -> None:
+    loss = cq.losses.parse_loss("cross-entropy")
+    for prime in (BLAS_PRIMES[0], INT64_PRIMES[0]):
+        scalars = residues(prime)
+        random = scalars.random(np.random.default_rng(0), (200, 2, 5))
+        labels = loss.labels(random)
+        assert (labels.sum(axis=-1) == 1).all()
+        assert set(np.unique(labels)) == {0, 1}
+        assert (labels.sum(axis=(0, 1)) > 40).all(), "every class occurs"
+        pulls = loss.pulls(scalars, random)
+        assert scalars.is_zero(scalars.reduce(pulls.sum(axis=-1))).all()
+        assert pulls.any()
+
+
+# ------------------------------------------------------------------ degree-q losses, more outputs
+
+
+@pytest.mark.parametrize(
+    "network, symmetry",
+    [
+        ("linear:4-1-2", "permutation"),
+        ("linear:2-1-2", "rotation:5"),
+        ("poly:2-1-2,power=2", "rotation:5"),
+        ("linear:3-2", "signflip"),
+    ],
+)
+def test_the_ladder_of_vector_outputs(network: str, symmetry: str) -> None:
+    """Σ_j (ŷ_j − y_j)^q: laws fall from those of squared error to the architecture's."""
+    counts = [upper(network, symmetry, f"poly:{q}") for q in (2, 3, 4, 5, 6)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == upper(network, symmetry, "mse") > counts[-1] == upper(network)
+
+
+@pytest.mark.parametrize(
+    "network, symmetry, labels",
+    [
+        ("linear:3-1-3", "hyperoctahedral", "equivariant"),
+        ("linear:3-2-2", "negation", "sign"),
+    ],
+)
+def test_odd_losses_of_odd_data_cancel(network: str, symmetry: str, labels: str) -> None:
+    """−1 moves f and y to their negatives: for odd q the averaged loss is 0, nothing ever moves.
+
+    So with labels that move, the ladder over q is two ladders, over even and over odd q.
+    """
+    problem = cq.Problem.from_text(network)
+    for q in (3, 5):
+        assert upper(network, symmetry, f"poly:{q}", labels) == problem.network.size
+    even = [upper(network, symmetry, f"poly:{q}", labels) for q in (2, 4, 6)]
+    assert even == sorted(even, reverse=True)
+    assert even[-1] == upper(network)

@@ -1,75 +1,414 @@
-"""Isotypic blocks and the lifted group against families and groups whose answer is known."""
+"""The lifted group: isotypic blocks and Lie algebras, against direct linear solves."""
 
 from __future__ import annotations
 
-from itertools import combinations
+from math import comb
 
 import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.exact import rank
-from conserved.arithmetic.primes import BLAS_PRIMES
+from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import residues
+from conserved.arithmetic.rowspace import inverse_matrix
 from conserved.errors import InputError
 from conserved.fields import moment_space
-from conserved.lifted import splitting_scalars
+from conserved.lifted import lift_report, splitting_scalars
 from conserved.symmetry.isotypic import isotypic_blocks
-
-SCALARS = residues(BLAS_PRIMES[0])
-UNITS = {
-    "real": [np.eye(1)],
-    "complex": [np.eye(2), np.array([[0, -1], [1, 0]])],
-    "quaternionic": [
-        np.eye(4),
-        np.kron(np.array([[0, -1], [1, 0]]), np.array([[1, 0], [0, -1]])),
-        np.kron(np.array([[0, -1], [1, 0]]), np.array([[0, 1], [1, 0]])),
-        np.kron(np.eye(2), np.array([[0, -1], [1, 0]])),
-    ],
-}
-
-
-def hermitian(kind, multiplicity, copies):
-    """A basis of Hermitian matrices over R, C or H, as real matrices, times the identity."""
-    one, *imaginary = UNITS[kind]
-    family = []
-    for i in range(multiplicity):
-        for j in range(i, multiplicity):
-            unit = np.zeros((multiplicity, multiplicity))
-            unit[i, j] = 1
-            family.append(np.kron(unit + unit.T, one))
-            if i < j:
-                family += [np.kron(unit - unit.T, u) for u in imaginary]
-    return np.array([np.kron(m, np.eye(copies)) for m in family])
+from tests.moments.oracles import (
+    LEFT_I,
+    LEFT_J,
+    QUARTER,
+    antisymmetric_units,
+    monomial_generators,
+    rank,
+    rotations,
+    unitary_algebra,
+    write_group,
+)
 
 
-@pytest.mark.parametrize("copies", [1, 2, 3])
-@pytest.mark.parametrize("multiplicity", [2, 3])
+def problem_of(network, symmetry, labels="invariant"):
+    return cq.Problem.from_text(network, symmetry=symmetry, labels=labels)
+
+
+def shapes(blocks):
+    return [(block.dimension, block.multiplicity, block.kind) for block in blocks]
+
+
+REAL = "real"
+
+# ------------------------------------------------------------------ what the loss sees
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 8, 13])
+def test_permutations_look_like_rotations_of_the_zero_sum_part(n):
+    report = problem_of(f"linear:{n}-2-1", "permutation").lift
+    assert report.algebra == report.feature_algebra == (f"so({n - 1})", comb(n - 1, 2))
+    # the all-ones direction pairs with the label
+    assert shapes(report.blocks) == [(n - 1, 1, REAL), (1, 2, REAL)]
+    assert (report.name, report.dimension, report.quadratic, report.mixed) == ("x", n, 2, 1)
+
+
+@pytest.mark.parametrize("k", [3, 4, 5, 7, 12])
+def test_few_rotations_look_like_all(k):
+    """C_k acts; the loss sees O(2)."""
+    report = problem_of("linear:2-1-1", f"rotation:{k}").lift
+    assert report.algebra == ("so(2)", 1)
+    assert shapes(report.blocks) == [(2, 1, REAL), (1, 1, REAL)]
+
+
+def test_half_turns_look_like_nothing_more():
+    """Every symmetric matrix commutes with −1."""
+    report = problem_of("linear:2-1-1", "rotation:2").lift
+    assert report.algebra == ("0", 0)
+    assert (report.quadratic, report.mixed) == (3, 0)
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7, 8, 9, 12])
+def test_shifts_split_into_planes(n):
+    """Conjugate blocks over Q(cos 2π/n) come apart; the label joins the constants."""
+    report = problem_of(f"linear:{n}-1-1", "shift").lift
+    planes, even = (n - 1) // 2, [(1, 1, REAL)] * (1 - n % 2)
+    assert shapes(report.blocks) == [(2, 1, REAL)] * planes + [(1, 2, REAL)] + even
+    assert report.algebra == (" ⊕ ".join(["so(2)"] * planes), planes)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_shifts_on_two_copies_are_complex(n):
+    """The complex type of the cyclic representation: u(1) for each plane."""
+    report = problem_of(f"linear:{2 * n}-1-1", f"2xshift:{n}").lift
+    planes = (n - 1) // 2
+    assert shapes(report.blocks) == [(2, 2, "complex")] * planes + [(1, 3, REAL)]
+    assert report.algebra == (" ⊕ ".join(["u(1)"] * planes), planes)
+
+
 @pytest.mark.parametrize(
-    "kind, algebra",
+    "network, symmetry, labels, expected",
     [
-        ("real", lambda c: f"so({c})"),
-        ("complex", lambda c: f"u({c})"),
-        ("quaternionic", lambda c: f"sp({c})"),
+        ("linear:8-1-1", "2xpermutation:4", "invariant", [(3, 2, REAL), (1, 3, REAL)]),
+        ("linear:12-1-1", "3xpermutation:4", "invariant", [(3, 3, REAL), (1, 4, REAL)]),
+        ("linear:5-2-5", "hyperoctahedral", "equivariant", [(5, 2, REAL)]),
+        ("linear:5-2-5", "permutation", "equivariant", [(4, 2, REAL), (1, 2, REAL)]),
+        (
+            "linear:5-2-1",
+            "permutation:3+negation:2",
+            "invariant",
+            [(2, 1, REAL), (1, 2, REAL), (1, 2, REAL)],
+        ),
+        (
+            "linear:7-1-1",
+            "permutation:4+permutation:3",
+            "invariant",
+            [(3, 1, REAL), (2, 1, REAL), (1, 3, REAL)],
+        ),
+        ("linear:6-1-1", "2xrotation:3+none:2", "invariant", [(2, 2, "complex"), (1, 3, REAL)]),
+        ("linear:4-1-2", "2xdihedral:3", "invariant", [(2, 2, REAL), (2, 1, REAL)]),
+        ("linear:3-1-1", "signflip", "invariant", [(1, 1, REAL)] * 4),
+        ("linear:3-1-1", "icosahedral", "invariant", [(3, 1, REAL), (1, 1, REAL)]),
+        ("poly:2-1-1,power=2", "rotation:5", "invariant", [(2, 1, REAL), (1, 2, REAL)]),
+        ("poly:2-1-1,power=2", "rotation:4", "invariant", [(1, 2, REAL), (1, 2, REAL)]),
+        # Sym² = 5 + 1, and |x|² joins the label
+        ("poly:3-1-1,power=2", "icosahedral", "invariant", [(5, 1, REAL), (1, 2, REAL)]),
     ],
 )
-def test_types(kind, algebra, multiplicity, copies):
-    family = hermitian(kind, multiplicity, copies)
-    assert all(np.array_equal(m, m.T) for m in family)
-    ones = np.ones(family.shape[1])
-    (block,) = isotypic_blocks(SCALARS, family, ones, np.random.default_rng(0))
-    assert (block.kind, block.multiplicity) == (kind, multiplicity)
-    assert block.dimension == copies * len(UNITS[kind])
-    assert block.symmetry[0] == algebra(copies)
+def test_blocks(network, symmetry, labels, expected):
+    problem = problem_of(network, symmetry, labels)
+    report = problem.lift
+    assert shapes(report.blocks) == expected
+    whole = report.dimension + problem.network.output_shape[-1]
+    assert sum(block.size for block in report.blocks) == whole
 
 
-def test_two_blocks_are_kept_apart():
-    first, second = hermitian("real", 2, 3), hermitian("real", 1, 3)
-    family = np.zeros((len(first) + len(second), 9, 9))
-    family[: len(first), :6, :6] = first
-    family[len(first) :, 6:, 6:] = second
-    blocks = isotypic_blocks(SCALARS, family, np.ones(9), np.random.default_rng(0))
-    assert [(b.dimension, b.multiplicity) for b in blocks] == [(3, 2), (3, 1)]
+def test_lightning_acts_on_features_by_all_rotations():
+    report = problem_of("lightning:dim=4,tokens=3,head=1,out=1", "orthogonal").lift
+    assert report.feature_algebra == ("so(4)", 6)
+    assert shapes(report.features) == [(4, 1, REAL), (1, 1, REAL)]
+    assert (report.dimension, report.quadratic, report.mixed) == (64, 3, 0)
+
+
+@pytest.mark.parametrize(
+    "r, k, algebra",
+    [(2, 3, 1), (2, 4, 0), (2, 5, 1), (3, 4, 0), (3, 5, 1), (3, 6, 0), (3, 7, 1), (3, 3, 0)],
+)
+def test_features_of_polynomial_networks(r, k, algebra):
+    """The rule of theory §6 as a Lie algebra: the loss sees O(2), or no continuous group."""
+    report = problem_of(f"poly:2-1-1,power={r}", f"rotation:{k}").lift
+    assert report.feature_algebra[1] == algebra
+
+
+def test_a_report_needs_squared_error_and_a_lift():
+    for network, loss in (("relu:4-2-1", "mse"), ("linear:4-2-1", "poly:3")):
+        problem = cq.Problem.from_text(network, symmetry="permutation", loss=loss)
+        with pytest.raises(InputError, match="squared error"):
+            lift_report(problem)
+
+
+def test_seeds_do_not_matter():
+    problem = problem_of("linear:10-1-1", "2xshift:5")
+    assert len({tuple(shapes(lift_report(problem, seed).blocks)) for seed in range(6)}) == 1
+
+
+# ------------------------------------------------------------------ against a linear solve
+
+
+def kernel_dimension(scalars, images):
+    """How many combinations of the images, (count, …), vanish."""
+    return len(images) - rank(scalars, images)
+
+
+def lifted_dimension(scalars, space):
+    """{(X, Z): X S + S Xᵀ = 0, Z C + C Xᵀ = 0}, X antisymmetric for the metric, Z antisymmetric."""
+    tau, m = space.lift.dimension, space.lift.outputs
+    metric = scalars.from_integers(space.lift.metric.astype(object))
+    back = scalars.inverse(metric)
+    images = []
+    for x in antisymmetric_units(scalars, tau):
+        x = scalars.mul(back[:, None], x)  # diag(d)⁻¹ A for A = −Aᵀ
+        s = scalars.matmul(x, space.quadratic) + scalars.matmul(space.quadratic, x.T)
+        images.append(np.concatenate([s.ravel(), scalars.matmul(space.mixed, x.T).ravel()]))
+    for z in antisymmetric_units(scalars, m):
+        s = np.zeros_like(space.quadratic)
+        images.append(np.concatenate([s.ravel(), scalars.matmul(z, space.mixed).ravel()]))
+    return kernel_dimension(scalars, scalars.reduce(np.stack(images)))
+
+
+def feature_dimension(scalars, space):
+    """The same for X = dρ(Y), Y an antisymmetric matrix on input features."""
+    n, m = space.lift.network.input_shape[-1], space.lift.outputs
+    images = []
+    for x in space.lift.derivative(scalars, antisymmetric_units(scalars, n)):
+        s = scalars.matmul(x, space.quadratic) + scalars.matmul(space.quadratic, x.T)
+        images.append(np.concatenate([s.ravel(), scalars.matmul(space.mixed, x.T).ravel()]))
+    for z in antisymmetric_units(scalars, m):
+        s = np.zeros_like(space.quadratic)
+        images.append(np.concatenate([s.ravel(), scalars.matmul(z, space.mixed).ravel()]))
+    return kernel_dimension(scalars, scalars.reduce(np.stack(images)))
+
+
+SOLVED = [
+    ("linear:4-2-1", "permutation", "invariant"),
+    ("linear:4-2-3", "permutation", "invariant"),
+    ("linear:3-2-3", "permutation", "equivariant"),
+    ("linear:4-1-4", "hyperoctahedral", "equivariant"),
+    ("linear:5-1-1", "shift", "invariant"),
+    ("linear:7-1-2", "shift", "invariant"),
+    ("linear:4-1-1", "2xrotation:3", "invariant"),
+    ("linear:6-1-1", "3xrotation:5", "invariant"),
+    ("linear:10-1-1", "2xshift:5", "invariant"),
+    ("linear:5-1-1", "2xrotation:3+none:1", "invariant"),
+    ("linear:6-1-2", "permutation:3+rotation:5+none:1", "invariant"),
+    ("linear:3-1-2", "orthogonal", "invariant"),
+    ("linear:3-1-2", "negation", "sign"),
+    ("linear:4-1-4", "2xrotation:5", "equivariant"),
+    ("poly:2-1-1,power=2", "rotation:3", "invariant"),
+    ("poly:2-1-1,power=2", "rotation:4", "invariant"),
+    ("poly:2-1-1,power=3", "rotation:5", "invariant"),
+    ("poly:2-1-1,power=3", "rotation:3", "invariant"),
+    ("poly:3-1-1,power=2", "icosahedral", "invariant"),
+    ("poly:3-1-1,power=2", "octahedral", "invariant"),
+    ("poly:3-1-2,power=2", "permutation", "invariant"),
+    ("lightning:dim=2,tokens=1,head=1,out=2", "dihedral:3", "equivariant"),
+]
+
+# Y drops out beside a part of T that Φ never reaches; inputs turn by t while outputs turn by 2t
+TURNING = [
+    ("lightning:dim=2,tokens=2,head=1,out=1", "orthogonal", "invariant"),
+    ("lightning:dim=2,tokens=2,head=1,out=1", "rotation:4", "invariant"),
+    ("poly:2-1-2,power=2", "dihedral:3", "equivariant"),
+]
+
+
+@pytest.mark.parametrize("network, symmetry, labels", SOLVED + TURNING)
+def test_the_algebra_is_that_of_a_linear_solve(network, symmetry, labels):
+    """Its dimension, from blocks and from D(D−1)/2 unknowns."""
+    problem = problem_of(network, symmetry, labels)
+    scalars = splitting_scalars(problem)
+    space = moment_space(problem, scalars)
+    report = problem.lift
+    assert report.algebra[1] == lifted_dimension(scalars, space)
+    assert report.feature_algebra is not None
+    assert report.feature_algebra[1] == feature_dimension(scalars, space)
+
+
+@pytest.mark.parametrize("kind, k", [("complex", 2), ("complex", 3), ("quaternionic", 2)])
+def test_groups_from_files(kind, k, tmp_path, monkeypatch):
+    """Two copies of C^k or H^k: u(k) or sp(k), though the group is finite."""
+    monkeypatch.chdir(tmp_path)
+    write_group(tmp_path / "g.json", monomial_generators(kind, k, 2), [])
+    d = {"complex": 2, "quaternionic": 4}[kind]
+    problem = problem_of(f"linear:{2 * d * k}-1-1", "g.json")
+    report = problem.lift
+    name = {"complex": f"u({k})", "quaternionic": f"sp({k})"}[kind]
+    dimension = {"complex": k * k, "quaternionic": k * (2 * k + 1)}[kind]
+    assert report.algebra == (name, dimension)
+    assert shapes(report.blocks) == [(d * k, 2, kind), (1, 1, REAL)]
+    scalars = splitting_scalars(problem)
+    assert lifted_dimension(scalars, moment_space(problem, scalars)) == dimension
+
+
+def test_an_infinite_group_from_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_group(tmp_path / "u.json", [], unitary_algebra(3, 2))
+    report = problem_of("linear:12-1-1", "u.json").lift
+    assert report.algebra == ("u(3)", 9)
+    write_group(tmp_path / "u.json", [], unitary_algebra(3, 1))
+    assert problem_of("linear:6-1-1", "u.json").lift.algebra == ("so(6)", 15)
+
+
+# ------------------------------------------------------------------ blocks of any family
+
+RIGHT_J = np.array([[0, 0, -1, 0], [0, 0, 0, -1], [1, 0, 0, 0], [0, 1, 0, 0]])
+RIGHT_I = np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, -1, 0]])
+UNITS = {
+    "real": [np.eye(1, dtype=int)],
+    "complex": [np.eye(2, dtype=int), QUARTER],
+    "quaternionic": [np.eye(4, dtype=int), RIGHT_I, RIGHT_J, RIGHT_I @ RIGHT_J],
+}
+TYPE_DIMENSION = {"real": 1, "complex": 2, "quaternionic": 4}
+
+
+def hermitian(kind, mu):
+    """A basis of the μ × μ Hermitian matrices over R, C or H, as real matrices."""
+    units = UNITS[kind]
+    out = []
+    for i in range(mu):
+        for j in range(i + 1):
+            for q, unit in enumerate(units):
+                e = np.zeros((mu, mu), dtype=int)
+                e[i, j] = 1
+                if i == j and q:
+                    continue
+                one = np.kron(e, unit)
+                out.append(one if i == j else one + one.T)
+    return out
+
+
+def family(kind, mu, kappa):
+    """Hermitian μ × μ ⊗ 1_κ: a block of dimension k = d·κ and multiplicity μ."""
+    return np.array([np.kron(h, np.eye(kappa, dtype=int)) for h in hermitian(kind, mu)])
+
+
+def side_by_side(families):
+    size = sum(f.shape[-1] for f in families)
+    out, start = [], 0
+    for f in families:
+        for one in f:
+            big = np.zeros((size, size), dtype=int)
+            stop = start + len(one)
+            big[start:stop, start:stop] = one
+            out.append(big)
+        start += f.shape[-1]
+    return np.array(out)
+
+
+def test_the_quaternion_units_commute_with_those_of_the_groups():
+    for left in (LEFT_I, LEFT_J):
+        for right in (RIGHT_I, RIGHT_J):
+            np.testing.assert_array_equal(left @ right, right @ left)
+
+
+def test_hermitian_matrices_are_counted():
+    for mu in (1, 2, 3):
+        sizes = [len(hermitian(kind, mu)) for kind in UNITS]
+        assert sizes == [mu * (mu + 1) // 2, mu * mu, mu * (2 * mu - 1)]
+
+
+@pytest.mark.parametrize("prime", [BLAS_PRIMES[0], BLAS_PRIMES[1], INT64_PRIMES[0]])
+@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("mu", [1, 2, 3])
+@pytest.mark.parametrize("kappa", [1, 2, 3])
+def test_one_block(kind, mu, kappa, prime):
+    """In general position: the family turned by a random orthogonal matrix."""
+    scalars, rng = residues(prime), np.random.default_rng(0)
+    forms = scalars.from_integers(family(kind, mu, kappa))
+    size = forms.shape[-1]
+    (g,) = rotations(scalars, rng, size, 1)
+    turned = scalars.matmul(scalars.matmul(g, forms), g.T)
+    (block,) = isotypic_blocks(scalars, turned, np.ones(size, scalars.dtype), rng)
+    k = TYPE_DIMENSION[kind] * kappa
+    # a Hermitian 1 × 1 matrix is real, whatever the algebra
+    expected = kind if mu > 1 else "real"
+    assert (block.dimension, block.multiplicity, block.kind) == (k, mu, expected)
+    assert block.size == size
+    algebra = {"real": comb(k, 2), "complex": kappa**2, "quaternionic": kappa * (2 * kappa + 1)}
+    assert block.symmetry[1] == algebra[expected]
+
+
+def test_blocks_of_all_types_side_by_side():
+    scalars, rng = residues(BLAS_PRIMES[0]), np.random.default_rng(5)
+    parts = [
+        family("quaternionic", 2, 1),
+        family("complex", 2, 2),
+        family("real", 3, 2),
+        family("real", 1, 3),
+        family("complex", 3, 1),
+    ]
+    forms = scalars.from_integers(side_by_side(parts))
+    (g,) = rotations(scalars, rng, forms.shape[-1], 1)
+    turned = scalars.matmul(scalars.matmul(g, forms), g.T)
+    blocks = isotypic_blocks(scalars, turned, np.ones(len(g), scalars.dtype), rng)
+    assert sorted(shapes(blocks)) == sorted(
+        [
+            (4, 2, "quaternionic"),
+            (4, 2, "complex"),
+            (2, 3, "real"),
+            (3, 1, "real"),
+            (2, 3, "complex"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("mu, kappa", [(1, 3), (2, 2), (3, 2)])
+def test_copies_share_one_basis(mu, kappa):
+    """copies[i]·O = Σ_j c_ij·copies[j] with numbers c_ij, for every operator O of a real block."""
+    scalars, rng = residues(BLAS_PRIMES[0]), np.random.default_rng(2)
+    forms = scalars.from_integers(family("real", mu, kappa))
+    (g,) = rotations(scalars, rng, mu * kappa, 1)
+    turned = scalars.matmul(scalars.matmul(g, forms), g.T)
+    (block,) = isotypic_blocks(scalars, turned, np.ones(len(g), scalars.dtype), rng)
+    assert block.copies.shape == (mu, kappa, mu * kappa)
+    assert rank(scalars, block.copies.reshape(-1, mu * kappa)) == mu * kappa
+    flat = block.copies.reshape(mu, -1)
+    for operator in turned:
+        moved = scalars.matmul(block.copies, operator).reshape(mu, -1)
+        assert rank(scalars, np.concatenate([flat, moved])) == mu
+
+
+def test_a_metric_that_is_not_the_identity():
+    """Operators O with diag(d)·O symmetric: the same blocks, and the metric of E beside them."""
+    scalars, rng = residues(BLAS_PRIMES[0]), np.random.default_rng(1)
+    forms = scalars.from_integers(side_by_side([family("real", 2, 2), family("real", 1, 3)]))
+    size = forms.shape[-1]
+    scale = scalars.from_integers(np.arange(1, size + 1))  # x = diag(s) x′: metric s²
+    back = scalars.inverse(scale)
+    operators = scalars.mul(scalars.mul(back[:, None], forms), scale)
+    metric = scalars.mul(scale, scale)
+    symmetric = scalars.mul(metric[:, None], operators)
+    assert not scalars.reduce(symmetric - symmetric.swapaxes(-1, -2)).any()
+    blocks = isotypic_blocks(scalars, operators, metric, rng)
+    assert shapes(blocks) == [(3, 1, "real"), (2, 2, "real")]
+    for block in blocks:
+        (unit,) = block.units
+        assert inverse_matrix(scalars, unit).any(), "over the reals only multiples of 1"
+        assert not scalars.reduce(unit - unit[0, 0] * np.eye(len(unit), dtype=unit.dtype)).any()
+
+
+@pytest.mark.parametrize("n", [5, 7, 9, 11])
+def test_conjugate_blocks_without_their_roots_of_unity(n):
+    """Mod a prime without cos 2π/n the planes share a factor; all are found even so."""
+    rows = np.array([np.roll(np.eye(n, dtype=int), s, axis=0) for s in range(n)])
+    operators = rows + rows.swapaxes(-1, -2)
+    planes = (n - 1) // 2
+    for prime in (*BLAS_PRIMES[:4], prime_with_roots(n)):
+        scalars = residues(prime)
+        found = isotypic_blocks(
+            scalars,
+            scalars.from_integers(operators),
+            np.ones(n, scalars.dtype),
+            np.random.default_rng(0),
+        )
+        assert shapes(found) == [(2, 1, "real")] * planes + [(1, 1, "real")]
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3, 5, 9])
@@ -81,62 +420,3 @@ def test_moments_of_low_rank_do_not_hide_a_block(outputs):
     analysis = cq.analyze(problem)
     assert analysis.from_data_symmetry == sum(law.independent for law in analysis.laws)
     assert analysis.from_data_symmetry == 4 * outputs - 1
-
-
-REPORTS = [
-    ("linear:4-2-1", "permutation", "invariant", "so(3)", 3),
-    ("linear:10-3-2", "permutation", "invariant", "so(9)", 36),
-    ("linear:3-1", "shift", "invariant", "so(2)", 1),
-    ("linear:5-1-1", "shift", "invariant", "so(2) ⊕ so(2)", 2),
-    ("linear:7-1-1", "shift", "invariant", "so(2) ⊕ so(2) ⊕ so(2)", 3),
-    ("linear:4-2-1", "signflip", "invariant", "0", 0),
-    ("linear:3-1-3", "hyperoctahedral", "equivariant", "so(3)", 3),
-    ("linear:2-2-1", "rotation:3", "invariant", "so(2)", 1),
-    ("linear:2-2-1", "rotation:97", "invariant", "so(2)", 1),
-]
-
-
-@pytest.mark.parametrize("network, symmetry, labels, algebra, dimension", REPORTS)
-def test_lifted_groups(network, symmetry, labels, algebra, dimension):
-    problem = cq.Problem.from_text(network, symmetry=symmetry, labels=labels)
-    assert problem.lift.algebra == (algebra, dimension)
-
-
-@pytest.mark.parametrize(
-    "network, symmetry, labels",
-    [row[:3] for row in REPORTS if row[1] != "rotation:97"]
-    + [
-        ("poly:2-1-1,power=2", "rotation:3", "invariant"),
-        ("poly:2-1-1,power=3", "rotation:5", "invariant"),
-        ("poly:3-1-1,power=2", "octahedral", "invariant"),
-        ("linear:4-1-4", "permutation", "equivariant"),
-        ("linear:6-1-1", "2xpermutation:3", "invariant"),
-    ],
-)
-def test_dimension_by_a_plain_linear_solve(network, symmetry, labels):
-    """All (X, Z) with D-antisymmetric X, antisymmetric Z, XS + SXᵀ = 0 and ZC + CXᵀ = 0."""
-    problem = cq.Problem.from_text(network, symmetry=symmetry, labels=labels)
-    scalars = splitting_scalars(problem)
-    space = moment_space(problem, scalars)
-    tau, m = space.lift.dimension, space.lift.outputs
-    inverse = [pow(int(d), -1, int(scalars.prime)) for d in space.lift.metric]
-    rows = []
-    for i, j in combinations(range(tau), 2):
-        x = np.zeros((tau, tau))
-        x[i, j], x[j, i] = scalars.from_integers([inverse[i], -inverse[j]])  # D⁻¹·antisymmetric
-        parts = [scalars.reduce(x @ s + s @ x.T) for s in space.quadratic]
-        parts += [scalars.reduce(c @ x.T) for c in space.mixed]
-        rows.append(np.concatenate([p.ravel() for p in parts]))
-    for i, j in combinations(range(m), 2):
-        z = np.zeros((m, m))
-        z[i, j], z[j, i] = 1, -1
-        parts = [np.zeros((tau, tau)) for _ in space.quadratic] + [z @ c for c in space.mixed]
-        rows.append(np.concatenate([p.ravel() for p in parts]))
-    unknowns = len(rows)
-    solved = unknowns - rank(np.array(rows), scalars.prime) if unknowns else 0
-    assert problem.lift.algebra[1] == solved
-
-
-def test_the_report_needs_a_lift():
-    with pytest.raises(InputError, match="a lift needs squared error"):
-        _ = cq.Problem.from_text("mlp:3-2-1,act=tanh").lift

@@ -9,38 +9,6 @@ import conserved as cq
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.fields import MomentFields, OrbitFields
 from conserved.lifted import splitting_scalars
-from tests.cases import CASES
-
-SQUARED = [case for case in CASES if case.loss == "mse" and case.symmetry != "none"]
-
-
-def problem_of(case):
-    return cq.Problem.from_text(
-        case.network, symmetry=case.symmetry, labels=case.labels, loss=case.loss
-    )
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_every_row_on_the_automatic_route(case):
-    if case.network == "linear:30-30-30":
-        pytest.skip("a benchmark, and a row of tests/closure")
-    problem = problem_of(case)
-    closure = cq.lie_closure(problem)
-    assert (closure.upper, closure.closed, closure.rigorous) == (case.laws, True, True)
-    assert cq.lie_closure(problem.architecture()).upper == case.architecture
-
-
-@pytest.mark.parametrize("case", SQUARED, ids=lambda case: case.id)
-def test_both_routes(case):
-    problem = problem_of(case)
-    moments = cq.lie_closure(problem, route="moments")
-    assert "moments" in moments.route
-    assert moments.upper == case.laws
-    if problem.group.finite and problem.group.order <= 400:
-        orbits = cq.lie_closure(problem, route="orbits")
-        assert "orbits" in orbits.route
-        assert orbits.upper == case.laws
-
 
 SMALL = [
     ("linear:3-2-1", "permutation", "sign"),

@@ -90,19 +90,35 @@ def isotypic_blocks(
     if not len(family):  # nothing to respect: one block, on which everything acts
         family = np.eye(len(metric), dtype=metric.dtype)[None]
     family = _with_products(scalars, family, rng)
-    best: list[Block] = []
+    found: dict[bytes, list[Block]] = {}  # by the subspace, so that each draw may solve its own
+    last: list[bytes] = []
     for _ in range(max(2, min(_DRAWS, _DRAW_COST // len(metric)))):
         frame = _frame(scalars, family, rng)
         if frame is None:
             continue
-        groups = _components(frame)
-        found = [block for group in groups for block in _blocks(scalars, metric, frame, group)]
-        known = sum(len(block.copies) > 0 for block in found)
-        if not best or known > sum(len(block.copies) > 0 for block in best):
-            best = found
-        if known == len(found):
+        last = []
+        for group in _components(frame):
+            name = _subspace(scalars, frame, group)
+            last.append(name)
+            if not _solved(found.get(name, [])):
+                found[name] = _blocks(scalars, metric, frame, group)
+        if all(_solved(found[name]) for name in last):
             break
-    return sorted(best, key=lambda block: (-block.dimension, -block.multiplicity))
+    blocks = [block for name in last for block in found[name]]
+    return sorted(blocks, key=lambda block: (-block.dimension, -block.multiplicity))
+
+
+def _solved(blocks: list[Block]) -> bool:
+    return bool(blocks) and all(len(block.copies) for block in blocks)
+
+
+def _subspace(scalars: Residues, frame: _Frame, group: list[int]) -> bytes:
+    """The same bytes for the same subspace, whatever basis a draw has given it."""
+    space = RowSpace(scalars, len(frame.coordinates))
+    for i in group:
+        space.add(frame.coordinates[frame.parts[i]])
+    order = np.argsort(space.pivots)
+    return scalars.canonical(space.basis[order]).tobytes()
 
 
 def _with_products(scalars: Residues, family: Array, rng: np.random.Generator) -> Array:
