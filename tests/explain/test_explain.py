@@ -60,6 +60,12 @@ def test_laws_owed_to_the_symmetry(network, symmetry, labels, extra, words):
     assert analysis.count.lower == extra
 
 
+@pytest.mark.parametrize("network", ["linear:5-1-4", "linear:3-1-4"])
+def test_a_law_on_the_outputs_is_not_placed_in_the_inputs(network):
+    analysis = cq.analyze(problem_of(network, "negation", "invariant"))
+    assert [law.text for law in analysis.laws] == ["direction of W2"]
+
+
 @pytest.mark.parametrize("network, symmetry, labels, words", NOTHING)
 def test_why_there_is_none(network, symmetry, labels, words):
     analysis = cq.analyze(problem_of(network, symmetry, labels))

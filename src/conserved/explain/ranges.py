@@ -40,7 +40,7 @@ class RangeLaw:
         tensors: the parameters that P is made of.
         dimension: k, of the block.
         vectors: κ, how many vectors of R^k P has.
-        whole: whether the block is all of the input.
+        whole: whether the block is all of the input, or all of the output.
         zero_sum: whether it is the zero-sum part of the input.
         independent: how many laws it adds to the architecture laws.
     """
@@ -270,14 +270,15 @@ def _named(
     raised: int,
     n: int,
 ) -> RangeLaw:
-    sums = scalars.reduce(block.copies[:, :, :n].sum(axis=-1))
+    inputs = block.copies[:, :, :n]
+    sums = scalars.reduce(inputs.sum(axis=-1))
     return RangeLaw(
         kind=kind,
         field=block.kind or "real",
         tensors=fibres.tensors,
         dimension=block.dimension,
         vectors=vectors,
-        whole=block.dimension == n,
-        zero_sum=block.dimension == n - 1 and not sums.any(),
+        whole=block.dimension == (n if inputs.any() else block.copies.shape[-1] - n),
+        zero_sum=block.dimension == n - 1 and bool(inputs.any()) and not sums.any(),
         independent=raised,
     )
