@@ -67,6 +67,8 @@ def explain(
         )
     try:
         return _lifted(problem, closure, extra, seed)
+    except MemoryError:  # the count is found already and must not be lost
+        return Explanation(("The lift was not analysed: not enough memory.",))
     except (LimitError, Redraw) as error:
         return Explanation((f"The lift was not analysed: {error}.",))
 
