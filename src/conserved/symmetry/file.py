@@ -26,11 +26,11 @@ from typing import Any, NoReturn, final
 
 import numpy as np
 
+from conserved.arithmetic.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
 from conserved.symmetry.cayley import order_by_closure
-from conserved.symmetry.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.symmetry.group import Group, counted, readable, shortened
 from conserved.symmetry.presentation import Matrices
 

@@ -8,12 +8,12 @@ from math import lcm
 
 import numpy as np
 
+from conserved.arithmetic.entries import EntryError, entry
 from conserved.arithmetic.primes import prime_with_roots
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.symmetry.cayley import identity
-from conserved.symmetry.entries import EntryError, entry
 from conserved.symmetry.group import shortened
 
 _ROUNDING = 1e-6  # of float64, on equations that hold mod two primes
