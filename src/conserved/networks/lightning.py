@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import comb
 
 import numpy as np
 
@@ -32,7 +33,8 @@ class Lightning(Network):
         return [("Q", 0, "input"), ("K", 0, "input"), ("V", 0, "input"), ("V", 1, "output")]
 
     def lift(self) -> Lift | None:
-        return LightningLift(self) if self.input_shape[1] ** 3 <= LIFT_LIMIT else None
+        d = self.input_shape[1]
+        return LightningLift(self) if d * comb(d + 1, 2) <= LIFT_LIMIT else None
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         scores = (x @ parameters["Q"]) @ (x @ parameters["K"]).T
@@ -40,38 +42,67 @@ class Lightning(Network):
 
 
 class LightningLift(Lift):
-    """f_i(X) = Σ_abc A_abc X_ia Z_bc with Z = XᵀX and A_abc = (Q Kᵀ)_ab V_c, one A per output.
+    """f_i(X) = Σ_a Σ_{b≤c} A_a,bc X_ia Z_bc with Z = XᵀX, one A per output.
 
-    Φ has one row per token, Φ_i = x_i ⊗ Z in R^d ⊗ R^d ⊗ R^d, on which an orthogonal g acts as
-    g ⊗ g ⊗ g.
+    Z is symmetric, so A_a,bc = (Q Kᵀ)_ab V_c + (Q Kᵀ)_ac V_b for b < c and one of these terms for
+    b = c. Φ has one row per token, Φ_i = x_i ⊗ Z in R^d ⊗ Sym²(R^d), on which an orthogonal g acts
+    as g ⊗ Sym²(g). The metric counts Z_bc twice for b < c.
+
+    Example:
+        >>> LightningLift(Lightning(dim=3, tokens=2)).dimension
+        18
     """
 
     def __init__(self, network: Lightning) -> None:
         self.network = network
-        self.rows, self.features_in = network.input_shape
-        self.dimension = self.features_in**3
-        self.metric = np.ones(self.dimension, dtype=np.int64)
+        self.rows, d = network.input_shape
+        self.features_in = d
+        self._b, self._c = np.triu_indices(d)
+        self._mixed = self._b != self._c
+        self.dimension = d * len(self._b)
+        self.metric = np.tile(1 + self._mixed.astype(np.int64), d)
         self.name = "x_i ⊗ XᵀX"
 
     def features(self, scalars: Scalars, x: Array) -> Array:
-        gram = scalars.matmul(x.swapaxes(-1, -2), x).reshape(len(x), 1, 1, -1)
-        return scalars.mul(x[..., None], gram).reshape(len(x), self.rows, self.dimension)
+        gram = scalars.matmul(x.swapaxes(-1, -2), x)[:, self._b, self._c]
+        return scalars.mul(x[..., None], gram[:, None, None]).reshape(len(x), self.rows, -1)
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
-        return _kronecker(scalars, _kronecker(scalars, matrices, matrices), matrices)
+        return _kronecker(scalars, matrices, self._on_squares(scalars, matrices, matrices))
 
     def derivative(self, scalars: Scalars, generators: Array) -> Array:
-        one = np.broadcast_to(np.eye(self.features_in, dtype=scalars.dtype), generators.shape)
-        places = [(generators, one, one), (one, generators, one), (one, one, generators)]
-        terms = [_kronecker(scalars, _kronecker(scalars, a, b), c) for a, b, c in places]
-        return scalars.reduce(sum(terms[1:], terms[0]))
+        d = self.features_in
+        one = np.broadcast_to(np.eye(d, dtype=scalars.dtype), generators.shape)
+        pairs = np.repeat(np.eye(len(self._b), dtype=scalars.dtype)[None], len(generators), axis=0)
+        turned = self._on_squares(scalars, generators, one)
+        turned = scalars.reduce(turned + self._on_squares(scalars, one, generators))
+        first = _kronecker(scalars, generators, pairs)
+        return scalars.reduce(first + _kronecker(scalars, one, turned))
+
+    def _on_squares(self, scalars: Scalars, left: Array, right: Array) -> Array:
+        """Z ↦ left Z rightᵀ on the entries Z_bc, b ≤ c, of symmetric Z."""
+        rows = np.ix_(self._b, self._b), np.ix_(self._b, self._c)
+        others = np.ix_(self._c, self._c), np.ix_(self._c, self._b)
+        straight = scalars.mul(left[:, *rows[0]], right[:, *others[0]])
+        crossed = scalars.mul(left[:, *rows[1]], right[:, *others[1]])
+        return scalars.reduce(straight + crossed * self._mixed)
 
     def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
         variables = {k: tape.variable(v) for k, v in self.network.split(theta).items()}
-        d, m = self.features_in, self.outputs
-        scores = (variables["Q"] @ variables["K"].T).reshape(d * d, 1)
-        values = variables["V"].reshape(1, d * m)
-        return (scores * values).reshape(self.dimension, m), list(variables.values())
+        d, m, pairs = self.features_in, self.outputs, len(self._b)
+        scores = variables["Q"] @ variables["K"].T
+        choose = np.eye(d, dtype=theta.dtype)[None, None, None]
+        at_b, at_c = choose[..., self._b], choose[..., self._c]  # (d, pairs)
+        straight = self._product(tape, scores, at_b, variables["V"], at_c)
+        crossed = self._product(tape, scores, at_c * self._mixed, variables["V"], at_b)
+        return (straight + crossed).reshape(d * pairs, m), list(variables.values())
+
+    def _product(self, tape: Tape, scores: Var, first: Array, values: Var, second: Array) -> Var:
+        """(Q Kᵀ)_ab V_c at the pairs (b, c) chosen: (d, pairs, m)."""
+        pairs = len(self._b)
+        left = (scores @ tape.constant(first)).reshape(self.features_in, pairs, 1)
+        right = tape.constant(second.swapaxes(-1, -2)) @ values
+        return left * right.reshape(1, pairs, self.outputs)
 
 
 def _kronecker(scalars: Scalars, a: Array, b: Array) -> Array:
