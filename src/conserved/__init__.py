@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 from conserved._version import __version__
 
 if TYPE_CHECKING:
-    from conserved import atlas, errors, flows, losses, networks, symmetry, testing
+    from conserved import atlas, errors, flows, law, losses, networks, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError
     from conserved.problem import Problem
 
-_MODULES = ("atlas", "errors", "flows", "losses", "networks", "symmetry", "testing")
+_MODULES = ("atlas", "errors", "flows", "law", "losses", "networks", "symmetry", "testing")
 _HOMES = {
     "Analysis": "analysis",
     "Closure": "closure",
@@ -56,6 +56,7 @@ __all__ = [
     "errors",
     "estimate",
     "flows",
+    "law",
     "lie_closure",
     "losses",
     "networks",

@@ -1,0 +1,75 @@
+"""Laws as data: value, gradient, text, LaTeX and JSON, without any exact algebra.
+
+A law is loaded where it is used, on a training node too: this package needs NumPy alone (and torch
+where tensors are given).
+
+Example:
+    >>> layout = Layout((("W1", (2, 3)), ("W2", (1, 2))))
+    >>> law = GramLaw(layout=layout, terms=(GramTerm("W1", 0), GramTerm("W2", 1, -1)))
+    >>> law.text, law.size
+    ('W1 W1ᵀ − W2ᵀ W2', 3)
+    >>> law_from_json(law.to_json(), layout) == law
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+from conserved.law.base import Kind, Law, Origin
+from conserved.law.gram import GramLaw, GramTerm
+from conserved.law.layout import Layout
+from conserved.law.polynomial import Polynomial, PolynomialLaw
+from conserved.law.rational import RationalLaw
+from conserved.law.reading import Reader
+from conserved.law.span import SpanLaw, SpanPart
+
+__all__ = [
+    "GramLaw",
+    "GramTerm",
+    "Kind",
+    "Law",
+    "Layout",
+    "Origin",
+    "Polynomial",
+    "PolynomialLaw",
+    "RationalLaw",
+    "SpanLaw",
+    "SpanPart",
+    "law_from_json",
+]
+
+_FORMS: dict[str, Callable[[Reader, Layout], Law]] = {
+    GramLaw.form: GramLaw.read,
+    PolynomialLaw.form: PolynomialLaw.read,
+    RationalLaw.form: RationalLaw.read,
+    SpanLaw.form: SpanLaw.read,
+}
+
+
+def law_from_json(data: Any, layout: Layout, path: str = "law") -> Law:
+    """A law from what ``Law.to_json`` gave; what can be derived must agree.
+
+    Args:
+        data: an object as ``json.load`` gives it; nothing in it is trusted.
+        layout: the parameters it speaks of.
+        path: where it stands, for error messages.
+
+    Raises:
+        InputError: anything unusable, or words that do not belong to the data.
+    """
+    reader = Reader(data, path)
+    law = _FORMS[reader["form"].choice(*_FORMS)](reader, layout)
+    law = replace(
+        law,
+        origin=cast(Origin, reader["origin"].choice("architecture", "data symmetry")),
+        independent=reader["independent"].integer(0, law.size),
+    )
+    expected = law.to_json()
+    reader.keys(*expected)
+    for key in ("name", "kind", "text", "latex"):
+        if reader[key].value != expected[key]:
+            raise reader[key].error(f"does not belong to this law; '{expected[key]}' does")
+    return law

@@ -1,0 +1,144 @@
+"""What a conservation law is to this program: a family of functions of θ, as data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.real import Reals
+from conserved.arithmetic.scalars import Array, Scalars
+from conserved.law.layout import Layout
+
+Origin = Literal["architecture", "data symmetry"]
+Kind = Literal["linear", "quadratic", "polynomial", "rational", "range"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law(ABC):
+    """A family h = (h_1, …, h_c) of conserved quantities that belong together.
+
+    Law every law obeys: ``gradients`` is the derivative of ``values`` in every scalars, and both
+    over GF(p) are those over the rationals reduced mod p.
+
+    Attributes:
+        layout: the parameters it speaks of.
+        origin: whether the network owes it to itself or to the symmetry of the data.
+        independent: how many independent laws it adds to those listed before it.
+    """
+
+    layout: Layout
+    origin: Origin = "architecture"
+    independent: int = 0
+
+    form: ClassVar[str]  # what tells leaves apart in JSON
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """What its functions are."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The law as on paper, in Unicode."""
+
+    @property
+    @abstractmethod
+    def latex(self) -> str:
+        """The law in LaTeX, without dollar signs."""
+
+    @property
+    def name(self) -> str:
+        """A few words that name it; the formula where nothing better is known."""
+        return self.text
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """c, the number of functions; ``independent`` may be smaller."""
+
+    @abstractmethod
+    def values(self, scalars: Scalars, theta: Array) -> Array:
+        """h at θ (batch, D): (batch, c)."""
+
+    @abstractmethod
+    def gradients(self, scalars: Scalars, theta: Array) -> Array:
+        """∇h at one θ (D,): (c, D)."""
+
+    @abstractmethod
+    def data(self) -> dict[str, Any]:
+        """What defines it, as JSON: the part of ``to_json`` that ``law_from_json`` reads."""
+
+    def labels(self) -> tuple[str, ...]:
+        """A short name for each function."""
+        return tuple(f"h{i + 1}" for i in range(self.size))
+
+    def value(self, theta: Array) -> NDArray[np.float64]:
+        """h at a real θ (D,) or (batch, D): (c,) or (batch, c) in float64.
+
+        Example:
+            >>> from conserved.law import GramLaw, GramTerm
+            >>> layout = Layout((("W1", (1, 2)), ("W2", (2, 1))))
+            >>> terms = GramTerm("W1", 0, 1), GramTerm("W2", 1, -1)
+            >>> GramLaw(layout=layout, terms=terms).value(np.array([3.0, 4.0, 1.0, 2.0]))
+            array([20.])
+        """
+        flat = np.asarray(theta, dtype=np.float64)
+        return self.values(Reals(), np.atleast_2d(flat)).reshape(*flat.shape[:-1], self.size)
+
+    def gradient(self, theta: Array) -> NDArray[np.float64]:
+        """∇h at a real θ (D,): (c, D) in float64."""
+        return self.gradients(Reals(), np.asarray(theta, dtype=np.float64))
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of ``laws`` in the JSON contract, with all that defines the law."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "origin": self.origin,
+            "independent": self.independent,
+            "text": self.text,
+            "latex": self.latex,
+            "form": self.form,
+            **self.data(),
+        }
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(self.text)}</code>"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def factor_text(coefficient: Fraction, first: bool) -> str:
+    """A coefficient in front of a term of a sum, with its sign.
+
+    Example:
+        >>> factor_text(Fraction(-3, 2), True), factor_text(Fraction(1), False)
+        ('−3/2 ', ' + ')
+    """
+    sign = ("−" if first else " − ") if coefficient < 0 else ("" if first else " + ")
+    return sign if abs(coefficient) == 1 else f"{sign}{abs(coefficient)} "
+
+
+def factor_latex(coefficient: Fraction, first: bool) -> str:
+    """The same in LaTeX."""
+    sign = "-" if coefficient < 0 else ("" if first else "+")
+    size = abs(coefficient)
+    if size == 1:
+        return f"{sign} " if sign else ""
+    if size.denominator == 1:
+        return f"{sign} {size} "
+    return rf"{sign} \tfrac{{{size.numerator}}}{{{size.denominator}}} "
+
+
+def scalar_of(scalars: Scalars, coefficient: Fraction) -> Array:
+    """A fraction in these scalars, shape ()."""
+    value = scalars.fraction(coefficient.numerator, coefficient.denominator)
+    return np.asarray(value, dtype=scalars.dtype)

@@ -1,0 +1,250 @@
+"""Polynomial laws: sparse polynomials in the entries of θ with rational coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.scalars import Array, Scalars
+from conserved.law.base import Kind, Law, factor_latex, factor_text
+from conserved.law.layout import Layout
+from conserved.law.reading import Reader
+
+Monomial = tuple[int, ...]  # positions in θ, ascending, repeated for powers
+_SHOWN = 12  # terms of a formula written out
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A polynomial in the entries of θ: monomials with non-zero rational coefficients.
+
+    Example:
+        >>> p = Polynomial.of({(0, 0): 1, (1,): Fraction(-1, 2)})
+        >>> p.degree, p.text(Layout((("w", (2,)),)))
+        (2, 'w[1]² − 1/2 w[2]')
+    """
+
+    terms: tuple[tuple[Monomial, Fraction], ...]
+
+    @staticmethod
+    def of(terms: Mapping[Monomial, Fraction | int]) -> Polynomial:
+        """From any mapping: monomials are sorted, zeros dropped."""
+        merged: dict[Monomial, Fraction] = {}
+        for monomial, coefficient in terms.items():
+            key = tuple(sorted(monomial))
+            merged[key] = merged.get(key, Fraction(0)) + Fraction(coefficient)
+        kept = {m: c for m, c in merged.items() if c}
+        return Polynomial(tuple(sorted(kept.items(), key=lambda t: (-len(t[0]), t[0]))))
+
+    @property
+    def degree(self) -> int:
+        return max((len(monomial) for monomial, _ in self.terms), default=0)
+
+    @property
+    def support(self) -> frozenset[int]:
+        """The entries of θ that occur."""
+        return frozenset(i for monomial, _ in self.terms for i in monomial)
+
+    def text(self, layout: Layout, limit: int = _SHOWN) -> str:
+        """As on paper; long ones are cut, and say so."""
+        words: list[str] = []
+        for monomial, coefficient in self.terms[:limit]:
+            factors = " ".join(_power(layout.entry(i), n) for i, n in _powers(monomial))
+            words.append(_term(factor_text(coefficient, not words), coefficient, factors))
+        left = len(self.terms) - limit
+        return "".join(words) + (f" + … ({left} more terms)" if left > 0 else "")
+
+    def latex(self, layout: Layout, limit: int = _SHOWN) -> str:
+        words: list[str] = []
+        for monomial, coefficient in self.terms[:limit]:
+            factors = " ".join(
+                layout.entry_latex(i) + (f"^{{{n}}}" if n > 1 else "") for i, n in _powers(monomial)
+            )
+            words.append(_term(factor_latex(coefficient, not words), coefficient, factors))
+        return " ".join(words) + (r" + \cdots" if len(self.terms) > limit else "")
+
+    def to_json(self) -> list[list[Any]]:
+        """[[coefficient, positions in θ from 0], …]."""
+        return [[str(c), list(monomial)] for monomial, c in self.terms]
+
+    @staticmethod
+    def read(reader: Reader, layout: Layout) -> Polynomial:
+        """From ``to_json``; the form must be the standard one.
+
+        Raises:
+            InputError: anything else.
+        """
+        terms: dict[Monomial, Fraction] = {}
+        for part in reader.items():
+            pair = part.items(exactly=2)
+            coefficient = pair[0].fraction()
+            monomial = tuple(item.integer(0, layout.size - 1) for item in pair[1].items())
+            if not coefficient or monomial in terms or monomial != tuple(sorted(monomial)):
+                raise part.error("monomials ascend, occur once and have non-zero coefficients")
+            terms[monomial] = coefficient
+        polynomial = Polynomial.of(terms)
+        if not polynomial.degree:
+            raise reader.error("a polynomial that is not constant is needed")
+        return polynomial
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolynomialLaw(Law):
+    """h_i = a polynomial with rational coefficients.
+
+    Args:
+        components: the functions, none of them constant.
+        title: what to call them, where words say more than the formula.
+
+    Example:
+        >>> layout = Layout((("W1", (2,)), ("W2", (1,))))
+        >>> law = PolynomialLaw(layout=layout, components=(Polynomial.of({(0, 2): 1, (1,): 2}),))
+        >>> law.text, law.kind, law.value(np.array([2.0, 3.0, 5.0])).tolist()
+        ('W1[1] W2[1] + 2 W1[2]', 'quadratic', [16.0])
+    """
+
+    form: ClassVar[str] = "polynomial"
+
+    components: tuple[Polynomial, ...]
+    title: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        degree = max(p.degree for p in self.components)
+        return "linear" if degree == 1 else "quadratic" if degree == 2 else "polynomial"
+
+    @property
+    def name(self) -> str:
+        return self.title or self.text
+
+    @property
+    def text(self) -> str:
+        return "; ".join(p.text(self.layout) for p in self.components)
+
+    @property
+    def latex(self) -> str:
+        return r";\quad ".join(p.latex(self.layout) for p in self.components)
+
+    @property
+    def size(self) -> int:
+        return len(self.components)
+
+    def labels(self) -> tuple[str, ...]:
+        return tuple(p.text(self.layout, limit=4) for p in self.components)
+
+    def values(self, scalars: Scalars, theta: Array) -> Array:
+        return self._table.values(scalars, theta)
+
+    def gradients(self, scalars: Scalars, theta: Array) -> Array:
+        return self._table.gradients(scalars, theta)
+
+    def data(self) -> dict[str, Any]:
+        return {"title": self.title, "components": [p.to_json() for p in self.components]}
+
+    @cached_property
+    def _table(self) -> Table:
+        return Table(self.components, self.layout.size)
+
+    @staticmethod
+    def read(reader: Reader, layout: Layout) -> PolynomialLaw:
+        """From ``data``."""
+        components = [Polynomial.read(item, layout) for item in reader["components"].items()]
+        if not components:
+            raise reader.error("needs at least one component")
+        title = reader["title"].text()
+        return PolynomialLaw(layout=layout, components=tuple(components), title=title)
+
+
+class Table:
+    """Many polynomials as arrays: evaluated and differentiated all at once.
+
+    Args:
+        polynomials: c of them.
+        size: D.
+    """
+
+    def __init__(self, polynomials: Iterable[Polynomial], size: int) -> None:
+        rows = [(k, m, c) for k, p in enumerate(polynomials) for m, c in p.terms]
+        degree = max((len(monomial) for _, monomial, _ in rows), default=1)
+        self.size = size
+        self.owner: NDArray[np.intp] = np.array([k for k, _, _ in rows], dtype=np.intp)
+        self.count = int(self.owner.max(initial=-1)) + 1
+        self.coefficients = [c for _, _, c in rows]
+        # position D stands for the constant 1
+        self.factors = np.full((len(rows), degree), size, dtype=np.intp)
+        for row, (_, monomial, _) in zip(self.factors, rows, strict=True):
+            row[: len(monomial)] = monomial
+
+    def values(self, scalars: Scalars, theta: Array) -> Array:
+        """(batch, D) → (batch, c)."""
+        product = self._coefficients(scalars) * _one_like(theta)
+        for column in self.factors.T:
+            product = scalars.mul(product, _factor(theta, column, self.size))
+        return scalars.reduce(segment_sums(product, self.owner, self.count))
+
+    def gradients(self, scalars: Scalars, theta: Array) -> Array:
+        """(D,) → (c, D)."""
+        padded = np.concatenate([theta, scalars.from_integers(np.ones(1, dtype=np.int64))])
+        at = padded[self.factors]  # (terms, degree)
+        out = np.zeros((self.count, self.size + 1), dtype=scalars.dtype)
+        for k in range(at.shape[1]):
+            rest = self._coefficients(scalars)
+            for other in range(at.shape[1]):
+                if other != k:
+                    rest = scalars.mul(rest, at[:, other])
+            np.add.at(out, (self.owner, self.factors[:, k]), rest)
+        return scalars.reduce(out[:, : self.size])
+
+    def _coefficients(self, scalars: Scalars) -> Array:
+        values = [scalars.fraction(c.numerator, c.denominator) for c in self.coefficients]
+        return np.array(values, dtype=scalars.dtype)
+
+
+def _one_like(theta: Array) -> Array:
+    """1 for each sample, (batch, 1), in the array library of θ."""
+    one: Array = theta[:, :1] * 0 + 1
+    return one
+
+
+def _factor(theta: Array, column: NDArray[np.intp], size: int) -> Array:
+    """θ at these positions, 1 at position D: (batch, terms)."""
+    inside = column < size
+    safe = np.where(inside, column, 0)
+    mask = inside.astype(np.int64)
+    if isinstance(theta, np.ndarray):
+        return np.where(inside, theta[:, safe], _one_like(theta))
+    picked = theta[:, safe]
+    weights = picked.new_tensor(mask.tolist())
+    return picked * weights + (1 - weights)
+
+
+def segment_sums(terms: Array, owner: NDArray[np.intp], count: int) -> Array:
+    """Sums of the columns of (batch, terms) by owner, which ascends: (batch, count)."""
+    if isinstance(terms, np.ndarray):
+        starts = np.searchsorted(owner, np.arange(count))
+        sums: Array = np.add.reduceat(terms, starts, axis=1)
+        return sums
+    index = terms.new_tensor(owner.tolist()).long()
+    return terms.new_zeros(len(terms), count).index_add(1, index, terms)
+
+
+def _powers(monomial: Monomial) -> list[tuple[int, int]]:
+    return [(i, monomial.count(i)) for i in dict.fromkeys(monomial)]
+
+
+def _power(symbol: str, exponent: int) -> str:
+    return symbol if exponent == 1 else symbol + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def _term(factor: str, coefficient: Fraction, factors: str) -> str:
+    """A coefficient and its monomial; a constant term has only the former."""
+    if factors:
+        return factor + factors
+    return factor + ("1" if abs(coefficient) == 1 else "")

@@ -1,0 +1,109 @@
+"""Rational laws: quotients of polynomials in the entries of θ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from conserved.arithmetic.scalars import Array, Scalars
+from conserved.errors import InputError, Redraw
+from conserved.law.base import Kind, Law
+from conserved.law.layout import Layout
+from conserved.law.polynomial import Polynomial, Table
+from conserved.law.reading import Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class RationalLaw(Law):
+    """h_i = N_i / D_i with rational coefficients.
+
+    Args:
+        components: pairs (numerator, denominator), not constant.
+
+    Example:
+        >>> layout = Layout((("W1", (1, 3)),))
+        >>> above = Polynomial.of({(0,): 1, (1,): -1})
+        >>> below = Polynomial.of({(0,): 1, (1,): 1, (2,): -2})
+        >>> law = RationalLaw(layout=layout, components=((above, below),))
+        >>> print(law)
+        (W1[1,1] − W1[1,2]) / (W1[1,1] + W1[1,2] − 2 W1[1,3])
+        >>> law.value(np.array([3.0, 1.0, 1.0]))
+        array([1.])
+    """
+
+    form: ClassVar[str] = "rational"
+
+    components: tuple[tuple[Polynomial, Polynomial], ...]
+
+    def __post_init__(self) -> None:
+        if not self.components:
+            raise InputError("components", "[]", "a law needs at least one quotient")
+
+    @property
+    def kind(self) -> Kind:
+        return "rational"
+
+    @property
+    def size(self) -> int:
+        return len(self.components)
+
+    @property
+    def text(self) -> str:
+        return "; ".join(self.labels())
+
+    def labels(self) -> tuple[str, ...]:
+        return tuple(
+            " / ".join(_bracketed(p, p.text(self.layout)) for p in pair) for pair in self.components
+        )
+
+    @property
+    def latex(self) -> str:
+        return r";\quad ".join(
+            rf"\frac{{{above.latex(self.layout)}}}{{{below.latex(self.layout)}}}"
+            for above, below in self.components
+        )
+
+    @cached_property
+    def _tables(self) -> tuple[Table, Table]:
+        above, below = zip(*self.components, strict=True)
+        return Table(above, self.layout.size), Table(below, self.layout.size)
+
+    def values(self, scalars: Scalars, theta: Array) -> Array:
+        above, below = (table.values(scalars, theta) for table in self._tables)
+        return scalars.mul(above, scalars.inverse(below))
+
+    def gradients(self, scalars: Scalars, theta: Array) -> Array:
+        """(D ∇N − N ∇D) / D².
+
+        Raises:
+            Redraw: a denominator vanishes at θ.
+        """
+        above, below = (table.values(scalars, theta[None])[0] for table in self._tables)
+        if np.any(scalars.is_zero(below)):
+            raise Redraw("a denominator vanishes at this point")
+        top, bottom = (table.gradients(scalars, theta) for table in self._tables)
+        crossed = scalars.mul(top, below[:, None]) - scalars.mul(bottom, above[:, None])
+        inverse = scalars.inverse(below)
+        squared = scalars.mul(inverse, inverse)
+        return scalars.mul(scalars.reduce(crossed), squared[:, None])
+
+    def data(self) -> dict[str, Any]:
+        return {"components": [[p.to_json() for p in pair] for pair in self.components]}
+
+    @staticmethod
+    def read(reader: Reader, layout: Layout) -> RationalLaw:
+        """From ``data``."""
+        pairs = []
+        for item in reader["components"].items():
+            above, below = item.items(exactly=2)
+            pairs.append((Polynomial.read(above, layout), Polynomial.read(below, layout)))
+        if not pairs:
+            raise reader.error("needs at least one component")
+        return RationalLaw(layout=layout, components=tuple(pairs))
+
+
+def _bracketed(polynomial: Polynomial, text: str) -> str:
+    return f"({text})" if len(polynomial.terms) > 1 else text
