@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
 from conserved.errors import Redraw
@@ -58,6 +59,7 @@ class RowSpace:
         for start in range(0, len(rows), _BLOCK):
             if self.rank == self.width:
                 break
+            check_time()
             block = self.remainder(rows[start : start + _BLOCK])
             pivots, reduced, which = _echelon(self.scalars, block)
             if len(pivots):

@@ -67,7 +67,7 @@ def invariant_forms(
         forms = _kept(scalars, forms, partial(_moved, scalars, left, right, i))
     for i in range(len(left.algebra)):
         forms = _kept(scalars, forms, partial(_turned, scalars, left, right, i))
-    _check(scalars, left, right, forms)
+    check_invariance(scalars, left, right, forms)
     return forms
 
 
@@ -205,8 +205,12 @@ def kernel(scalars: Residues, images: Array) -> Array:
     return space.annihilator().T
 
 
-def _check(scalars: Residues, left: Action, right: Action, forms: Array) -> None:
-    """Every generator leaves every form alone: exact, no randomness."""
+def check_invariance(scalars: Residues, left: Action, right: Action, forms: Array) -> None:
+    """Refuse forms that some generator moves: exact, no randomness.
+
+    Raises:
+        ConservedError: there is one.
+    """
     for i in range(len(left.group)):
         if _moved(scalars, left, right, i, forms).any():
             raise ConservedError("an averaged moment is not invariant under a group generator")
