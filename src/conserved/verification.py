@@ -1,0 +1,109 @@
+"""Is a law a law? Its identity ⟨∇h, w⟩ = 0 at fresh random points, mod a prime near 2^61.
+
+A true law passes always. A false one fails at a random point of GF(p) unless it is a root of a
+non-zero polynomial, which a point is with probability at most degree/p (Schwartz and Zippel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conserved.arithmetic.primes import WIDE_PRIMES, Prime, prime_with_roots
+from conserved.arithmetic.residues import Residues, residues
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.wide import WideResidues
+from conserved.errors import Redraw
+from conserved.fields import Fields, Route, make_fields
+from conserved.law import Law
+from conserved.problem import Problem
+
+_FIELDS = 2  # random fields at each point; one would do
+_DRAWS = 16  # of a point at which everything has a value
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the test of some laws found.
+
+    Attributes:
+        holds: for each law, whether its identity held everywhere.
+        prime: the modulus.
+        points: at how many random points.
+    """
+
+    holds: tuple[bool, ...]
+    prime: int
+    points: int
+
+
+def verify(
+    problem: Problem,
+    laws: Sequence[Law],
+    *,
+    seed: int = 0,
+    points: int = 2,
+    prime: Prime | None = None,
+    route: Route = "auto",
+) -> Verification:
+    """Test laws on a problem as exact identities at random points.
+
+    Args:
+        problem: whose fields the laws must be constant along.
+        laws: any laws on its parameters.
+        seed: draws the points.
+        points: how many.
+        prime: the modulus; by default one near 2^61 with the roots of unity needed.
+        route: how the fields are made.
+
+    Example:
+        >>> from conserved.law import GramLaw, GramTerm, Layout
+        >>> from conserved.networks import Linear
+        >>> problem = Problem(network=Linear(3, 2, 2))
+        >>> layout = Layout.of(problem.network.parameters)
+        >>> laws = [
+        ...     GramLaw(layout=layout, terms=(GramTerm("W1", 0), GramTerm("W2", 1, sign)))
+        ...     for sign in (-1, 1)
+        ... ]
+        >>> verify(problem, laws).holds
+        (True, False)
+    """
+    modulus = wide_prime(problem) if prime is None else prime
+    scalars = scalars_for(modulus)
+    rng = np.random.default_rng([seed, 61])
+    holds = [True] * len(laws)
+    for _ in range(points):
+        fields = make_fields(problem, scalars, rng, route)
+        for index, held in enumerate(_at_a_point(fields, laws)):
+            holds[index] &= held
+    return Verification(tuple(holds), int(modulus), points)
+
+
+def wide_prime(problem: Problem, below: int = 2**61) -> Prime:
+    """A large prime with the roots of unity that the problem's group needs."""
+    roots = problem.group.roots
+    return WIDE_PRIMES[0] if roots == 1 and below == 2**61 else prime_with_roots(roots, below)
+
+
+def scalars_for(prime: Prime) -> Residues:
+    """GF(p) in the fastest layout that holds p."""
+    return WideResidues(prime) if prime >= 2**31 else residues(prime)
+
+
+def constant_along(fields: Fields, law: Law, theta: Array, values: Array) -> bool:
+    """Whether ⟨∇h, w⟩ = 0 at θ (D,) for every w of ``values`` (batch, D)."""
+    gradients = law.gradients(fields.scalars, theta)
+    return not fields.scalars.matmul(gradients, values.T).any()
+
+
+def _at_a_point(fields: Fields, laws: Sequence[Law]) -> list[bool]:
+    for _ in range(_DRAWS):
+        theta = fields.point()
+        try:
+            _, values = fields.draw(_FIELDS, theta)
+            return [constant_along(fields, law, theta[0, 0], values) for law in laws]
+        except Redraw:
+            continue
+    raise Redraw(f"no point at which all fields and laws have values in {_DRAWS} draws")
