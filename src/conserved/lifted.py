@@ -13,6 +13,7 @@ from math import lcm
 
 import numpy as np
 
+from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.scalars import Array
@@ -22,7 +23,9 @@ from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
 from conserved.symmetry.isotypic import Block, isotypic_blocks
 
-SOLVE_LIMIT = 2 * 10**8  # entries of the linear system for feature isometries
+_SPARE = 16  # more conditions than unknowns
+_DENSE = 2**24  # entries of matrices formed at once
+_MANY = 32  # moments beyond which random ones stand for all
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,7 @@ def splitting_scalars(problem: Problem) -> Residues:
 
 def report_on(scalars: Residues, space: MomentSpace, rng: np.random.Generator) -> LiftReport:
     """The report on averaged moments that are known already."""
-    family, metric = moment_operators(scalars, space)
+    family, metric = moment_operators(scalars, space, rng)
     features, unseen = feature_blocks(scalars, space, rng)
     return LiftReport(
         name=space.lift.name,
@@ -109,17 +112,20 @@ def report_on(scalars: Residues, space: MomentSpace, rng: np.random.Generator) -
     )
 
 
-def moment_operators(scalars: Residues, space: MomentSpace) -> tuple[Array, Array]:
+def moment_operators(
+    scalars: Residues, space: MomentSpace, rng: np.random.Generator
+) -> tuple[Array, Array]:
     """The moments as self-adjoint operators (f, τ+m, τ+m) on T ⊕ Y, and the metric (τ+m,).
 
     The projection on Y is among them: an isometry of inputs and outputs mixes the two nowhere.
     """
     tau, m = space.lift.dimension, space.lift.outputs
-    count = len(space.quadratic) + len(space.mixed) + 1
+    quadratic, mixed = (_sampled(scalars, f, rng) for f in (space.quadratic, space.mixed))
+    count = len(quadratic) + len(mixed) + 1
     forms = np.zeros((count, tau + m, tau + m), scalars.dtype)
-    forms[: len(space.quadratic), :tau, :tau] = space.quadratic
-    forms[len(space.quadratic) : -1, tau:, :tau] = space.mixed
-    forms[len(space.quadratic) : -1, :tau, tau:] = space.mixed.swapaxes(-1, -2)
+    forms[: len(quadratic), :tau, :tau] = quadratic
+    forms[len(quadratic) : -1, tau:, :tau] = mixed
+    forms[len(quadratic) : -1, :tau, tau:] = mixed.swapaxes(-1, -2)
     forms[-1, np.arange(tau, tau + m), np.arange(tau, tau + m)] = 1
     weights = scalars.from_integers(space.lift.metric.astype(object))
     metric = np.concatenate([weights, np.ones(m, dtype=scalars.dtype)])
@@ -128,49 +134,110 @@ def moment_operators(scalars: Residues, space: MomentSpace) -> tuple[Array, Arra
 
 def feature_blocks(
     scalars: Residues, space: MomentSpace, rng: np.random.Generator
-) -> tuple[tuple[Block, ...] | None, int | None]:
+) -> tuple[tuple[Block, ...], int]:
     """Blocks of R^n ⊕ R^m (input and output features) on which unseen isometries act.
 
     Returns:
-        The blocks and the dimension of the algebra of isometries; None where not computed.
+        The blocks and the dimension of the algebra of isometries.
     """
     n, m = space.lift.network.input_shape[-1], space.lift.outputs
     ones = np.ones(n + m, dtype=scalars.dtype)
     if space.lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
-        family, _ = moment_operators(scalars, space)
+        family, _ = moment_operators(scalars, space, rng)
         blocks = tuple(isotypic_blocks(scalars, family, ones, rng))
         return blocks, sum(block.symmetry[1] for block in blocks)
     unseen = _feature_isometries(scalars, space)
-    if unseen is None:
-        return None, None
     none = np.zeros((0, n + m, n + m), dtype=scalars.dtype)
     action = Action(none, unseen)
     family = invariant_forms(scalars, action, action, symmetric=True)
     return tuple(isotypic_blocks(scalars, family, ones, rng)), len(unseen)
 
 
-def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array | None:
+def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array:
     """Antisymmetric X ⊕ Z on features with dρ(X) S + S dρ(X)ᵀ = 0 and Z C + C dρ(X)ᵀ = 0.
 
+    Conditions are drawn, as many as there are unknowns and a few, until a fresh draw leaves every
+    solution alone: all conditions together have no fewer, but for an unlucky draw.
+
     Returns:
-        (s, n+m, n+m), or None where the linear system would be too large.
+        (s, n+m, n+m).
     """
-    lift = space.lift
-    n, m, tau = lift.network.input_shape[-1], lift.outputs, lift.dimension
+    n, m = space.lift.network.input_shape[-1], space.lift.outputs
     pairs = [*combinations(range(n), 2), *((n + i, n + j) for i, j in combinations(range(m), 2))]
-    conditions = tau * (tau * len(space.quadratic) + m * len(space.mixed))
-    if len(pairs) * conditions > SOLVE_LIMIT:
-        return None
     basis = np.zeros((len(pairs), n + m, n + m), dtype=scalars.dtype)
     for one, (i, j) in zip(basis, pairs, strict=True):
         one[i, j], one[j, i] = scalars.from_integers([1, -1])
-    turned = lift.derivative(scalars, basis[:, :n, :n])
-    rows = []
-    for one, moving in zip(basis, turned, strict=True):
-        image = applied(scalars, moving, space.quadratic)
-        image = scalars.reduce(image + image.swapaxes(-1, -2))
-        mixed = applied(scalars, moving, space.mixed.swapaxes(-1, -2)).swapaxes(-1, -2)
-        mixed = scalars.reduce(mixed + scalars.matmul(one[n:, n:], space.mixed))
-        rows.append(np.concatenate([image.ravel(), mixed.ravel()]))
-    solutions = kernel(scalars, np.stack(rows))
-    return scalars.matmul(solutions, basis.reshape(len(pairs), -1)).reshape(-1, n + m, n + m)
+    rng = np.random.default_rng(len(pairs))
+    while count := len(basis):
+        solutions = kernel(scalars, _defects(scalars, space, basis, rng))
+        if len(solutions) == count:
+            break
+        flat = scalars.matmul(solutions, basis.reshape(count, -1))
+        basis = flat.reshape(-1, n + m, n + m)
+    return basis
+
+
+def _defects(
+    scalars: Residues, space: MomentSpace, basis: Array, rng: np.random.Generator
+) -> Array:
+    """uᵀ(dρ(X) S + S dρ(X)ᵀ)v and yᵀ(Z C + C dρ(X)ᵀ)v for random u, v, y, S and C.
+
+    Args:
+        scalars: residues.
+        space: the averaged moments.
+        basis: X ⊕ Z, (count, n+m, n+m).
+        rng: draws the conditions.
+
+    Returns:
+        (count, 2·(count + spare)), first those on S.
+    """
+    lift = space.lift
+    n, tau, m = lift.network.input_shape[-1], lift.dimension, lift.outputs
+    size = len(basis) + _SPARE
+    u, v, y = (scalars.random(rng, (width, size)) for width in (tau, tau, m))
+    on_s = scalars.random(rng, (len(space.quadratic), size))
+    on_c = scalars.random(rng, (len(space.mixed), size))
+    # S is symmetric: uᵀ S dρᵀ v = vᵀ dρ S u
+    moved = np.concatenate(
+        [
+            _combined(scalars, space.quadratic, on_s, v),
+            _combined(scalars, space.quadratic, on_s, u),
+            _combined(scalars, space.mixed.swapaxes(-1, -2), on_c, y),
+        ],
+        axis=1,
+    )
+    labels = _combined(scalars, space.mixed, on_c, v)
+    against = np.concatenate([u, v, v], axis=1)
+    out = np.zeros((len(basis), 2, size), dtype=scalars.dtype)
+    step = max(1, _DENSE // tau**2)
+    for start in range(0, len(basis), step):
+        check_time()
+        part = basis[start : start + step]
+        turned = lift.derivative(scalars, part[:, :n, :n])
+        for row, (one, whole) in enumerate(zip(turned, part, strict=True), start):
+            (image,) = applied(scalars, one, moved[None])
+            first, second, third = scalars.mul(image, against).sum(axis=0).reshape(3, size)
+            fourth = scalars.mul(scalars.matmul(whole[n:, n:], labels), y).sum(axis=0)
+            out[row] = first + second, third + fourth
+    return scalars.reduce(out).reshape(len(basis), -1)
+
+
+def _combined(scalars: Residues, forms: Array, weights: Array, vectors: Array) -> Array:
+    """Σ_i w_ij M_i v_j for forms M (k, a, b), weights (k, size) and vectors (b, size)."""
+    count, a, b = forms.shape
+    total = np.zeros((a, vectors.shape[1]), dtype=scalars.dtype)
+    step = max(1, _DENSE // (b * vectors.shape[1]))
+    for start in range(0, count, step):
+        check_time()
+        part, weight = forms[start : start + step], weights[start : start + step]
+        scaled = scalars.mul(vectors, weight[:, None]).reshape(-1, vectors.shape[1])
+        total += scalars.matmul(part.swapaxes(0, 1).reshape(a, -1), scaled)
+    return scalars.reduce(total)
+
+
+def _sampled(scalars: Residues, forms: Array, rng: np.random.Generator) -> Array:
+    """Random combinations of the forms, where there are many: they generate the same algebra."""
+    if len(forms) <= _MANY:
+        return forms
+    mixed = scalars.matmul(scalars.random(rng, (_MANY, len(forms))), forms.reshape(len(forms), -1))
+    return mixed.reshape(_MANY, *forms.shape[1:])

@@ -37,7 +37,12 @@ from conserved.symmetry import (
     Tetrahedral,
     Trivial,
 )
-from conserved.symmetry.invariants import Action, _check, invariant_forms, with_quarter_turns
+from conserved.symmetry.invariants import (
+    Action,
+    check_invariance,
+    invariant_forms,
+    with_quarter_turns,
+)
 from tests.moments.oracles import (
     assert_same_span,
     brauer,
@@ -287,8 +292,8 @@ def test_the_last_check_refuses_forms_that_are_not_invariant():
     for group in (Permutation(4), SpecialOrthogonal(3), Hyperoctahedral(3)):
         action = action_of(group, scalars)
         forms = invariant_forms(scalars, action, action)
-        _check(scalars, action, action, forms)
+        check_invariance(scalars, action, action, forms)
         wrong = forms.copy()
         wrong[0, 0, 1] += 1
         with pytest.raises(ConservedError, match="not invariant"):
-            _check(scalars, action, action, wrong)
+            check_invariance(scalars, action, action, wrong)

@@ -124,7 +124,7 @@ def test_lightning_acts_on_features_by_all_rotations():
     report = problem_of("lightning:dim=4,tokens=3,head=1,out=1", "orthogonal").lift
     assert report.feature_algebra == ("so(4)", 6)
     assert shapes(report.features) == [(4, 1, REAL), (1, 1, REAL)]
-    assert (report.dimension, report.quadratic, report.mixed) == (64, 3, 0)
+    assert (report.dimension, report.quadratic, report.mixed) == (40, 3, 0)
 
 
 @pytest.mark.parametrize(

@@ -123,15 +123,15 @@ class PolynomialLift(Lift):
 
     def derivative(self, scalars: Scalars, generators: Array) -> Array:
         out = np.zeros((len(generators), self.dimension, self.dimension), scalars.dtype)
-        place = {tuple(alpha): i for i, alpha in enumerate(self.exponents.tolist())}
-        for which, i, j in zip(*np.nonzero(generators), strict=True):
-            for row, alpha in enumerate(self.exponents.tolist()):
-                if not alpha[i]:
-                    continue
-                beta = list(alpha)  # x^α with one factor x_i replaced by X_ij x_j
-                beta[i] -= 1
-                beta[j] += 1
-                out[which, row, place[tuple(beta)]] += alpha[i] * generators[which, i, j]
+        weights = np.random.default_rng(_POINTS).integers(2**62, size=self.exponents.shape[1])
+        keys = self.exponents @ weights  # mod 2^64, a fingerprint of each monomial
+        order = np.argsort(keys)
+        for i, j in np.argwhere(generators.any(axis=0)):
+            # x^α with one factor x_i replaced by X_ij x_j
+            rows = np.flatnonzero(self.exponents[:, i])
+            moved = keys[rows] - weights[i] + weights[j]
+            columns = order[np.searchsorted(keys, moved, sorter=order)]
+            out[:, rows, columns] += self.exponents[rows, i] * generators[:, i, j, None]
         return scalars.reduce(out)
 
     def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:

@@ -169,7 +169,8 @@ def _turned(scalars: Residues, left: Action, right: Action, i: int, forms: Array
 def applied(scalars: Residues, matrix: Array, forms: Array) -> Array:
     """matrix @ M for each form M (k, a, b); generators of large lifts are sparse."""
     filled = int((matrix != 0).sum(axis=1).max(initial=0))
-    if 8 * filled > len(matrix) or filled > scalars.safe_terms:
+    sparse = 8 * filled <= len(matrix) and filled <= scalars.safe_terms
+    if not sparse or scalars.dtype == object:  # SciPy knows machine numbers only
         return scalars.matmul(matrix, forms)
     from scipy.sparse import csr_array
 

@@ -1,0 +1,258 @@
+"""Averages of moments over a group, exactly: what data of a symmetric class can have (theory §5).
+
+Two roads to the span of averaged Σ ΦΦᵀ and Σ yΦᵀ. Along the generators: the invariant forms, and
+which of them data reach; the order of the group does not matter and may be infinite. Along the
+elements: orbit sums of random data until they span no more; for the small groups of which large
+lifts have many invariants, most of them out of reach of data. Every generator is checked on every
+average in the end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from conserved.arithmetic.deadline import check_time
+from conserved.arithmetic.functions import FormalRing
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.tape import Tape
+from conserved.errors import ConservedError, InputError, LimitError
+from conserved.networks.lift import Lift
+from conserved.problem import Problem
+from conserved.symmetry import act_on_inputs, enumerate_group
+from conserved.symmetry.invariants import (
+    Action,
+    check_invariance,
+    invariant_forms,
+    with_quarter_turns,
+)
+
+SPAN_LIMIT = 6 * 10**7  # entries of all averages together; 0.5 GB
+_CANDIDATES = (
+    4 * 10**6
+)  # entries of invariant candidates up to which generators are the cheaper road
+_STANDSTILL = 8  # data in a row that raise nothing before their averages count as spanned
+_FIRST = 24
+_CHUNK = 2**24  # entries of moments formed at once
+
+
+@dataclass(frozen=True, eq=False)
+class MomentSpace:
+    """The averaged moments that data of the class can have.
+
+    Args:
+        lift: the network as A(θ) Φ(x).
+        inputs, outputs: how the group acts on T and on Y.
+        quadratic: basis (k, τ, τ) of the span of averaged Σ ΦΦᵀ.
+        mixed: basis (l, m, τ) of the span of averaged Σ yΦᵀ.
+    """
+
+    lift: Lift
+    inputs: Action
+    outputs: Action
+    quadratic: Array
+    mixed: Array
+
+
+# the count, the reasons and the report of one problem share its averages; by identity, since two
+# networks of one spec need not compute the same
+_RECENT: deque[tuple[Problem, Residues, MomentSpace]] = deque(maxlen=4)
+
+
+def moment_space(problem: Problem, scalars: Residues) -> MomentSpace:
+    """Average the moments of a problem exactly.
+
+    Raises:
+        LimitError: the averages do not fit in memory.
+        ConservedError: the network has no lift.
+    """
+    for known, over, space in _RECENT:
+        if known is problem and over == scalars:
+            return space
+    space = _averaged(problem, scalars)
+    _RECENT.append((problem, scalars, space))
+    return space
+
+
+def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
+    rng = np.random.default_rng(0)  # any data in general position span the same moments
+    lift = problem.network.lift()
+    if lift is None:
+        raise ConservedError(f"network '{problem.network.spec}' has no lift")
+    group, labels = problem.group, problem.labels
+    features, outputs = with_quarter_turns(
+        scalars,
+        Action(group.generators(scalars), group.infinitesimal(scalars)),
+        Action(
+            labels.matrices(group, scalars, lift.outputs),
+            labels.infinitesimal(group, scalars, lift.outputs),
+        ),
+    )
+    inputs = Action(
+        lift.representation(scalars, features.group),
+        lift.derivative(scalars, features.algebra),
+    )
+    check_lift(scalars, lift, features.group, inputs.group, rng)
+    if _few_elements(problem, lift):
+        quadratic, mixed = along_elements(problem, scalars, lift, rng)
+    else:
+        quadratic, mixed = along_generators(scalars, lift, inputs, outputs, rng)
+    check_invariance(scalars, inputs, inputs, quadratic)
+    check_invariance(scalars, outputs, inputs, mixed)
+    return MomentSpace(lift, inputs, outputs, quadratic, mixed)
+
+
+def _few_elements(problem: Problem, lift: Lift) -> bool:
+    """Whether orbit sums are the cheaper road: a small group with very many invariants."""
+    group, tau = problem.group, lift.dimension
+    return group.finite and group.order <= tau and tau**4 > 2 * group.order * _CANDIDATES
+
+
+def along_generators(
+    scalars: Residues, lift: Lift, inputs: Action, outputs: Action, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """(quadratic, mixed): invariant forms, as far as data reach them."""
+    metric = scalars.from_integers(lift.metric.astype(object))
+    ones = np.ones(lift.outputs, dtype=scalars.dtype)
+
+    def square(count: int) -> Array:
+        phi = scalars.mul(_features(scalars, rng, lift, count), metric)
+        return scalars.matmul(phi.swapaxes(-1, -2), phi)
+
+    def product(count: int) -> Array:
+        phi = scalars.mul(_features(scalars, rng, lift, count), metric)
+        y = scalars.random(rng, (count, lift.rows, lift.outputs))
+        return scalars.matmul(y.swapaxes(-1, -2), phi)
+
+    quadratic = invariant_forms(scalars, inputs, inputs, symmetric=True)
+    quadratic = _reached(scalars, quadratic, metric, metric, square)
+    mixed = invariant_forms(scalars, outputs, inputs)
+    return quadratic, _reached(scalars, mixed, ones, metric, product)
+
+
+def along_elements(
+    problem: Problem, scalars: Residues, lift: Lift, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """(quadratic, mixed): sums over the orbits of random data."""
+    elements = enumerate_group(problem.group, scalars)
+    order, tau, m = len(elements.signs), lift.dimension, lift.outputs
+    above = np.triu_indices(tau)
+
+    def orbits(count: int) -> Array:
+        """Φ along the orbits of random inputs: (count, order, rows, τ)."""
+        x = scalars.random(rng, (count, *lift.network.input_shape))
+        moved = act_on_inputs(elements, x, scalars).reshape(count * order, *x.shape[1:])
+        return lift.features(scalars, moved).reshape(count, order, lift.rows, tau)
+
+    def square(count: int) -> Array:
+        phi = orbits(count).reshape(count, -1, tau)
+        return scalars.matmul(phi.swapaxes(-1, -2), phi)[:, *above]
+
+    def product(count: int) -> Array:
+        y = scalars.random(rng, (count, *lift.network.output_shape))
+        moved = problem.labels.act(elements, y, scalars).reshape(count, -1, m)
+        phi = orbits(count).reshape(count, -1, tau)
+        return scalars.matmul(moved.swapaxes(-1, -2), phi).reshape(count, -1)
+
+    entries = max(order * lift.rows * tau, tau * tau)
+    upper = _spanned(scalars, len(above[0]), square, entries).basis
+    quadratic = np.zeros((len(upper), tau, tau), dtype=scalars.dtype)
+    quadratic[:, *above] = upper
+    quadratic[:, above[1], above[0]] = upper
+    return quadratic, _spanned(scalars, m * tau, product, entries).basis.reshape(-1, m, tau)
+
+
+def _features(scalars: Residues, rng: np.random.Generator, lift: Lift, count: int) -> Array:
+    """Φ at random inputs, (count, rows, τ)."""
+    return lift.features(scalars, scalars.random(rng, (count, *lift.network.input_shape)))
+
+
+def _reached(
+    scalars: Residues,
+    forms: Array,
+    left_metric: Array,
+    right_metric: Array,
+    moments: Callable[[int], Array],
+) -> Array:
+    """The span of the averages of actual data: project each datum on the invariants, exactly.
+
+    Args:
+        scalars: residues.
+        forms: (k, a, b) a basis of the invariants.
+        left_metric, right_metric: of rows and columns.
+        moments: moments of so many random data, times both metrics.
+    """
+    count = len(forms)
+    if not count:
+        return forms
+    weighted = scalars.mul(scalars.mul(forms, left_metric[:, None]), right_metric)
+    flat = forms.reshape(count, -1)
+    gram = scalars.matmul(flat, weighted.reshape(count, -1).T)
+    back = scalars.matmul(flat.T, inverse_matrix(scalars, gram))
+
+    def coefficients(size: int) -> Array:
+        return scalars.matmul(moments(size).reshape(size, -1), back)
+
+    space = _spanned(scalars, count, coefficients, flat.shape[1])
+    if space.rank == count:
+        return forms
+    return scalars.matmul(space.basis, flat).reshape(-1, *forms.shape[1:])
+
+
+def _spanned(scalars: Residues, width: int, draw: Callable[[int], Array], entries: int) -> RowSpace:
+    """The span of random rows (count, width), drawn until several in a row raise nothing.
+
+    Args:
+        scalars: residues.
+        width: of a row.
+        draw: makes so many rows.
+        entries: what one row takes while it is made.
+    """
+    space, size = RowSpace(scalars, width), _FIRST
+    most = max(_STANDSTILL, _CHUNK // entries)
+    while space.rank < width:
+        check_time()
+        raised = space.add(draw(min(size, most)))
+        if not raised[-_STANDSTILL:].any():
+            break
+        if space.rank * width > SPAN_LIMIT:
+            raise LimitError(
+                f"more than {space.rank:,} averaged moments of {width:,} entries exceed the "
+                f"limit of {8 * SPAN_LIMIT / 10**9:.1f} GB"
+            )
+        size = max(size, space.rank)
+    return space
+
+
+def check_lift(
+    scalars: Residues, lift: Lift, group: Array, represented: Array, rng: np.random.Generator
+) -> None:
+    """Refuse a lift that is not one: A(θ) Φ(x) = f(θ, x) and Φ(gx) = ρ(g) Φ(x), at random points.
+
+    Raises:
+        InputError: naming the network and which of the two fails.
+    """
+    network, count = lift.network, 4
+    theta = scalars.random(rng, (1, count, network.size))
+    x = scalars.random(rng, (count, *network.input_shape))
+    y = scalars.random(rng, (count, lift.rows, lift.outputs))
+    phi = lift.features(scalars, x)
+    pull = lift.change_basis_mixed(scalars, scalars.matmul(y.swapaxes(-1, -2), phi))
+    ring = FormalRing(scalars)
+    lifted, _ = lift.outputs_at(Tape(ring), theta)
+    direct, _ = network.run(Tape(ring), theta, x[:, None])
+    one = scalars.mul(lifted.value.reshape(count, -1), pull.reshape(count, -1)).sum(axis=1)
+    other = scalars.mul(direct.value.reshape(count, -1), y.reshape(count, -1)).sum(axis=1)
+    if scalars.reduce(one - other).any():
+        advice = "its lift is wrong: A(θ) Φ(x) is not f(θ, x); check the degree it declares"
+        raise InputError("network", network.spec, advice)
+    for g, rho in zip(group, represented, strict=True):
+        moved = lift.features(scalars, scalars.matmul(x, g.T))
+        if scalars.reduce(moved - scalars.matmul(phi, rho.T)).any():
+            advice = "its lift is wrong: Φ(gx) is not ρ(g) Φ(x)"
+            raise InputError("network", network.spec, advice)
