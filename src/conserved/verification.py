@@ -16,11 +16,13 @@ from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.wide import WideResidues
 from conserved.errors import Redraw
-from conserved.fields import Fields, Route, make_fields
+from conserved.fields import Fields, Route, choose_route, make_fields
 from conserved.law import Law
 from conserved.problem import Problem
 
 _FIELDS = 2  # random fields at each point; one would do
+_BITS = 120
+_LARGE_LIFT = 64
 _DRAWS = 16  # of a point at which everything has a value
 
 
@@ -44,7 +46,7 @@ def verify(
     laws: Sequence[Law],
     *,
     seed: int = 0,
-    points: int = 2,
+    points: int | None = None,
     prime: Prime | None = None,
     route: Route = "auto",
 ) -> Verification:
@@ -54,8 +56,9 @@ def verify(
         problem: whose fields the laws must be constant along.
         laws: any laws on its parameters.
         seed: draws the points.
-        points: how many.
-        prime: the modulus; by default one near 2^61 with the roots of unity needed.
+        points: how many; by default as many as bring the moduli's product past 2^120.
+        prime: the modulus, with the roots of unity needed; by default one near 2^61, or one near
+            2^31 where averages of a large lift would take long in Python's integers.
         route: how the fields are made.
 
     Example:
@@ -70,7 +73,8 @@ def verify(
         >>> verify(problem, laws).holds
         (True, False)
     """
-    modulus = wide_prime(problem) if prime is None else prime
+    modulus = _default_prime(problem, route) if prime is None else prime
+    points = -(-_BITS // int(modulus).bit_length()) if points is None else points
     scalars = scalars_for(modulus)
     rng = np.random.default_rng([seed, 61])
     holds = [True] * len(laws)
@@ -81,8 +85,16 @@ def verify(
     return Verification(tuple(holds), int(modulus), points)
 
 
+def _default_prime(problem: Problem, route: Route) -> Prime:
+    if choose_route(problem, route) == "moments":
+        lift = problem.network.lift()
+        if lift is not None and lift.dimension > _LARGE_LIFT:
+            return wide_prime(problem, 2**31)
+    return wide_prime(problem)
+
+
 def wide_prime(problem: Problem, below: int = 2**61) -> Prime:
-    """A large prime with the roots of unity that the problem's group needs."""
+    """A large prime below a bound, with the roots of unity that the problem's group needs."""
     roots = problem.group.roots
     return WIDE_PRIMES[0] if roots == 1 and below == 2**61 else prime_with_roots(roots, below)
 
