@@ -7,7 +7,7 @@ maps of input and output features acts on the parameters, and is what range laws
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import lcm
 
@@ -16,6 +16,7 @@ import numpy as np
 from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import Residues, residues
+from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
 from conserved.fields import MomentSpace, moment_space
@@ -144,13 +145,34 @@ def feature_blocks(
     ones = np.ones(n + m, dtype=scalars.dtype)
     if space.lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
         family, _ = moment_operators(scalars, space, rng)
-        blocks = tuple(isotypic_blocks(scalars, family, ones, rng))
-        return blocks, sum(block.symmetry[1] for block in blocks)
+        blocks = [_sided(scalars, b, n) for b in isotypic_blocks(scalars, family, ones, rng)]
+        return tuple(blocks), sum(block.symmetry[1] for block in blocks)
     unseen = _feature_isometries(scalars, space)
     none = np.zeros((0, n + m, n + m), dtype=scalars.dtype)
     action = Action(none, unseen)
     family = invariant_forms(scalars, action, action, symmetric=True)
-    return tuple(isotypic_blocks(scalars, family, ones, rng)), len(unseen)
+    found = isotypic_blocks(scalars, family, ones, rng)
+    return tuple(_sided(scalars, block, n) for block in found), len(unseen)
+
+
+def _sided(scalars: Residues, block: Block, n: int) -> Block:
+    """The block with each copy on the inputs alone (the first n coordinates) or the outputs alone.
+
+    No isometry mixes the two, so that each copy is the sum of its halves, and μ independent halves
+    span all copies.
+    """
+    halves = []
+    for side in (slice(0, n), slice(n, None)):
+        for copy in block.copies:
+            half = np.zeros_like(copy)
+            half[:, side] = copy[:, side]
+            halves.append(half)
+    space, chosen = RowSpace(scalars, block.dimension * block.copies.shape[-1]), []
+    for half in halves:
+        rows = scalars.matmul(block.units, half).reshape(len(block.units), -1)
+        if space.add(rows).any():
+            chosen.append(half)
+    return replace(block, copies=np.stack(chosen)) if chosen else block
 
 
 def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array:
