@@ -1,0 +1,51 @@
+"""Watch laws hold, break and drift along real training runs.
+
+``simulate(problem, laws, dynamics=..., data=..., augment=..., seed=...)`` trains in float64 and
+returns a ``Simulation``:
+
+- ``trajectory: Trajectory`` with ``times, steps, lengths, losses (S,)``, ``thetas (S, D)``,
+  ``values`` (a tuple: for each law its functions, (S, c)), ``drift(law)`` and
+  ``drift_at_length(law, length)``; ``ladder`` has the same run at other accuracies;
+- ``verdicts: tuple[Verdict, ...]`` with ``law, outcome, reason, start, drift, reach, relative``,
+  ``rungs`` (drift at each accuracy), ``ledger`` (predicted and observed, step by step) and
+  ``tangency``;
+- ``to_json()``.
+
+Dynamics: ``GradientFlow(time=, rtol=, decay=)``, ``GradientDescent(rate=, steps=, decay=)``,
+``StochasticDescent(…, size=)``, ``Momentum(…, momentum=, size=)``, ``Adam(…)``.
+"""
+
+from __future__ import annotations
+
+from conserved.simulate.data import Dataset
+from conserved.simulate.dynamics import (
+    DYNAMICS,
+    Adam,
+    Descent,
+    Dynamics,
+    GradientDescent,
+    GradientFlow,
+    Momentum,
+    StochasticDescent,
+    make_dynamics,
+)
+from conserved.simulate.record import Ledger, Rung, Simulation, Tangency, Trajectory, Verdict
+
+__all__ = [
+    "DYNAMICS",
+    "Adam",
+    "Dataset",
+    "Descent",
+    "Dynamics",
+    "GradientDescent",
+    "GradientFlow",
+    "Ledger",
+    "Momentum",
+    "Rung",
+    "Simulation",
+    "StochasticDescent",
+    "Tangency",
+    "Trajectory",
+    "Verdict",
+    "make_dynamics",
+]

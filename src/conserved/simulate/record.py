@@ -1,0 +1,278 @@
+"""What a simulation leaves behind: plain frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved._version import __version__
+from conserved.errors import InputError
+from conserved.law import Law
+from conserved.problem import Problem
+from conserved.simulate.data import Dataset
+from conserved.simulate.dynamics import Dynamics
+
+SCHEMA = "conserved.simulation/1"
+
+Outcome = Literal["conserved", "drifting as predicted", "broken", "not tested"]
+Augment = Literal["full", "random", "none"]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One run, at the moments kept (the first and the last are always kept).
+
+    Attributes:
+        dynamics: how θ moved.
+        times: (S,) time of gradient flow; for descent η times the step, η/(1−μ) with momentum.
+        steps: (S,) steps taken so far (accepted ones of the solver).
+        lengths: (S,) length of the path of θ so far, summed over every step.
+        losses: (S,) L(θ) over all data.
+        thetas: (S, D).
+        values: for each law its functions, (S, c).
+        stopped: why it ended, in words.
+        complete: whether it reached its end.
+        evaluations: of the gradient.
+    """
+
+    dynamics: Dynamics
+    times: Floats
+    steps: NDArray[np.int64]
+    lengths: Floats
+    losses: Floats
+    thetas: Floats
+    values: tuple[Floats, ...]
+    stopped: str
+    complete: bool
+    evaluations: int
+
+    def drift(self, law: int) -> Floats:
+        """h(θ(t)) − h(θ(0)) for the law of that number, (S, c)."""
+        return self.values[law] - self.values[law][0]
+
+    def drift_at_length(self, law: int, length: float) -> Floats:
+        """The drift when the path had this length, (c,), linear in between.
+
+        Raises:
+            InputError: the path is shorter.
+        """
+        if not 0 <= length <= self.lengths[-1]:
+            raise InputError("length", length, f"the path has length {self.lengths[-1]:g}")
+        columns = self.drift(law).T
+        return np.array([np.interp(length, self.lengths, column) for column in columns])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dynamics": self.dynamics.to_json(),
+            "times": self.times.tolist(),
+            "steps": self.steps.tolist(),
+            "lengths": self.lengths.tolist(),
+            "losses": _numbers(self.losses),
+            "values": [[_numbers(row) for row in values] for values in self.values],
+            "stopped": self.stopped,
+            "complete": self.complete,
+            "evaluations": self.evaluations,
+        }
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One accuracy at which a law was watched.
+
+    Attributes:
+        setting: "rtol" or "rate".
+        value: of that setting.
+        drift: the largest |h(θ(t)) − h(θ(0))|, of the component that decides.
+        allowance: how much of that numerical error explains: for the solver its tolerance and
+            rounding, for descent rounding alone.
+    """
+
+    setting: str
+    value: float
+    drift: float
+    allowance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """What a true law has to do at each step, beside what it did (theory §10).
+
+    Attributes:
+        rule: the prediction, as a formula.
+        steps: (K,) the steps at which the two are compared.
+        predicted: (K, c) change of h since the start that the rule predicts, step by step.
+        observed: (K, c) change that was met.
+        residual: the largest difference that one step added, of the component that decides.
+        units: the same in units of what rounding explains; near 1 or less for a true law.
+        audited: how many single steps were checked.
+    """
+
+    rule: str
+    steps: NDArray[np.int64]
+    predicted: Floats
+    observed: Floats
+    residual: float
+    units: float
+    audited: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rule": self.rule,
+            "steps": self.steps.tolist(),
+            "predicted": [_numbers(row) for row in self.predicted],
+            "observed": [_numbers(row) for row in self.observed],
+            "residual": _number(self.residual),
+            "units": _number(self.units),
+            "audited": self.audited,
+        }
+
+
+@dataclass(frozen=True)
+class Tangency:
+    """⟨∇h, ∇L⟩ at generic points away from the trajectory, on the same data; 0 for a true law.
+
+    Attributes:
+        points: how many.
+        cosine: the largest |⟨∇h, ∇L⟩| / Σ_i |∂_i h| |∂_i L|.
+        units: the largest |⟨∇h, ∇L⟩| in units of what rounding explains.
+    """
+
+    points: int
+    cosine: float
+    units: float
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What the run says about one law.
+
+    Attributes:
+        law: the law.
+        outcome: conserved (it stays, up to numerical error), drifting as predicted (it moves, by
+            exactly what the steps must do to a true law), broken, or not tested.
+        reason: one sentence with the numbers.
+        component: the function of the law that decides, from 0.
+        start: the largest |h_c(θ(0))|.
+        drift: the largest |h_c(θ(t)) − h_c(θ(0))|, of the component that decides.
+        reach: ∫ Σ_i |∂_i h| |dθ_i| of that component: how far it would have gone had nothing
+            cancelled.
+        rungs: the same at several accuracies, coarsest first; empty where there are none.
+        ledger: step by step, for descent.
+        tangency: away from the trajectory.
+    """
+
+    law: Law
+    outcome: Outcome
+    reason: str
+    component: int = 0
+    start: float = 0.0
+    drift: float = 0.0
+    reach: float = 0.0
+    rungs: tuple[Rung, ...] = ()
+    ledger: Ledger | None = None
+    tangency: Tangency | None = None
+
+    @property
+    def relative(self) -> float:
+        """Drift as a share of the reach: 0 for a true law under the flow, ≤ 1 for any."""
+        return self.drift / self.reach if self.reach > 0 else 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Conserved, or drifting as predicted."""
+        return self.outcome in ("conserved", "drifting as predicted")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.law.to_json(),
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "component": self.component,
+            "start": _number(self.start),
+            "drift": _number(self.drift),
+            "reach": _number(self.reach),
+            "relative": _number(self.relative),
+            "rungs": [
+                {
+                    "setting": rung.setting,
+                    "value": rung.value,
+                    "drift": _number(rung.drift),
+                    "allowance": _number(rung.allowance),
+                }
+                for rung in self.rungs
+            ],
+            "ledger": None if self.ledger is None else self.ledger.to_json(),
+            "tangency": None
+            if self.tangency is None
+            else {
+                "points": self.tangency.points,
+                "cosine": _number(self.tangency.cosine),
+                "units": _number(self.tangency.units),
+            },
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """A run with its verdicts.
+
+    Attributes:
+        problem: what is trained, and the class of data.
+        dynamics: as asked for.
+        data: the data before augmentation.
+        augment: "full" (averaged over the group exactly), "random" (one random group element for
+            each datum of each step) or "none".
+        route: how the loss was computed, in words.
+        seed: with the rest, replays everything.
+        trajectory: the run asked for.
+        ladder: the same run at other accuracies (looser tolerances, smaller steps).
+        verdicts: one for each law, in the order given.
+        seconds: wall time.
+    """
+
+    problem: Problem
+    dynamics: Dynamics
+    data: Dataset
+    augment: Augment
+    route: str
+    seed: int
+    trajectory: Trajectory
+    ladder: tuple[Trajectory, ...]
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+    complete: bool = field(default=True)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every law is conserved or drifts as predicted."""
+        return self.complete and all(verdict.holds for verdict in self.verdicts)
+
+    def to_json(self) -> dict[str, Any]:
+        """One object; ``laws`` has the entries of the analysis with the verdict added to each."""
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "complete": self.complete,
+            "problem": self.problem.to_json(),
+            "parameters": self.problem.network.size,
+            "dynamics": self.dynamics.to_json(),
+            "data": {**self.data.to_json(), "augment": self.augment, "route": self.route},
+            "seed": self.seed,
+            "laws": [verdict.to_json() for verdict in self.verdicts],
+            "trajectory": self.trajectory.to_json(),
+            "ladder": [trajectory.to_json() for trajectory in self.ladder],
+            "seconds": round(self.seconds, 6),
+        }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no infinities; what overflowed is null."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _numbers(values: Floats) -> list[float | None]:
+    return [_number(value) for value in values]
