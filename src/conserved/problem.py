@@ -10,6 +10,7 @@ from conserved.flows import FLOWS, GRADIENT, Flow, parse_flow
 from conserved.losses import Loss, MeanSquaredError, parse_loss
 from conserved.networks import Network, parse_network
 from conserved.symmetry import (
+    Files,
     Group,
     Invariant,
     LabelAction,
@@ -118,8 +119,13 @@ class Problem:
         symmetry: str = "none",
         labels: str = "invariant",
         flow: str = "gradient",
+        files: Files | None = None,
     ) -> Problem:
         """Build a problem from the texts of the command line.
+
+        Args:
+            network, loss, symmetry, labels, flow: as typed.
+            files: what group files hold (``symmetry.files_of``); with it, no file is read.
 
         Example:
             >>> Problem.from_text("linear:4-2-1", symmetry="permutation").to_json()["symmetry"]
@@ -130,7 +136,7 @@ class Problem:
             if not isinstance(text, str):
                 raise InputError(argument, text, "give a text such as the command line takes")
         built = parse_network(network)
-        group = parse_symmetry(symmetry, built.input_shape[-1])
+        group = parse_symmetry(symmetry, built.input_shape[-1], files)
         return cls(
             network=built,
             loss=parse_loss(loss),

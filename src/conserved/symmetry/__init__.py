@@ -3,7 +3,7 @@
 from conserved.symmetry.cayley import ORBIT_LIMIT, Words
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
 from conserved.symmetry.file import FileGroup, read_group
-from conserved.symmetry.grammar import SYMMETRIES, Form, Symmetry, parse_symmetry
+from conserved.symmetry.grammar import SYMMETRIES, Files, Form, Symmetry, files_of, parse_symmetry
 from conserved.symmetry.grids import GridFlip, GridGroup, GridRotation, GridShift
 from conserved.symmetry.group import UNKNOWN_ORDER, CoordinateGroup, Group, PlaneGroup, SpaceGroup
 from conserved.symmetry.labels import (
@@ -40,6 +40,7 @@ __all__ = [
     "Elements",
     "Equivariant",
     "FileGroup",
+    "Files",
     "Form",
     "GridFlip",
     "GridGroup",
@@ -69,6 +70,7 @@ __all__ = [
     "act_on_inputs",
     "enumerate_group",
     "enumerate_words",
+    "files_of",
     "parse_labels",
     "parse_symmetry",
     "read_group",

@@ -110,6 +110,13 @@ class FileGroup(Group):
         lists = (self.moves, self.turns, self.label_moves, self.label_turns)
         return lcm(*(matrices.roots for matrices in lists if matrices is not None))
 
+    def document(self) -> dict[str, Any]:
+        """The JSON object that ``group_from`` makes this group of, numbers as texts."""
+        lists = (self.moves, self.turns, self.label_moves, self.label_turns)
+        kept = zip(_LISTS, lists, strict=True)
+        matrices = {key: _as_lists(found.texts) for key, found in kept if found is not None}
+        return {"schema": SCHEMA, "name": self.title, **matrices}
+
     def describe(self) -> str:
         size = counted(self.dimension, "coordinate")
         return f"{self.title or 'matrices from a file'}, {size}, {counted(self.order, 'element')}"
@@ -125,7 +132,19 @@ def read_group(source: str) -> FileGroup:
     # the path is part of the grammar of symmetries, and has to be read back as one
     if re.search(r"[+()]|^\d+x|^\s|\s$", source) or not source.isprintable():
         _refuse(source, "the path of a group file has no + or ( ), and does not begin like '2x'")
-    document = _load(source)
+    return group_from(source, _load(source))
+
+
+def group_from(source: str, document: dict[str, Any]) -> FileGroup:
+    """The group of a JSON object that is known already; ``FileGroup.document`` makes such objects.
+
+    Args:
+        source: what the group is called in texts, usually a path.
+        document: the object; numbers in it are texts.
+
+    Raises:
+        InputError: as ``read_group``.
+    """
     unknown = sorted(set(document) - set(_KEYS))
     if unknown:
         _refuse(source, f"unknown key '{_printable(unknown[0])}'; {nearest(unknown[0], _KEYS)}")
@@ -253,6 +272,10 @@ def _matrix(title: str, rows: Any) -> tuple[tuple[str, ...], ...]:
                 shown = shortened(_printable(text), 40)
                 raise EntryError(f"{title}, row {i}, column {j}, '{shown}': {err}") from err
     return tuple(tuple(row) for row in rows)
+
+
+def _as_lists(texts: tuple[tuple[tuple[str, ...], ...], ...]) -> list[list[list[str]]]:
+    return [[list(row) for row in matrix] for matrix in texts]
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -7,12 +7,13 @@ The command-line grammar, ``conserved list symmetries`` and every error are made
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from conserved.errors import InputError, nearest
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
-from conserved.symmetry.file import read_group
+from conserved.symmetry.file import FileGroup, group_from, read_group
 from conserved.symmetry.grids import GridFlip, GridGroup, GridRotation, GridShift
 from conserved.symmetry.group import CoordinateGroup, Group, PlaneGroup, SpaceGroup, counted
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
@@ -111,9 +112,10 @@ _COMPOUND = (
     Form("file", "matrices that generate a group", "FILE.json", "group.json"),
 )
 SYMMETRIES: dict[str, Form] = {**_NAMED, **{form.name: form for form in _COMPOUND}}
+Files = Mapping[str, dict[str, Any]]  # contents of group files by path
 
 
-def parse_symmetry(text: str, dimension: int) -> Group:
+def parse_symmetry(text: str, dimension: int, files: Files | None = None) -> Group:
     """Build the group that a text such as ``rotation:5`` names.
 
     Copies bind tighter than sums; parentheses group: ``2x(permutation:4+none:1)``.
@@ -121,6 +123,7 @@ def parse_symmetry(text: str, dimension: int) -> Group:
     Args:
         text: as typed.
         dimension: the size of the input, or of each token's features.
+        files: what group files hold (``files_of``); when given, nothing is read from disk.
 
     Raises:
         InputError: unknown name, a bad or missing number, a group that does not fit the input, or
@@ -140,7 +143,7 @@ has 3 features
     text = text.strip()
     if len(text) > SPEC_LIMIT:
         raise InputError("symmetry", text, f"longer than {SPEC_LIMIT} characters")
-    group = _build(text, dimension)
+    group = _build(text, dimension, files)
     if group.dimension != dimension:
         raise InputError(
             "symmetry",
@@ -151,24 +154,39 @@ has 3 features
     return group
 
 
-def _build(text: str, dimension: int | None, depth: int = 0) -> Group:
+def files_of(group: Group) -> dict[str, dict[str, Any]]:
+    """What the files hold that a group was read from, so that its name builds it without them."""
+    if isinstance(group, FileGroup):
+        return {group.source: group.document()}
+    if isinstance(group, DirectSum):
+        return {path: file for part in group.parts for path, file in files_of(part).items()}
+    return files_of(group.group) if isinstance(group, Copies) else {}
+
+
+def _build(text: str, dimension: int | None, files: Files | None, depth: int = 0) -> Group:
     """The group of a text, or of a part of one; its size, where left out, is ``dimension``."""
     text = text.strip()
     if depth > _DEPTH_LIMIT:
         raise InputError("symmetry", text, f"nested more than {_DEPTH_LIMIT} deep")
     parts = _split(text)
     if len(parts) > 1:
-        return DirectSum(*(_build(part, None, depth + 1) for part in parts))
+        return DirectSum(*(_build(part, None, files, depth + 1) for part in parts))
     if copies := _COPIES.fullmatch(text):
         count = _positive(copies[1])
         if count is None:
             raise InputError("symmetry", text, "usage COUNTxSYMMETRY, such as 2xpermutation:5")
         # where the input is no whole number of copies, the mismatch is reported by its sizes
         each = None if dimension is None else max(dimension // count, 1)
-        return Copies(count, _build(copies[2], each, depth + 1))
+        return Copies(count, _build(copies[2], each, files, depth + 1))
     if text.startswith("(") and text.endswith(")"):
-        return _build(text[1:-1], dimension, depth + 1)
-    return read_group(text) if text.endswith(".json") else _named(text, dimension)
+        return _build(text[1:-1], dimension, files, depth + 1)
+    if not text.endswith(".json"):
+        return _named(text, dimension)
+    if files is None:
+        return read_group(text)
+    if text not in files:
+        raise InputError("symmetry", text, "its matrices are not given, and no file is read here")
+    return group_from(text, files[text])
 
 
 def _split(text: str) -> list[str]:
