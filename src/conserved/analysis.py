@@ -1,18 +1,24 @@
-"""The answer to the question: how many laws, between which bounds, and owed to what."""
+"""The answer to the question: how many laws, which they are, and owed to what."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from time import perf_counter
 from typing import Any
 
 from conserved._version import __version__
 from conserved.closure import Closure, Progress, lie_closure
-from conserved.explain import Explanation, RangeLaw, explain
+from conserved.errors import InputError
+from conserved.explain import Explanation, explain
+from conserved.law import Law
 from conserved.problem import Problem
+from conserved.search import Found, find_laws, find_more
+from conserved.verification import verify
 
 SCHEMA = "conserved.analysis/1"
+DEGREE_LIMIT = 12
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Count:
     """A number of independent laws between two bounds.
 
     Attributes:
-        lower: laws that are known explicitly.
+        lower: laws that are written down, verified and independent.
         upper: D minus the dimension of the Lie closure.
         certified: the bounds meet, and the upper one is rigorous.
 
@@ -52,7 +58,12 @@ class Analysis:
         problem: what was asked.
         closure: the upper bound for the data class asked for.
         architecture_closure: the upper bound for all data (the same object without a symmetry).
+        laws: explicit laws, those of the architecture first; each adds ``independent`` to those
+            before it.
         explanation: why the symmetry adds laws or not.
+        notes: what the search left out, in words.
+        searched: whether laws were looked for.
+        degree: up to which degree all polynomials were tried for the class asked for, or 0.
         seed: with the problem, replays everything.
         seconds: wall time.
     """
@@ -60,24 +71,31 @@ class Analysis:
     problem: Problem
     closure: Closure
     architecture_closure: Closure
+    laws: tuple[Law, ...]
     explanation: Explanation
+    notes: tuple[str, ...]
+    searched: bool
+    degree: int
     seed: int
-    seconds: float
+    seconds: float = field(compare=False)
 
     @property
     def count(self) -> Count:
         """Laws for the data class asked for."""
-        return _count(self.closure, sum(law.independent for law in self.laws))
+        return _count(self.closure, self.laws)
 
     @property
     def architecture(self) -> Count:
         """Laws for all data: those the network and loss owe to themselves."""
-        return _count(self.architecture_closure, 0)
+        return _count(self.architecture_closure, self._of("architecture"))
 
     @property
-    def laws(self) -> tuple[RangeLaw, ...]:
-        """The laws known explicitly."""
-        return self.explanation.laws
+    def tried(self) -> str:
+        """What the search went through, in words."""
+        linear = "All linear and axis-quadratic functions were tried"
+        if self.degree > 2:
+            return f"{linear}, and all polynomials up to degree {self.degree}."
+        return f"{linear}."
 
     @property
     def from_data_symmetry(self) -> int | None:
@@ -98,20 +116,32 @@ class Analysis:
             "from_data_symmetry": self.from_data_symmetry,
             "closure": self.closure.to_json(),
             "architecture_closure": self.architecture_closure.to_json(),
-            "laws": [
-                {
-                    "name": law.text,
-                    "kind": "range" if law.kind == "range" else "rational",
-                    "origin": "data symmetry",
-                    "independent": law.independent,
-                    "text": f"the {law.text} is conserved",
-                    "latex": law.latex,
-                }
-                for law in self.laws
-            ],
+            "laws": [law.to_json() for law in self.laws],
             "explanation": list(self.explanation.reasons),
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 6),
         }
+
+    def to_latex(self) -> str:
+        r"""The laws as the rows of a LaTeX ``align*``, those owed to the symmetry marked.
+
+        Example:
+            >>> from conserved.networks import Linear
+            >>> print(analyze(Problem(network=Linear(3, 2, 2))).to_latex())
+            \begin{align*}
+            & W_{1} W_{1}^\top - W_{2}^\top W_{2} && 3 \\
+            \end{align*}
+        """
+        rows = [
+            f"& {law.latex} && {law.independent}"
+            + (r"\quad\text{(data symmetry)}" if law.origin == "data symmetry" else "")
+            + r" \\"
+            for law in self.laws
+        ]
+        return "\n".join([r"\begin{align*}", *rows, r"\end{align*}"])
+
+    def _of(self, origin: str) -> list[Law]:
+        return [law for law in self.laws if law.origin == origin]
 
     def _repr_html_(self) -> str:
         rows = [
@@ -120,6 +150,7 @@ class Analysis:
             ("data", self.problem.group.describe()),
             ("laws", str(self.count)),
             ("laws for all data", str(self.architecture)),
+            *((law.origin, f"{law.name} ({law.independent})") for law in self.laws),
         ]
         cells = "".join(
             f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
@@ -134,41 +165,142 @@ def analyze(
     seed: int = 0,
     budget: float | None = None,
     laws: bool = True,
+    degree: int | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
-    """Count the independent conservation laws of a problem.
+    """Count the independent conservation laws of a problem, and write them down.
 
     Args:
         problem: network, loss, data class and flow.
         seed: an integer ≥ 0; the same seed gives the same run.
-        budget: seconds for each closure; the best bound so far is reported when they are used up.
-        laws: also look for the laws that the symmetry adds, and say why.
+        budget: seconds for each closure and each search; the best so far is reported when they are
+            used up.
+        laws: also look for the laws themselves, and say why the symmetry adds some.
+        degree: try polynomial laws up to this degree; by default only where that is cheap.
         progress: called with (stage, rank, D) as the rank grows.
 
     Returns:
-        Bounds for the data class asked for and for all data. Range and direction laws owed to the
-        symmetry are found; architecture laws are not searched for yet, so their lower bound is 0.
+        Both bounds for the data class asked for and for all data, the laws, and the reasons.
 
     Raises:
         InputError: unusable arguments.
-        LimitError: a problem too large for memory, or an orbit too large to enumerate.
+        LimitError: a problem too large for memory, an orbit too large to enumerate, or a degree
+            with too many unknowns.
 
     Example:
-        >>> from conserved.networks import MLP
-        >>> print(analyze(Problem(network=MLP(3, 4, 1, act="tanh"))).count)
-        0
+        >>> from conserved.networks import Linear
+        >>> analysis = analyze(Problem(network=Linear(3, 2, 2)))
+        >>> print(analysis.count, "|", *analysis.laws)
+        3 | W1 W1ᵀ − W2ᵀ W2
     """
+    _check_degree(degree)
     start = perf_counter()
-    closure = lie_closure(problem, seed=seed, budget=budget, progress=progress)
-    architecture = closure
-    if problem.symmetric:
-        architecture = lie_closure(
-            problem.architecture(), seed=seed, budget=budget, progress=progress
+    run = _Run(problem, seed, budget, degree, progress)
+    if laws:
+        return run.with_laws(start)
+    closure = run.closure(problem, 0)
+    everything = run.closure(problem.architecture(), 0) if problem.symmetric else closure
+    seconds = perf_counter() - start
+    none = Explanation(())
+    return Analysis(problem, closure, everything, (), none, (), False, 0, seed, seconds)
+
+
+class _Run:
+    """The steps of one analysis; each stops as soon as the bounds meet."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        budget: float | None,
+        degree: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self.problem = problem
+        self.seed = seed
+        self.budget = budget
+        self.degree = degree
+        self.progress = progress
+        self.notes: list[str] = []
+        self.reached = 0
+
+    def with_laws(self, start: float) -> Analysis:
+        """Bounds from both sides, for all data and then for the class asked for."""
+        problem, everything = self.problem, self.problem.architecture()
+        architecture, known = self._bounded(everything)
+        closure, why = architecture, Explanation(())
+        if problem.symmetric:
+            closure = self.closure(problem, _lower(known))
+            why = explain(problem, closure, architecture, seed=self.seed)
+            known += tuple(law for law in why.laws if isinstance(law, Law))
+            if _lower(known) < closure.upper:
+                found = find_laws(problem, known=known, **self._common())
+                known += self._owned(found)
+                known += self._owned(self._more(problem, known, closure))
+        seconds = perf_counter() - start
+        return Analysis(
+            problem=problem,
+            closure=closure,
+            architecture_closure=architecture,
+            laws=known,
+            explanation=why,
+            notes=tuple(self.notes),
+            searched=True,
+            degree=self.reached,
+            seed=self.seed,
+            seconds=seconds,
         )
-    why = explain(problem, closure, architecture, seed=seed) if laws else Explanation(())
-    return Analysis(problem, closure, architecture, why, seed, perf_counter() - start)
+
+    def closure(self, problem: Problem, lower: int) -> Closure:
+        return lie_closure(
+            problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
+        )
+
+    def _bounded(self, problem: Problem) -> tuple[Closure, tuple[Law, ...]]:
+        """Closure and laws of an architecture."""
+        found = find_laws(problem, **self._common())
+        self.notes += found.notes
+        closure = self.closure(problem, found.lower)
+        more = self._more(problem, found.laws, closure)
+        return closure, found.laws + more.laws
+
+    def _more(self, problem: Problem, known: Sequence[Law], closure: Closure) -> Found:
+        """Polynomials and quotients, while the bounds differ."""
+        if _lower(known) >= closure.upper:
+            return Found((), 0)
+        found = find_more(
+            problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
+        )
+        self.notes += [note for note in found.notes if note not in self.notes]
+        self.reached = found.degree
+        return found
+
+    def _owned(self, found: Found) -> tuple[Law, ...]:
+        """Laws found under a symmetry, with what they are owed to."""
+        if not found.laws:
+            return ()
+        always = verify(self.problem.architecture(), found.laws, seed=self.seed).holds
+        return tuple(
+            law if holds else replace(law, origin="data symmetry")
+            for law, holds in zip(found.laws, always, strict=True)
+        )
+
+    def _common(self) -> dict[str, Any]:
+        deadline = None if self.budget is None else perf_counter() + self.budget
+        return {"seed": self.seed, "deadline": deadline, "progress": self.progress}
 
 
-def _count(closure: Closure, lower: int) -> Count:
+def _lower(laws: Sequence[Law]) -> int:
+    return sum(law.independent for law in laws)
+
+
+def _count(closure: Closure, laws: Sequence[Law]) -> Count:
+    lower = _lower(laws)
     certified = closure.upper == lower and closure.rigorous
     return Count(lower=lower, upper=closure.upper, certified=certified)
+
+
+def _check_degree(degree: int | None) -> None:
+    whole = isinstance(degree, int) and not isinstance(degree, bool)
+    if degree is not None and not (whole and 1 <= degree <= DEGREE_LIMIT):
+        raise InputError("degree", degree, f"a degree is a whole number from 1 to {DEGREE_LIMIT}")

@@ -33,6 +33,7 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     help="How labels transform: invariant, equivariant or sign.",
 )
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
+@click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")
 @click.option("--no-laws", is_flag=True, help="Count only: no search for laws, no reasons.")
 @click.option(
     "--budget", type=float, metavar="SECONDS", help="Stop each closure after so many seconds."
@@ -45,6 +46,7 @@ def analyze(
     symmetry: str,
     labels: str,
     flow: str,
+    degree: int | None,
     no_laws: bool,
     budget: float | None,
     seed: int,
@@ -65,7 +67,14 @@ def analyze(
     if cost.seconds > LONG_RUN:
         click.echo(f"estimate: {cost}", err=True)
     with _progress() as progress:
-        analysis = run(problem, seed=seed, budget=budget, laws=not no_laws, progress=progress)
+        analysis = run(
+            problem,
+            seed=seed,
+            budget=budget,
+            laws=not no_laws,
+            degree=degree,
+            progress=progress,
+        )
     if as_json:
         click.echo(json.dumps(analysis.to_json(), ensure_ascii=False))
     else:

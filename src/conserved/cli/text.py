@@ -6,6 +6,7 @@ from textwrap import fill
 
 from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
+from conserved.law import Law
 
 WIDTH = 100
 
@@ -29,7 +30,9 @@ def analysis_text(analysis: Analysis) -> str:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
     why = [_wrapped(reason) for reason in analysis.explanation.reasons]
-    blocks = [_aligned(question), _aligned(answer), "\n".join(why), _verdict(analysis)]
+    laws = [_law_row(law) for law in analysis.laws]
+    blocks = [_aligned(question), _aligned(answer)]
+    blocks += [_aligned(laws) if laws else "", "\n".join(why), _verdict(analysis)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -57,20 +60,47 @@ def _verdict(analysis: Analysis) -> str:
             lines.append(f"{which}: {closure.stopped}; the bound may be too large.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
-    if not analysis.closure.rigorous:
-        lines.append("Not certified: the upper bound itself is not a proof.")
-    elif not analysis.count.certified:
-        lines.append(
-            "Not certified: the upper bound is an exact rank; explicit laws of the architecture, "
-            "for the lower bound, are not searched for yet."
-        )
-    elif analysis.count.upper:
-        lines.append("Certified: as many verified laws as the rank leaves room for.")
-    else:
-        lines.append("Certified: the closure fills the parameter space, so nothing is conserved.")
+    lines += [_sentence(note) for note in analysis.notes]
+    lines.append(_status(analysis))
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
     lines.append(f"Ranks mod {primes}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
     return "\n".join(lines)
+
+
+def _status(analysis: Analysis) -> str:
+    """Whether the count is proved, and if not what would help."""
+    count = analysis.count
+    if not analysis.closure.rigorous:
+        return "Not certified: the upper bound itself is not a proof."
+    if count.certified:
+        if count.upper:
+            return "Certified: as many verified laws as the rank leaves room for."
+        return "Certified: the closure fills the parameter space, so nothing is conserved."
+    if not analysis.searched:
+        return "Not certified: no laws were looked for (--no-laws), so only the rank is known."
+    if not analysis.closure.closed:
+        return "Not certified: the closure was not finished; give it more time (--budget)."
+    written = "none is" if not count.lower else f"{count.lower} are" if count.lower > 1 else "1 is"
+    missing = count.upper - count.lower
+    exist = "1 law exists" if count.upper == 1 else f"{count.upper} laws exist"
+    return (
+        f"Not certified: the rank stands still, so by Frobenius' theorem {exist} near a generic "
+        f"θ;\n  {written} written down. {analysis.tried}\n  "
+        f"The missing {missing} may have no closed form; --degree N tries polynomials up to N."
+    )
+
+
+def _law_row(law: Law) -> tuple[str, str, str]:
+    """How many, the formula, and what it is owed to."""
+    several = "" if law.size == law.independent else f", {law.size} numbers"
+    shape = ""
+    if law.name != law.text:
+        shape = f", {law.name.removeprefix(law.text).lstrip(', ')}"
+    return f"+{law.independent}", _cut(law.text, 72), f"{law.origin}, {law.kind}{shape}{several}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _wrapped(sentence: str) -> str:

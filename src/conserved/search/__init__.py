@@ -1,0 +1,263 @@
+"""Explicit laws: a lower bound on their number, with every one of them written down.
+
+Ansätze of growing cost: linear and axis-quadratic for any network, then polynomials and quotients
+of polynomials for few parameters. Each law is verified anew before it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
+from conserved.arithmetic.residues import residues
+from conserved.arithmetic.rowspace import RowSpace
+from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.threads import threads_for
+from conserved.errors import LimitError, Redraw
+from conserved.fields import Fields, make_fields
+from conserved.law import Law, Layout
+from conserved.problem import Problem
+from conserved.search.ansatz import JOINT_LIMIT, UNKNOWN_LIMIT, linear_laws, quadratic_laws
+from conserved.search.independence import counted
+from conserved.search.powers import MONOMIAL_LIMIT, monomial_count, polynomial_laws
+from conserved.search.quotients import quotient_laws
+from conserved.search.unknowns import Unknowns
+from conserved.verification import verify
+
+__all__ = ["Found", "find_laws", "find_more", "unknowns_of"]
+
+Report = Callable[[str, int, int], None]
+_SMALL = 600  # monomials tried without being asked
+_QUOTIENTS = 24  # parameters up to which quotients are tried
+_POINTS = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """Explicit laws of a problem.
+
+    Attributes:
+        laws: verified, each with the number it adds to those before it.
+        unknowns: the largest system that was solved.
+        degree: polynomials up to this degree were all tried (beyond quadratic ones), or 0.
+        notes: what was left out, in words.
+        seconds: wall time.
+    """
+
+    laws: tuple[Law, ...]
+    unknowns: int
+    degree: int = 0
+    notes: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def lower(self) -> int:
+        """How many independent laws these are."""
+        return sum(law.independent for law in self.laws)
+
+
+def unknowns_of(problem: Problem, degree: int = 0) -> int:
+    """How many unknown coefficients the search will solve for, at most.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> unknowns_of(Problem(network=Linear(16, 16, 16)))
+        1054
+    """
+    layout = Layout.of(problem.network.parameters)
+    joint = Unknowns(layout).size
+    size = joint if joint <= JOINT_LIMIT else max(layout.size, joint - layout.size)
+    return max(size, monomial_count(layout.size, degree) if degree > 2 else 0)
+
+
+def find_laws(
+    problem: Problem,
+    *,
+    seed: int = 0,
+    known: Sequence[Law] = (),
+    deadline: float | None = None,
+    progress: Report | None = None,
+) -> Found:
+    """Find all linear and axis-quadratic laws of a problem.
+
+    Args:
+        problem: any; under a symmetry its own fields are used, so that laws owed to the symmetry
+            are found too.
+        seed: draws points and data.
+        known: laws known already; only further ones are returned.
+        deadline: on ``time.perf_counter``'s clock; a costly step is not begun after it.
+        progress: called with (stage, laws found, upper bound or 0).
+
+    Example:
+        >>> from conserved.networks import ReLU
+        >>> [law.text for law in find_laws(Problem(network=ReLU(3, 4, 2))).laws]
+        ['‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4']
+    """
+    hunt = _Hunt(problem, seed, known, None, deadline, progress)
+    with threads_for(problem.network.size):
+        hunt.quadratic()
+    return hunt.found()
+
+
+def find_more(
+    problem: Problem,
+    *,
+    upper: int,
+    seed: int = 0,
+    known: Sequence[Law] = (),
+    degree: int | None = None,
+    deadline: float | None = None,
+    progress: Report | None = None,
+) -> Found:
+    """Find polynomial laws, then quotients of linear and of quadratic forms: for few parameters.
+
+    Args:
+        problem, seed, known, deadline, progress: as for ``find_laws``.
+        upper: a bound on the number of laws, the known ones included; the search stops when met.
+        degree: polynomials up to this degree are tried; by default only where that is cheap.
+
+    Raises:
+        LimitError: a degree asked for that has too many unknowns.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> from conserved.symmetry import Shift
+        >>> problem = Problem(network=Linear(3, 1), data=Shift(3))
+        >>> [law.text for law in find_more(problem, upper=1).laws]
+        ['(W1[1,2] − W1[1,3]) / (W1[1,1] − W1[1,3])']
+    """
+    hunt = _Hunt(problem, seed, known, upper, deadline, progress)
+    with threads_for(problem.network.size):
+        if not hunt.done:
+            hunt.polynomial(degree)
+        if not hunt.done:
+            hunt.quotients()
+    return hunt.found()
+
+
+class _Hunt:
+    """One search: what is known so far, at one point."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        known: Sequence[Law],
+        upper: int | None,
+        deadline: float | None,
+        progress: Report | None,
+    ) -> None:
+        self.problem = problem
+        self.seed = seed
+        self.upper = upper
+        self.deadline = deadline
+        self.progress = progress
+        self.laws: list[Law] = []
+        self.notes: list[str] = []
+        self.start = perf_counter()
+        self.unknowns = 0
+        self.degree = 0
+        roots = problem.group.roots
+        prime = BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
+        self.fields: Fields = make_fields(
+            problem, residues(prime), np.random.default_rng([seed, 4]), "auto"
+        )
+        self.theta, self.space = self._point(known)
+
+    @property
+    def done(self) -> bool:
+        late = self.deadline is not None and perf_counter() > self.deadline
+        return late or (self.upper is not None and self.space.rank >= self.upper)
+
+    def _point(self, known: Sequence[Law]) -> tuple[Array, RowSpace]:
+        """A point at which the known laws have gradients, and their span."""
+        for _ in range(_POINTS):
+            theta = self.fields.point()[0, 0]
+            space = RowSpace(self.fields.scalars, self.fields.dimension)
+            try:
+                for law in known:
+                    space.add(law.gradients(space.scalars, theta))
+                return theta, space
+            except Redraw:
+                continue
+        raise Redraw("the laws known have no gradients at random points")
+
+    def found(self) -> Found:
+        """What the search has so far."""
+        seconds = perf_counter() - self.start
+        return Found(tuple(self.laws), self.unknowns, self.degree, tuple(self.notes), seconds)
+
+    def quadratic(self) -> None:
+        """Linear and axis-quadratic laws."""
+        layout = Layout.of(self.problem.network.parameters)
+        joint = Unknowns(layout).size
+        together = joint <= JOINT_LIMIT
+        quadratic = joint if together else joint - layout.size
+        self._report("linear and quadratic laws")
+        self.unknowns = layout.size
+        if layout.size <= UNKNOWN_LIMIT:
+            self._take(linear_laws(self.fields))
+        if quadratic > UNKNOWN_LIMIT:
+            self.notes.append(
+                f"quadratic laws have {quadratic:,} unknown coefficients; "
+                f"the limit is {UNKNOWN_LIMIT:,}"
+            )
+            return
+        self.unknowns = max(self.unknowns, quadratic)
+        if not self.done:
+            self._take(quadratic_laws(self.fields, linear=together))
+
+    def polynomial(self, degree: int | None) -> None:
+        """All polynomials up to a degree."""
+        size = self.fields.dimension
+        asked = degree is not None
+        if degree is None:
+            small = [n for n in (3, 4) if monomial_count(size, n) <= _SMALL]
+            degree = max(small, default=2)
+        if degree < 3 or self.fields.sampled_patterns:
+            return
+        self._report(f"polynomials up to degree {degree}")
+        space, theta = self._copy(), self.theta
+        try:
+            found = polynomial_laws(self.fields, degree, space, theta)
+        except LimitError as error:
+            if asked:
+                raise
+            self.notes.append(str(error))
+            return
+        self.degree = degree
+        self.unknowns = max(self.unknowns, min(monomial_count(size, degree), MONOMIAL_LIMIT))
+        self._take(found)
+
+    def quotients(self) -> None:
+        """Quotients of linear, then of quadratic forms."""
+        if self.fields.dimension > _QUOTIENTS or self.fields.sampled_patterns:
+            return
+        for degree in (1, 2):
+            self._report(f"quotients of degree {degree}")
+            if not self.done:
+                self._take(quotient_laws(self.fields, degree, self._copy(), self.theta))
+
+    def _copy(self) -> RowSpace:
+        copy = RowSpace(self.space.scalars, self.space.width)
+        copy.add(self.space.basis)
+        return copy
+
+    def _take(self, laws: Sequence[Law]) -> None:
+        """Verify, count and keep."""
+        if not laws:
+            return
+        verdict = verify(self.problem, laws, seed=self.seed)
+        true = [law for law, holds in zip(laws, verdict.holds, strict=True) if holds]
+        if len(true) < len(laws):
+            self.notes.append(f"{len(laws) - len(true)} candidates were refused by verification")
+        self.laws += counted(true, self.space, self.theta)
+        self._report("laws")
+
+    def _report(self, stage: str) -> None:
+        if self.progress is not None:
+            self.progress(stage, self.space.rank, self.upper or 0)

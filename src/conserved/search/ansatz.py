@@ -1,0 +1,155 @@
+"""Laws of the axis-quadratic and the linear ansatz: all of them, in matrix form where there is one.
+
+Cost: as many evaluations of one field as there are unknowns, and one rank of that size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import lcm
+
+import numpy as np
+
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.rowspace import RowSpace
+from conserved.arithmetic.scalars import Array
+from conserved.fields import Fields
+from conserved.law import GramLaw, GramTerm, Law, Layout, Polynomial, PolynomialLaw
+from conserved.search.families import gram_laws
+from conserved.search.null import Vector, as_fractions, solutions
+from conserved.search.short import shortened
+from conserved.search.unknowns import Unknowns
+
+JOINT_LIMIT = 2500  # unknowns up to which linear and quadratic terms are sought together
+UNKNOWN_LIMIT = 8000  # one matrix of that size takes 512 MB
+
+
+def linear_laws(fields: Fields) -> list[Law]:
+    """Every c with c·w = 0 for all fields: c·θ is conserved."""
+    layout = Layout.of(fields.problem.network.parameters)
+    scalars = fields.scalars
+    basis = solutions(scalars, layout.size, lambda count: samples(fields, count)[1])
+    return _sums(layout, as_fractions(basis, scalars))
+
+
+def quadratic_laws(fields: Fields, *, linear: bool = False) -> list[Law]:
+    """A set of laws that spans the solutions of the axis-quadratic ansatz.
+
+    Args:
+        fields: of the problem.
+        linear: whether linear terms may occur beside the quadratic ones.
+    """
+    layout = Layout.of(fields.problem.network.parameters)
+    unknowns = Unknowns(layout, linear=linear)
+    scalars = fields.scalars
+
+    def conditions(count: int) -> Array:
+        theta, values = samples(fields, count)
+        return unknowns.conditions(scalars, theta, values)
+
+    basis = solutions(scalars, unknowns.size, conditions)
+    if not len(basis):
+        return []
+    return _presented(unknowns, scalars, basis)
+
+
+def samples(fields: Fields, count: int) -> tuple[Array, Array]:
+    """Random points θ and one random field at each: both (count or fewer, D)."""
+    theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
+    values = fields.evaluate(fields.draw_leaves(count), theta)[0]
+    if fields.invalid is None:
+        return theta[0], values
+    valid = ~fields.invalid
+    return theta[0, valid], values[valid]
+
+
+def _presented(unknowns: Unknowns, scalars: Residues, basis: Array) -> list[Law]:
+    """The solutions as laws: families first, then norms, then short polynomials."""
+    space = RowSpace(scalars, unknowns.size)
+    space.add(basis)
+    vectors = as_fractions(basis, scalars)
+    told = RowSpace(scalars, unknowns.size)
+    laws: list[Law] = []
+    for law, combinations in gram_laws(unknowns, scalars, space, vectors):
+        if told.add(combinations).any():
+            laws.append(law)
+    left = [v for v in sorted(vectors, key=len) if told.add(_row(unknowns, scalars, v)).any()]
+    return laws + [_single(unknowns, vector) for vector in shortened(left)]
+
+
+def _row(unknowns: Unknowns, scalars: Residues, vector: Vector) -> Array:
+    out = np.zeros((1, unknowns.size), dtype=scalars.dtype)
+    for position, value in vector:
+        out[0, position] = scalars.fraction(value.numerator, value.denominator)
+    return out
+
+
+def _single(unknowns: Unknowns, vector: Vector) -> Law:
+    """One solution as a law: norms of whole tensors, or a polynomial."""
+    lead = vector[0][1]
+    tensors = [(unknowns.norm_of(position), value / lead) for position, value in vector]
+    if all(name is not None for name, _ in tensors):
+        terms = tuple(GramTerm(str(name), 0, c) for name, c in tensors)
+        return GramLaw(layout=unknowns.layout, terms=terms, part="trace")
+    polynomial = unknowns.polynomial(integral(vector))
+    return PolynomialLaw(layout=unknowns.layout, components=(polynomial,))
+
+
+def integral(vector: Vector) -> Vector:
+    """The primitive integer multiple of a vector, its first entry positive."""
+    scale = Fraction(lcm(*(value.denominator for _, value in vector)))
+    whole = [int(value * scale) for _, value in vector]
+    divisor = int(np.gcd.reduce(np.array(whole, dtype=object)))
+    sign = 1 if whole[0] > 0 else -1
+    return [
+        (position, Fraction(sign * number, divisor))
+        for (position, _), number in zip(vector, whole, strict=True)
+    ]
+
+
+def _sums(layout: Layout, vectors: list[Vector]) -> list[Law]:
+    """Linear laws; those that are sums along one axis of a tensor become one law."""
+    laws: list[Law] = []
+    sums: dict[tuple[str, int], list[tuple[int, Polynomial]]] = {}
+    for vector in vectors:
+        polynomial = Polynomial.of({(position,): value for position, value in integral(vector)})
+        place = _fibre(layout, vector)
+        if place is None:
+            laws.append(PolynomialLaw(layout=layout, components=(polynomial,)))
+        else:
+            tensor, axis, first = place
+            sums.setdefault((tensor, axis), []).append((first, polynomial))
+    for (tensor, axis), parts in sums.items():
+        parts.sort(key=lambda part: part[0])
+        shape = layout.shape(tensor)
+        what = (
+            ("column sums", "row sums")[axis] if len(shape) == 2 else f"sums along axis {axis + 1}"
+        )
+        title = f"{what} of {tensor}" if len(shape) > 1 else f"sum of {tensor}"
+        components = tuple(polynomial for _, polynomial in parts)
+        laws.append(PolynomialLaw(layout=layout, components=components, title=title))
+    return laws
+
+
+def _fibre(layout: Layout, vector: Vector) -> tuple[str, int, int] | None:
+    """(tensor, axis, first entry) when a linear form is the sum of one fibre of a tensor."""
+    if len({value for _, value in vector}) > 1:
+        return None
+    places = [layout.locate(position) for position, _ in vector]
+    tensors = {name for name, _ in places}
+    if len(tensors) > 1:
+        return None
+    (tensor,) = tensors
+    block = layout.indices(tensor)
+    positions = [position for position, _ in vector]
+    for axis in range(block.ndim):
+        place = list(places[0][1])
+        place[axis] = 0
+        fibre = np.moveaxis(block, axis, -1)[tuple(p for k, p in enumerate(place) if k != axis)]
+        if block.shape[axis] > 1 and fibre.tolist() == positions:
+            return tensor, axis, positions[0]
+    return None
+
+
+Sampler = Callable[[int], tuple[Array, Array]]

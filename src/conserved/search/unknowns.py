@@ -1,0 +1,166 @@
+"""The axis-quadratic ansatz as a table of unknowns (theory §9).
+
+h = linear terms + Σ over tensors and axes ⟨W, S ·_axis W⟩ with symmetric S. Since S = I gives ‖W‖²
+on every axis of a tensor, the norm is one unknown of its own and the last diagonal entry of each S
+is left out: no function is counted twice. A vector has one axis, and all of S.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.scalars import Array
+from conserved.law import GramTerm, Layout, Polynomial
+from conserved.law.layout import Index
+from conserved.search.null import Vector
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The unknowns S_ij, i ≤ j, of one axis of one tensor.
+
+    Attributes:
+        tensor, axis: which.
+        start: where its unknowns begin.
+        rows: positions in θ of its slices, (d, entries of a slice).
+        pinned: whether S_dd is left out.
+    """
+
+    tensor: str
+    axis: int
+    start: int
+    rows: Index
+    pinned: bool
+
+    @property
+    def height(self) -> int:
+        """d."""
+        return len(self.rows)
+
+    @cached_property
+    def pairs(self) -> tuple[Index, Index]:
+        """The (i, j), i ≤ j, that have an unknown, in its order."""
+        i, j = np.triu_indices(self.height)
+        stop = len(i) - self.pinned
+        return i[:stop], j[:stop]
+
+    @property
+    def size(self) -> int:
+        return len(self.pairs[0])
+
+    @cached_property
+    def place(self) -> Index:
+        """(d, d): the unknown of S_ij, −1 for the one left out."""
+        table = np.full((self.height, self.height), -1)
+        i, j = self.pairs
+        table[i, j] = table[j, i] = self.start + np.arange(self.size)
+        return table
+
+
+class Unknowns:
+    """All unknowns of the ansatz for a layout.
+
+    Args:
+        layout: the parameters.
+        linear: whether linear terms are among them.
+
+    Example:
+        >>> table = Unknowns(Layout((("W1", (2, 3)), ("b1", (2,)))))
+        >>> table.size  # 8 linear; ‖W1‖², 2 + 5 of its axes; 3 of b1
+        19
+    """
+
+    def __init__(self, layout: Layout, *, linear: bool = True) -> None:
+        self.layout = layout
+        self.linear = layout.size if linear else 0
+        self.norms: dict[str, int] = {}
+        self.axes: list[Axis] = []
+        start = self.linear
+        for name, shape in layout.tensors:
+            pinned = len(shape) != 1
+            if pinned:
+                self.norms[name] = start
+                start += 1
+            for axis, height in enumerate(shape):
+                if pinned and height == 1:
+                    continue  # its only S is the norm
+                rows = GramTerm(name, axis).indices(layout)
+                self.axes.append(Axis(name, axis, start, rows, pinned))
+                start += self.axes[-1].size
+        self.size = start
+        self._by_axis = {(a.tensor, a.axis): a for a in self.axes}
+
+    def axis(self, tensor: str, axis: int) -> Axis | None:
+        """The unknowns of an axis; None where the norm is all there is."""
+        return self._by_axis.get((tensor, axis))
+
+    def conditions(self, scalars: Residues, theta: Array, fields: Array) -> Array:
+        """⟨∇h, w⟩ of every unknown's function h at (θ, w), both (batch, D): (batch, unknowns)."""
+        out = np.zeros((len(theta), self.size), dtype=scalars.dtype)
+        out[:, : self.linear] = fields[:, : self.linear]
+        for name, column in self.norms.items():
+            index = self.layout.indices(name).ravel()
+            products = scalars.mul(theta[:, index], fields[:, index])
+            out[:, column] = scalars.reduce(2 * scalars.reduce(products.sum(axis=1)))
+        for axis in self.axes:
+            x, w = theta[:, axis.rows], fields[:, axis.rows]  # (batch, d, slice)
+            product = scalars.matmul(x, w.swapaxes(-1, -2))
+            i, j = axis.pairs
+            both = scalars.reduce(product[:, i, j] + product[:, j, i])
+            out[:, axis.start : axis.start + axis.size] = both
+        return out
+
+    def entry(self, scalars: Residues, tensor: str, axis: int, i: Index, j: Index) -> Array:
+        """X_i·X_j for slices i, j (count,) along an axis, as combinations of unknowns."""
+        out = np.zeros((len(i), self.size), dtype=scalars.dtype)
+        known = self.axis(tensor, axis)
+        rows = np.arange(len(i))
+        if known is None:
+            out[:, self.norms[tensor]] = 1
+            return out
+        places = known.place[i, j]
+        out[rows[places >= 0], places[places >= 0]] = 1
+        last = rows[places < 0]
+        if len(last):  # the norm less the other diagonal entries
+            out[last, self.norms[tensor]] = 1
+            others = np.diagonal(known.place)[:-1]
+            out[np.ix_(last, others)] = scalars.from_integers(-1)
+        return out
+
+    def polynomial(self, vector: Vector) -> Polynomial:
+        """The polynomial of a sparse combination of unknowns."""
+        terms: dict[tuple[int, ...], Fraction] = {}
+
+        def add(monomial: tuple[int, ...], coefficient: Fraction) -> None:
+            terms[monomial] = terms.get(monomial, Fraction(0)) + coefficient
+
+        for unknown, coefficient in vector:
+            if unknown < self.linear:
+                add((unknown,), coefficient)
+                continue
+            for a, b in self._products(unknown):
+                add((min(a, b), max(a, b)), coefficient)
+        return Polynomial.of(terms)
+
+    def norm_of(self, unknown: int) -> str | None:
+        """The tensor whose norm an unknown is, or None."""
+        return next((name for name, at in self.norms.items() if at == unknown), None)
+
+    def owner(self, unknown: int) -> Axis:
+        """The axis that an unknown S_ij belongs to."""
+        return next(a for a in self.axes if a.start <= unknown < a.start + a.size)
+
+    def _products(self, unknown: int) -> list[tuple[int, int]]:
+        """The products of entries of θ whose sum an unknown's function is."""
+        tensor = self.norm_of(unknown)
+        if tensor is not None:
+            flat = self.layout.indices(tensor).ravel().tolist()
+            return list(zip(flat, flat, strict=True))
+        axis = self.owner(unknown)
+        i, j = (int(side[unknown - axis.start]) for side in axis.pairs)
+        return list(zip(axis.rows[i].tolist(), axis.rows[j].tolist(), strict=True))
