@@ -36,7 +36,8 @@ class WideResidues(Residues):
         self._invert = np.frompyfunc(lambda v: pow(v, -1, self._p) if v else 0, 1, 1)
 
     def reduce(self, x: Array) -> Array:
-        return np.asarray(np.remainder(x, self._p), dtype=object)
+        # arrays without axes turn into Python integers, which NumPy would make int64
+        return np.asarray(np.remainder(np.asarray(x, dtype=object), self._p), dtype=object)
 
     def mul(self, a: Array, b: Array) -> Array:
         return self.reduce(np.asarray(a * b, dtype=object))

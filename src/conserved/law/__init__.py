@@ -18,13 +18,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
+from conserved.errors import InputError
 from conserved.law.base import Kind, Law, Origin
 from conserved.law.gram import GramLaw, GramTerm
 from conserved.law.layout import Layout
+from conserved.law.phase import PhaseLaw
 from conserved.law.polynomial import Polynomial, PolynomialLaw
 from conserved.law.rational import RationalLaw
 from conserved.law.reading import Reader
-from conserved.law.span import SpanLaw, SpanPart
+from conserved.law.span import SpanLaw
+from conserved.law.vectors import SpanPart
 
 __all__ = [
     "GramLaw",
@@ -33,6 +36,7 @@ __all__ = [
     "Law",
     "Layout",
     "Origin",
+    "PhaseLaw",
     "Polynomial",
     "PolynomialLaw",
     "RationalLaw",
@@ -41,11 +45,13 @@ __all__ = [
     "law_from_json",
 ]
 
+_TOLD = 200  # characters of what would have been right
 _FORMS: dict[str, Callable[[Reader, Layout], Law]] = {
     GramLaw.form: GramLaw.read,
     PolynomialLaw.form: PolynomialLaw.read,
     RationalLaw.form: RationalLaw.read,
     SpanLaw.form: SpanLaw.read,
+    PhaseLaw.form: PhaseLaw.read,
 }
 
 
@@ -61,7 +67,7 @@ def law_from_json(data: Any, layout: Layout, path: str = "law") -> Law:
         InputError: anything unusable, or words that do not belong to the data.
     """
     reader = Reader(data, path)
-    law = _FORMS[reader["form"].choice(*_FORMS)](reader, layout)
+    law = _formed(reader, layout)
     law = replace(
         law,
         origin=cast(Origin, reader["origin"].choice("architecture", "data symmetry")),
@@ -71,5 +77,18 @@ def law_from_json(data: Any, layout: Layout, path: str = "law") -> Law:
     reader.keys(*expected)
     for key in ("name", "kind", "text", "latex"):
         if reader[key].value != expected[key]:
-            raise reader[key].error(f"does not belong to this law; '{expected[key]}' does")
+            told = f"; '{expected[key]}' does" if len(expected[key]) <= _TOLD else ""
+            raise reader[key].error(f"does not belong to this law{told}")
     return law
+
+
+def _formed(reader: Reader, layout: Layout) -> Law:
+    """A law of the form that it says; what its constructor refuses is told with the place."""
+    read = _FORMS[reader["form"].choice(*_FORMS)]
+    try:
+        return read(reader, layout)
+    except InputError as error:
+        if error.argument.startswith(reader.path):
+            raise
+        place = f"{reader.path}.{error.argument}"
+        raise InputError(place, error.given, error.advice) from error

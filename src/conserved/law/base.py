@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array, Scalars
+from conserved.errors import Redraw
 from conserved.law.layout import Layout
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Origin = Literal["architecture", "data symmetry"]
 Kind = Literal["linear", "quadratic", "polynomial", "rational", "range"]
@@ -75,6 +80,11 @@ class Law(ABC):
     def data(self) -> dict[str, Any]:
         """What defines it, as JSON: the part of ``to_json`` that ``law_from_json`` reads."""
 
+    @property
+    def roots(self) -> int:
+        """k: its coefficients lie in Q(cos 2π/k, sin 2π/k); primes ≡ 1 mod 4k have them."""
+        return 1
+
     def labels(self) -> tuple[str, ...]:
         """A short name for each function."""
         return tuple(f"h{i + 1}" for i in range(self.size))
@@ -95,6 +105,20 @@ class Law(ABC):
     def gradient(self, theta: Array) -> NDArray[np.float64]:
         """∇h at a real θ (D,): (c, D) in float64."""
         return self.gradients(Reals(), np.asarray(theta, dtype=np.float64))
+
+    def torch_value(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """h at a model's tensors: (c,), in their dtype, on their device, differentiable.
+
+        Args:
+            tensors: by name, every one of the layout, in its shape; others are not looked at.
+
+        Raises:
+            InputError: a tensor is missing, or of another shape.
+        """
+        from conserved.law.torch import TorchScalars, flat_theta
+
+        value: Tensor = self.values(TorchScalars(), flat_theta(self.layout, tensors))[0]  # type: ignore[arg-type]
+        return value
 
     def to_json(self) -> dict[str, Any]:
         """An entry of ``laws`` in the JSON contract, with all that defines the law."""
@@ -139,6 +163,13 @@ def factor_latex(coefficient: Fraction, first: bool) -> str:
 
 
 def scalar_of(scalars: Scalars, coefficient: Fraction) -> Array:
-    """A fraction in these scalars, shape ()."""
-    value = scalars.fraction(coefficient.numerator, coefficient.denominator)
+    """A fraction in these scalars, shape ().
+
+    Raises:
+        Redraw: its denominator is 0 mod p.
+    """
+    try:
+        value = scalars.fraction(coefficient.numerator, coefficient.denominator)
+    except ValueError as error:
+        raise Redraw(f"a coefficient, {coefficient}, has no value mod this prime") from error
     return np.asarray(value, dtype=scalars.dtype)

@@ -14,6 +14,7 @@ from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError
 from conserved.law.base import Kind, Law, factor_latex, factor_text, scalar_of
 from conserved.law.layout import Layout, tensor_latex
+from conserved.law.ops import constant
 from conserved.law.polynomial import Polynomial
 from conserved.law.reading import Reader
 
@@ -132,7 +133,7 @@ class GramLaw(Law):
                 entries = scalars.reduce(scalars.mul(rows, rows).sum(-1))
             if self.part == "trace":
                 entries = scalars.reduce(entries.sum(-1)).reshape(-1, 1)
-            entries = scalars.mul(entries, _scaled(scalars, term.factor, entries))
+            entries = scalars.mul(entries, constant(scalar_of(scalars, term.factor), entries))
             total = entries if total is None else scalars.reduce(total + entries)
         assert total is not None
         return total
@@ -222,11 +223,6 @@ def _read_term(reader: Reader, layout: Layout) -> GramTerm:
         start, stop, step = rows.items(exactly=3)
         chosen = (start.integer(0, n - 1), stop.integer(1, n), step.integer(1, n))
     return GramTerm(name, axis, reader["coefficient"].fraction(), chosen)
-
-
-def _scaled(scalars: Scalars, factor: Fraction, like: Array) -> Array:
-    """A factor that multiplies NumPy arrays and torch tensors alike."""
-    return scalar_of(scalars, factor) if isinstance(like, np.ndarray) else float(factor)
 
 
 def _gram_text(term: GramTerm, layout: Layout, part: str, count: int) -> str:

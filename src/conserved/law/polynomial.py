@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.arithmetic.scalars import Array, Scalars
-from conserved.law.base import Kind, Law, factor_latex, factor_text
+from conserved.errors import InputError
+from conserved.law.base import Kind, Law, factor_latex, factor_text, scalar_of
 from conserved.law.layout import Layout
+from conserved.law.ops import constant, joined, segment_sums
 from conserved.law.reading import Reader
 
 Monomial = tuple[int, ...]  # positions in θ, ascending, repeated for powers
 _SHOWN = 12  # terms of a formula written out
+_DEGREE_LIMIT = 64
+_TABLE_LIMIT = 4_000_000  # terms × degree of one law; 32 MB
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -85,13 +89,14 @@ class Polynomial:
         for part in reader.items():
             pair = part.items(exactly=2)
             coefficient = pair[0].fraction()
-            monomial = tuple(item.integer(0, layout.size - 1) for item in pair[1].items())
+            positions = pair[1].items(most=_DEGREE_LIMIT)
+            monomial = tuple(item.integer(0, layout.size - 1) for item in positions)
             if not coefficient or monomial in terms or monomial != tuple(sorted(monomial)):
                 raise part.error("monomials ascend, occur once and have non-zero coefficients")
             terms[monomial] = coefficient
         polynomial = Polynomial.of(terms)
-        if not polynomial.degree:
-            raise reader.error("a polynomial that is not constant is needed")
+        if polynomial.to_json() != reader.value:
+            raise reader.error("terms come by falling degree, then by position")
         return polynomial
 
 
@@ -114,6 +119,9 @@ class PolynomialLaw(Law):
 
     components: tuple[Polynomial, ...]
     title: str = ""
+
+    def __post_init__(self) -> None:
+        check_components(self.components, self.layout)
 
     @property
     def kind(self) -> Kind:
@@ -155,11 +163,26 @@ class PolynomialLaw(Law):
     @staticmethod
     def read(reader: Reader, layout: Layout) -> PolynomialLaw:
         """From ``data``."""
-        components = [Polynomial.read(item, layout) for item in reader["components"].items()]
-        if not components:
-            raise reader.error("needs at least one component")
-        title = reader["title"].text()
-        return PolynomialLaw(layout=layout, components=tuple(components), title=title)
+        components = tuple(Polynomial.read(item, layout) for item in reader["components"].items())
+        return PolynomialLaw(layout=layout, components=components, title=reader["title"].text())
+
+
+def check_components(components: Sequence[Polynomial], layout: Layout) -> None:
+    """Refuse what is no family of functions of θ.
+
+    Raises:
+        InputError: none, a constant one, entries that θ has not, or more than memory should take.
+    """
+    if not components or not all(p.degree for p in components):
+        given = [p.to_json() for p in components]
+        raise InputError("components", given, "needs polynomials, none of them constant")
+    last = max(max(p.support) for p in components)
+    if last >= layout.size:
+        raise InputError("components", last, f"positions in θ run from 0 to {layout.size - 1}")
+    degree = max(p.degree for p in components)
+    if degree * sum(len(p.terms) for p in components) > _TABLE_LIMIT:
+        advice = f"terms times degree exceed {_TABLE_LIMIT:,}"
+        raise InputError("components", f"degree {degree}", advice)
 
 
 class Table:
@@ -177,21 +200,22 @@ class Table:
         self.owner: NDArray[np.intp] = np.array([k for k, _, _ in rows], dtype=np.intp)
         self.count = int(self.owner.max(initial=-1)) + 1
         self.coefficients = [c for _, _, c in rows]
-        # position D stands for the constant 1
         self.factors = np.full((len(rows), degree), size, dtype=np.intp)
         for row, (_, monomial, _) in zip(self.factors, rows, strict=True):
             row[: len(monomial)] = monomial
 
     def values(self, scalars: Scalars, theta: Array) -> Array:
         """(batch, D) → (batch, c)."""
-        product = self._coefficients(scalars) * _one_like(theta)
+        one = constant(np.ones((len(theta), 1), dtype=scalars.dtype), theta)
+        padded = joined([theta, one], axis=1)  # position D is the constant 1
+        product = constant(self._coefficients(scalars)[None], theta)
         for column in self.factors.T:
-            product = scalars.mul(product, _factor(theta, column, self.size))
+            product = scalars.mul(product, padded[:, column])
         return scalars.reduce(segment_sums(product, self.owner, self.count))
 
     def gradients(self, scalars: Scalars, theta: Array) -> Array:
         """(D,) → (c, D)."""
-        padded = np.concatenate([theta, scalars.from_integers(np.ones(1, dtype=np.int64))])
+        padded = np.concatenate([theta, np.ones(1, dtype=scalars.dtype)])
         at = padded[self.factors]  # (terms, degree)
         out = np.zeros((self.count, self.size + 1), dtype=scalars.dtype)
         for k in range(at.shape[1]):
@@ -203,36 +227,8 @@ class Table:
         return scalars.reduce(out[:, : self.size])
 
     def _coefficients(self, scalars: Scalars) -> Array:
-        values = [scalars.fraction(c.numerator, c.denominator) for c in self.coefficients]
+        values = [scalar_of(scalars, c).item() for c in self.coefficients]
         return np.array(values, dtype=scalars.dtype)
-
-
-def _one_like(theta: Array) -> Array:
-    """1 for each sample, (batch, 1), in the array library of θ."""
-    one: Array = theta[:, :1] * 0 + 1
-    return one
-
-
-def _factor(theta: Array, column: NDArray[np.intp], size: int) -> Array:
-    """θ at these positions, 1 at position D: (batch, terms)."""
-    inside = column < size
-    safe = np.where(inside, column, 0)
-    mask = inside.astype(np.int64)
-    if isinstance(theta, np.ndarray):
-        return np.where(inside, theta[:, safe], _one_like(theta))
-    picked = theta[:, safe]
-    weights = picked.new_tensor(mask.tolist())
-    return picked * weights + (1 - weights)
-
-
-def segment_sums(terms: Array, owner: NDArray[np.intp], count: int) -> Array:
-    """Sums of the columns of (batch, terms) by owner, which ascends: (batch, count)."""
-    if isinstance(terms, np.ndarray):
-        starts = np.searchsorted(owner, np.arange(count))
-        sums: Array = np.add.reduceat(terms, starts, axis=1)
-        return sums
-    index = terms.new_tensor(owner.tolist()).long()
-    return terms.new_zeros(len(terms), count).index_add(1, index, terms)
 
 
 def _powers(monomial: Monomial) -> list[tuple[int, int]]:

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conserved.arithmetic.scalars import Array, Scalars
-from conserved.errors import InputError, Redraw
+from conserved.errors import Redraw
 from conserved.law.base import Kind, Law
 from conserved.law.layout import Layout
-from conserved.law.polynomial import Polynomial, Table
+from conserved.law.polynomial import Polynomial, Table, check_components
 from conserved.law.reading import Reader
 
 
@@ -39,8 +39,7 @@ class RationalLaw(Law):
     components: tuple[tuple[Polynomial, Polynomial], ...]
 
     def __post_init__(self) -> None:
-        if not self.components:
-            raise InputError("components", "[]", "a law needs at least one quotient")
+        check_components([p for pair in self.components for p in pair], self.layout)
 
     @property
     def kind(self) -> Kind:
@@ -100,8 +99,6 @@ class RationalLaw(Law):
         for item in reader["components"].items():
             above, below = item.items(exactly=2)
             pairs.append((Polynomial.read(above, layout), Polynomial.read(below, layout)))
-        if not pairs:
-            raise reader.error("needs at least one component")
         return RationalLaw(layout=layout, components=tuple(pairs))
 
 

@@ -52,14 +52,14 @@ class Reader:
         if unknown:
             raise self.error(f"unknown key '{unknown[0]}'")
 
-    def items(self, exactly: int | None = None) -> list[Reader]:
+    def items(self, exactly: int | None = None, most: int = LIST_LIMIT) -> list[Reader]:
         """The entries of a list."""
         if not isinstance(self.value, list):
             raise self.error("a list is needed")
         if exactly is not None and len(self.value) != exactly:
             raise self.error(f"a list of {exactly} is needed")
-        if len(self.value) > LIST_LIMIT:
-            raise self.error(f"more than {LIST_LIMIT:,} entries")
+        if len(self.value) > most:
+            raise self.error(f"more than {most:,} entries")
         return [Reader(item, f"{self.path}[{i}]") for i, item in enumerate(self.value)]
 
     def integer(self, least: int, most: int) -> int:
@@ -73,10 +73,12 @@ class Reader:
             raise self.error("true or false is needed")
         return self.value
 
-    def text(self, limit: int = 1_000_000) -> str:
-        if not isinstance(self.value, str) or len(self.value) > limit:
-            raise self.error(f"a text of at most {limit:,} characters is needed")
-        return self.value
+    def text(self, limit: int = 200) -> str:
+        """A text that a terminal prints and does not obey."""
+        text = self.value
+        if not isinstance(text, str) or len(text) > limit or not text.isprintable():
+            raise self.error(f"a text of at most {limit:,} printable characters is needed")
+        return text
 
     def choice(self, *known: str) -> str:
         if self.value not in known or not isinstance(self.value, str):
@@ -96,8 +98,11 @@ class Reader:
         """An error that says where, what was given and what would do."""
         import json
 
+        shown = self.value
+        if isinstance(shown, list | dict):  # what is wrong may be that it is long, or deep
+            shown = f"{type(shown).__name__} of {len(shown)}"
         try:
-            given = json.dumps(self.value, ensure_ascii=False)
-        except (TypeError, ValueError, RecursionError):
+            given = json.dumps(shown, ensure_ascii=False)
+        except (TypeError, ValueError):
             given = "…"
         return InputError(self.path or "file", given, advice)
