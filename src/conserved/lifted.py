@@ -7,6 +7,8 @@ maps of input and output features acts on the parameters, and is what range laws
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import lcm
@@ -26,6 +28,7 @@ from conserved.symmetry.isotypic import Block, isotypic_blocks
 
 _SPARE = 16  # more conditions than unknowns
 _DENSE = 2**24  # entries of matrices formed at once
+_SPELLED = 4  # algebras written out one by one
 _MANY = 32  # moments beyond which random ones stand for all
 
 
@@ -37,26 +40,24 @@ class LiftReport:
         name: Φ in words.
         dimension: τ, the length of Φ(x).
         quadratic, mixed: numbers of independent averaged moments ΦΦᵀ and yΦᵀ.
-        blocks: isotypic blocks of T ⊕ Y under the moments.
         features: isotypic blocks of input ⊕ output features under everything that commutes with
             the isometries of features that the loss cannot see; None when not computed.
         unseen: dimension of the Lie algebra of those isometries; None when not computed.
+        blocks: isotypic blocks of T ⊕ Y under the moments; empty when not computed.
     """
 
     name: str
     dimension: int
     quadratic: int
     mixed: int
-    blocks: tuple[Block, ...]
-    features: tuple[Block, ...] | None
-    unseen: int | None
+    features: tuple[Block, ...] | None = None
+    unseen: int | None = None
+    blocks: tuple[Block, ...] = ()
 
     @property
     def algebra(self) -> tuple[str, int]:
         """Lie algebra of the lifted group: its type and dimension."""
-        parts = [block.symmetry for block in self.blocks]
-        names = [name for name, dimension in parts if dimension]
-        return " ⊕ ".join(names) or "0", sum(dimension for _, dimension in parts)
+        return algebra_name(self.blocks), sum(block.symmetry[1] for block in self.blocks)
 
     @property
     def feature_algebra(self) -> tuple[str, int] | None:
@@ -67,9 +68,21 @@ class LiftReport:
         """
         if self.features is None or self.unseen is None:
             return None
-        parts = [block.symmetry for block in self.features]
-        names = [name for name, dimension in parts if dimension]
-        return (" ⊕ ".join(names) if self.unseen else "") or "0", self.unseen
+        return algebra_name(self.features) if self.unseen else "0", self.unseen
+
+
+def algebra_name(blocks: Sequence[Block]) -> str:
+    """The sum of the Lie algebras that act on blocks, equal ones counted.
+
+    Example:
+        >>> none = np.zeros((0, 2, 2))
+        >>> algebra_name([Block(3, 1, "real", none, none), *[Block(2, 1, "real", none, none)] * 29])
+        'so(3) ⊕ 29·so(2)'
+    """
+    counts = Counter(block.symmetry[0] for block in blocks if block.symmetry[1])
+    few = [name if count == 1 else f"{count}·{name}" for name, count in counts.items()]
+    short = [" ⊕ ".join([name] * count) for name, count in counts.items()]
+    return " ⊕ ".join(short if counts.total() <= _SPELLED else few) or "0"
 
 
 def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
@@ -100,17 +113,32 @@ def splitting_scalars(problem: Problem) -> Residues:
 
 def report_on(scalars: Residues, space: MomentSpace, rng: np.random.Generator) -> LiftReport:
     """The report on averaged moments that are known already."""
-    family, metric = moment_operators(scalars, space, rng)
+    report = with_features(scalars, space, moments_alone(space), rng)
+    return with_blocks(scalars, space, report, rng)
+
+
+def moments_alone(space: MomentSpace) -> LiftReport:
+    """How many moments there are."""
+    lift = space.lift
+    return LiftReport(lift.name, lift.dimension, len(space.quadratic), len(space.mixed))
+
+
+def with_features(
+    scalars: Residues, space: MomentSpace, report: LiftReport, rng: np.random.Generator
+) -> LiftReport:
+    """The report with the blocks of the features: what laws come from."""
     features, unseen = feature_blocks(scalars, space, rng)
-    return LiftReport(
-        name=space.lift.name,
-        dimension=space.lift.dimension,
-        quadratic=len(space.quadratic),
-        mixed=len(space.mixed),
-        blocks=tuple(isotypic_blocks(scalars, family, metric, rng)),
-        features=features,
-        unseen=unseen,
-    )
+    return replace(report, features=features, unseen=unseen)
+
+
+def with_blocks(
+    scalars: Residues, space: MomentSpace, report: LiftReport, rng: np.random.Generator
+) -> LiftReport:
+    """The report with the blocks of T ⊕ Y, those of the features where Φ(x) = x."""
+    if report.features is not None and space.lift.dimension == space.lift.network.input_shape[-1]:
+        return replace(report, blocks=report.features)
+    family, metric = moment_operators(scalars, space, rng)
+    return replace(report, blocks=tuple(isotypic_blocks(scalars, family, metric, rng)))
 
 
 def moment_operators(

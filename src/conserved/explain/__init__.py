@@ -6,15 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.closure import Closure
 from conserved.errors import LimitError, Redraw
-from conserved.explain.ranges import Fibres, RangeLaw, range_laws
-from conserved.explain.reasons import filled_blocks, lift_reasons, loss_reason, order_reason
+from conserved.explain.orders import order_reason
+from conserved.explain.ranges import RangeLaw, range_laws
+from conserved.explain.reasons import (
+    NO_LIFT,
+    filled_blocks,
+    lift_reasons,
+    loss_reason,
+    turning_together,
+)
 from conserved.fields import MomentFields
-from conserved.lifted import LiftReport, report_on, splitting_scalars
+from conserved.lifted import (
+    LiftReport,
+    moments_alone,
+    splitting_scalars,
+    with_blocks,
+    with_features,
+)
 from conserved.problem import Problem
 
-__all__ = ["Explanation", "RangeLaw", "explain"]
+__all__ = ["REASONS_SECONDS", "Explanation", "RangeLaw", "explain"]
+
+REASONS_SECONDS = 20.0  # for the reasons of a problem, where no budget is given
 
 
 @dataclass(frozen=True)
@@ -24,7 +40,7 @@ class Explanation:
     Attributes:
         reasons: sentences, in the order in which one would tell them.
         laws: verified laws owed to the symmetry of the data.
-        lift: what the loss sees of the data, where the network has a lift.
+        lift: what the loss sees of the data, where the network has a lift and there was time.
     """
 
     reasons: tuple[str, ...]
@@ -33,7 +49,12 @@ class Explanation:
 
 
 def explain(
-    problem: Problem, closure: Closure, architecture: Closure, *, seed: int = 0
+    problem: Problem,
+    closure: Closure,
+    architecture: Closure,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
 ) -> Explanation:
     """Say why a symmetric class of data has the laws it has.
 
@@ -42,6 +63,7 @@ def explain(
         closure: its upper bound.
         architecture: the upper bound for all data.
         seed: draws points; the same seed gives the same explanation.
+        budget: seconds, by default ``REASONS_SECONDS``; what there was no time for is named.
 
     Example:
         >>> from conserved.closure import lie_closure
@@ -59,42 +81,66 @@ def explain(
     if first:
         return Explanation((first,))
     if problem.network.lift() is None:
-        return Explanation(
-            (
-                "The network has no lift f = A(θ) Φ(x) of manageable size, so squared error need "
-                "not see the data through few moments.",
-            )
-        )
+        return Explanation((NO_LIFT,))
+    story = _Story(problem, closure, extra, seed)
+    seconds = REASONS_SECONDS if budget is None else budget
     try:
-        return _lifted(problem, closure, extra, seed)
+        with time_limit(seconds):
+            story.find()
+        stopped = ""
+    except OutOfTimeError:
+        stopped = f"{seconds:g} s were not enough for {story.stage}"
     except MemoryError:  # the count is found already and must not be lost
-        return Explanation(("The lift was not analysed: not enough memory.",))
+        stopped = f"not enough memory for {story.stage}"
     except (LimitError, Redraw) as error:
-        return Explanation((f"The lift was not analysed: {error}.",))
+        stopped = f"{story.stage} failed: {error}"
+    return story.told(stopped)
 
 
-def _lifted(problem: Problem, closure: Closure, extra: int, seed: int) -> Explanation:
-    scalars = splitting_scalars(problem)
-    rng = np.random.default_rng([seed, 1])
-    fields = MomentFields(problem, scalars, rng)
-    report = report_on(scalars, fields.space, rng)
-    blocks = report.features or ()
-    laws = range_laws(problem, fields, blocks) if extra else ()
-    lines = lift_reasons(problem, report, laws, extra, closure)
-    if not extra and report.feature_algebra is not None:
-        if report.feature_algebra[1] == 0:
-            lines.append(
-                order_reason(scalars, problem, fields.space)
-                or "No continuous group of feature isometries is left, so no range is conserved."
-            )
-        elif any(block.symmetry[1] for block in blocks):
-            algebra, dimension = report.feature_algebra
-            total = sum(block.symmetry[1] for block in blocks)
-            if dimension < total:
-                lines.append(
-                    f"Inputs and outputs turn together: the isometries are a {dimension}-"
-                    f"dimensional part of {algebra}, too few to keep a range."
-                )
-        counts = [Fibres(scalars, problem.network, block).count for block in blocks]
-        lines += filled_blocks(blocks, counts)
-    return Explanation(tuple(lines), laws, report)
+class _Story:
+    """What is known so far, in the order in which it is found.
+
+    Attributes:
+        stage: what is being looked for, for a sentence should it take too long.
+    """
+
+    def __init__(self, problem: Problem, closure: Closure, extra: int, seed: int) -> None:
+        self.problem = problem
+        self.closure = closure
+        self.extra = extra
+        self.rng = np.random.default_rng([seed, 1])
+        self.stage = ""
+        self.report: LiftReport | None = None
+        self.laws: tuple[RangeLaw, ...] | None = None
+        self.why_none: list[str] = []
+
+    def find(self) -> None:
+        """Laws first, then what is only told."""
+        problem, rng = self.problem, self.rng
+        self.stage = "averaging the moments"
+        scalars = splitting_scalars(problem)
+        fields = MomentFields(problem, scalars, rng)
+        self.report = moments_alone(fields.space)
+        self.stage = "the isometries of the features"
+        self.report = with_features(scalars, fields.space, self.report, rng)
+        blocks = self.report.features or ()
+        self.stage = "the laws that they give"
+        self.laws = range_laws(problem, fields, blocks) if self.extra else ()
+        self.stage = "the group that the loss sees"
+        self.report = with_blocks(scalars, fields.space, self.report, rng)
+        if not self.extra:
+            self.stage = "the reason why there is no law"
+            self.why_none = turning_together(self.report)
+            self.why_none += order_reason(scalars, problem, fields.space, self.report)
+            self.why_none += filled_blocks(scalars, problem.network, blocks)
+
+    def told(self, stopped: str) -> Explanation:
+        """As sentences; what is missing is said last."""
+        if self.report is None:
+            return Explanation((f"The lift was not analysed: {stopped}.",))
+        lines = lift_reasons(self.problem, self.report, self.laws, self.extra, self.closure)
+        lines += self.why_none
+        if stopped:
+            lines.append(f"The reasons end here: {stopped}. The count does not depend on them.")
+        whole = self.report if self.report.blocks else None
+        return Explanation(tuple(lines), self.laws or (), whole)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
-from conserved.arithmetic.exact import rational_reconstruction
 from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
 from conserved.closure import Closure
-from conserved.explain.ranges import RangeLaw
-from conserved.fields import MomentSpace
+from conserved.explain.ranges import Fibres, RangeLaw
 from conserved.lifted import LiftReport
 from conserved.losses import PolynomialLoss
-from conserved.networks.lift import PolynomialLift
+from conserved.networks.base import Network
 from conserved.problem import Problem
-from conserved.symmetry.invariants import kernel
 from conserved.symmetry.isotypic import Block
+
+NO_LIFT = (
+    "The network has no lift f = A(θ) Φ(x) of manageable size, so squared error need not see the "
+    "data through few moments."
+)
 
 
 def loss_reason(problem: Problem, extra: int, closure: Closure) -> str:
@@ -45,26 +45,37 @@ def loss_reason(problem: Problem, extra: int, closure: Closure) -> str:
 
 
 def lift_reasons(
-    problem: Problem, report: LiftReport, laws: Sequence[RangeLaw], extra: int, closure: Closure
+    problem: Problem,
+    report: LiftReport,
+    laws: Sequence[RangeLaw] | None,
+    extra: int,
+    closure: Closure,
 ) -> list[str]:
-    """Theorem 4 on this problem: moments, lifted group, blocks and formulas."""
-    algebra, dimension = report.algebra
+    """Theorem 4 on this problem: moments, lifted group, blocks and formulas.
+
+    Args:
+        problem: squared error and a network with a lift.
+        report: what the loss sees, as far as it is known.
+        laws: those found; None where they were not looked for to the end.
+        extra: how many laws the symmetry adds at most.
+        closure: the bound with the symmetry.
+    """
     lines = [
         f"Theorem 4: squared error sees the data through averaged moments only, {report.quadratic} "
         f"of ΦΦᵀ and {report.mixed} of yΦᵀ with Φ = {report.name}, τ = {report.dimension}."
     ]
     if report.mixed == 0:
         lines.append("Labels drop out: no averaged moment yΦᵀ survives, so they pull on nothing.")
-    acts = f"{problem.group.name} acts" if problem.symmetric else "no symmetry acts"
-    if dimension:
-        lines.append(f"{acts}; the loss sees a group with Lie algebra {algebra}.")
-    else:
-        lines.append(f"{acts}; the loss sees no continuous group.")
+    seen = _seen(problem, report)
+    if seen:
+        lines.append(f"{problem.group.name} acts; {seen}.")
     if closure.rank == 1:
         lines.append(
             "All data pull along one and the same direction field: D − 1 = "
             f"{closure.parameters - 1} laws."
         )
+    if laws is None:
+        return lines
     for law in laws:
         lines.append(
             f"+{law.independent}: the {law.text} is conserved, {law.formula} "
@@ -72,78 +83,69 @@ def lift_reasons(
         )
     explained = sum(law.independent for law in laws)
     if closure.rank > 1 and explained < extra:
-        missing = extra - explained
-        verb = "is" if missing == 1 else "are"
-        lines.append(f"Of the {extra} extra laws {missing} {verb} not of range or direction form.")
+        lines.append(_unexplained(extra, extra - explained))
     return lines
 
 
-def filled_blocks(blocks: Sequence[Block], vectors: Sequence[int]) -> list[str]:
-    """Blocks whose vectors fill them: symmetric, but without a law."""
+def _unexplained(extra: int, missing: int) -> str:
+    """How many of the extra laws have no name here."""
+    what = "up to " if missing > 1 else ""
+    if missing == extra:
+        return (
+            f"The symmetry adds {what}{missing} {'law' if missing == 1 else 'laws'} that are of "
+            "neither range nor direction form."
+        ).replace("law that are", "law that is")
+    verb = "is" if missing == 1 else "are"
+    return f"Of the {extra} extra laws {missing} {verb} of neither range nor direction form."
+
+
+def _seen(problem: Problem, report: LiftReport) -> str:
+    """The lifted group in words, as far as it is known."""
+    if not report.blocks:
+        return ""
+    whole, part = report.algebra, report.feature_algebra
+    if not whole[1]:
+        return "the loss sees no continuous group"
+    straight = report.dimension == problem.network.input_shape[-1]  # Φ(x) = x
+    words = f"the loss sees a group with Lie algebra {whole[0]}"
+    if straight or part is None:
+        return words
+    turning = f"of which {part[0]} comes" if part[1] else "none of which comes"
+    return f"{words} on Φ and the outputs, {turning} from turning the features"
+
+
+def turning_together(report: LiftReport) -> list[str]:
+    """Isometries of inputs that are tied to isometries of outputs."""
+    if report.feature_algebra is None or report.features is None:
+        return []
+    algebra, dimension = report.feature_algebra
+    if not dimension or dimension >= sum(block.symmetry[1] for block in report.features):
+        return []
     return [
-        f"The block of dimension k = {block.dimension} is filled by κ = {kappa} vectors of "
-        "parameters (κ ≥ k), so its range says nothing."
-        for block, kappa in zip(blocks, vectors, strict=True)
-        if block.dimension > 1 and kappa >= block.dimension
+        f"Inputs and outputs turn together: the isometries are a {dimension}-dimensional part of "
+        f"{algebra}, too few to keep a range."
     ]
 
 
-def order_reason(scalars: Residues, problem: Problem, space: MomentSpace) -> str:
-    """An invariant form that the data's group has and the orthogonal group has not, or ""."""
-    lift = space.lift
-    if not isinstance(lift, PolynomialLift) or lift.degree == 1:
-        return ""
-    n = lift.exponents.shape[1]
-    for degree in (lift.degree, 2 * lift.degree):
-        forms = PolynomialLift(lift.network, degree)
-        group = problem.group
-        moves = forms.representation(scalars, group.generators(scalars))
-        turns = forms.derivative(scalars, group.infinitesimal(scalars))
-        one = np.eye(forms.dimension, dtype=scalars.dtype)
-        images = [scalars.reduce(move - one) for move in moves] + list(turns)
-        if not images:
-            continue
-        invariant = kernel(scalars, np.concatenate(images, axis=1))  # rows c with cᵀρ(g) = cᵀ
-        if len(invariant) > (1 if degree % 2 == 0 else 0):
-            example = _polynomial(scalars, forms, invariant, n)
-            return (
-                f"The order is too high for O({n}): this loss sees forms of degree {degree} in the "
-                f"input, and {group.name} keeps {example} that O({n}) does not keep."
-            )
-    return ""
+_WORDS = {"complex": ("complex", 2), "quaternionic": ("quaternionic", 4)}
 
 
-def _polynomial(scalars: Residues, forms: PolynomialLift, invariant: Array, n: int) -> str:
-    """A short invariant polynomial as text, or a description."""
-    best = ""
-    for row in invariant:
-        terms = []
-        for coefficient, alpha in zip(scalars.canonical(row), forms.exponents, strict=True):
-            value = rational_reconstruction(int(coefficient), int(scalars.prime), 1000)
-            if value is None:
-                break
-            if value:
-                terms.append((value, alpha))
-        else:
-            text = " + ".join(f"{_factor(v)}{_monomial(a)}" for v, a in terms)
-            text = text.replace("+ -", "− ")
-            radial = all((alpha % 2 == 0).all() for _, alpha in terms) and len(terms) > 1
-            if not best or (len(text) < len(best) and not radial):
-                best = text
-    return best or f"a form of degree {forms.degree}"
-
-
-def _factor(value: object) -> str:
-    text = str(value)
-    return {"1": "", "-1": "-"}.get(text, f"{text} ")
-
-
-def _monomial(alpha: Array) -> str:
-    digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-    lower = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    parts = []
-    for i, power in enumerate(alpha.tolist(), start=1):
-        if power:
-            exponent = "" if power == 1 else str(power).translate(digits)
-            parts.append(f"x{str(i).translate(lower)}{exponent}")
-    return " ".join(parts)
+def filled_blocks(scalars: Residues, network: Network, blocks: Sequence[Block]) -> list[str]:
+    """Blocks whose vectors fill them: symmetric, but without a law. Equal ones are told once."""
+    found: Counter[tuple[str, int, int, int]] = Counter()
+    for block in blocks:
+        word, size = _WORDS.get(block.kind or "", ("", 1))
+        fibres = Fibres(scalars, network, block, multiples=False)
+        k = block.dimension // size
+        if block.symmetry[1] and len(block.copies) and fibres.count >= k:
+            found[word, k, block.multiplicity, fibres.count] += 1
+    lines = []
+    for (word, k, multiplicity, kappa), count in found.items():
+        kind = f"{word} " if word else ""
+        what = f"The {kind}block" if count == 1 else f"Each of the {count} {kind}blocks"
+        vectors = "vector" if kappa == 1 else "vectors"
+        lines.append(
+            f"{what} of dimension k = {k}, multiplicity {multiplicity}, is filled by κ = {kappa} "
+            f"{vectors} of parameters (κ ≥ k), so its range says nothing."
+        )
+    return lines

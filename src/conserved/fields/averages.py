@@ -32,7 +32,7 @@ from conserved.symmetry.invariants import (
     with_quarter_turns,
 )
 
-SPAN_LIMIT = 6 * 10**7  # entries of all averages together; 0.5 GB
+SPAN_LIMIT = 10**8  # entries of all averages together; 0.8 GB
 _CANDIDATES = (
     4 * 10**6
 )  # entries of invariant candidates up to which generators are the cheaper road
@@ -138,33 +138,93 @@ def along_generators(
 def along_elements(
     problem: Problem, scalars: Residues, lift: Lift, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """(quadratic, mixed): sums over the orbits of random data."""
+    """(quadratic, mixed): sums over the orbits of random data, as many as are independent.
+
+    Which are is read off their values uᵀMv at random u and v, a few more than there are data.
+    """
     elements = enumerate_group(problem.group, scalars)
-    order, tau, m = len(elements.signs), lift.dimension, lift.outputs
-    above = np.triu_indices(tau)
+    network, tau, m = lift.network, lift.dimension, lift.outputs
 
-    def orbits(count: int) -> Array:
-        """Φ along the orbits of random inputs: (count, order, rows, τ)."""
-        x = scalars.random(rng, (count, *lift.network.input_shape))
-        moved = act_on_inputs(elements, x, scalars).reshape(count * order, *x.shape[1:])
-        return lift.features(scalars, moved).reshape(count, order, lift.rows, tau)
+    def orbit(x: Array) -> Array:
+        """Φ along the orbits: (count, order · rows, τ)."""
+        moved = act_on_inputs(elements, x, scalars).reshape(-1, *network.input_shape)
+        return lift.features(scalars, moved).reshape(len(x), -1, tau)
 
-    def square(count: int) -> Array:
-        phi = orbits(count).reshape(count, -1, tau)
-        return scalars.matmul(phi.swapaxes(-1, -2), phi)[:, *above]
+    def squares(data: tuple[Array, ...]) -> tuple[Array, Array]:
+        phi = orbit(data[0])
+        return phi, phi
 
-    def product(count: int) -> Array:
-        y = scalars.random(rng, (count, *lift.network.output_shape))
-        moved = problem.labels.act(elements, y, scalars).reshape(count, -1, m)
-        phi = orbits(count).reshape(count, -1, tau)
-        return scalars.matmul(moved.swapaxes(-1, -2), phi).reshape(count, -1)
+    def products(data: tuple[Array, ...]) -> tuple[Array, Array]:
+        y = problem.labels.act(elements, data[1], scalars)
+        return y.reshape(len(y), -1, m), orbit(data[0])
 
-    entries = max(order * lift.rows * tau, tau * tau)
-    upper = _spanned(scalars, len(above[0]), square, entries).basis
-    quadratic = np.zeros((len(upper), tau, tau), dtype=scalars.dtype)
-    quadratic[:, *above] = upper
-    quadratic[:, above[1], above[0]] = upper
-    return quadratic, _spanned(scalars, m * tau, product, entries).basis.reshape(-1, m, tau)
+    def draw(count: int) -> tuple[Array, ...]:
+        shapes = (network.input_shape, network.output_shape)
+        return tuple(scalars.random(rng, (count, *shape)) for shape in shapes)
+
+    rows = len(elements.signs) * lift.rows
+    return (
+        _orbit_sums(scalars, (tau, tau), rows, draw, squares, rng),
+        _orbit_sums(scalars, (m, tau), rows, draw, products, rng),
+    )
+
+
+Data = tuple[Array, ...]
+
+
+def _orbit_sums(
+    scalars: Residues,
+    shape: tuple[int, int],
+    rows: int,
+    draw: Callable[[int], Data],
+    factors: Callable[[Data], tuple[Array, Array]],
+    rng: np.random.Generator,
+) -> Array:
+    """A basis (k, *shape) of the span of moments LᵀR.
+
+    Args:
+        scalars: residues.
+        shape: of one moment.
+        rows: of L and R for one datum.
+        draw: so many random data.
+        factors: (L, R) of data, (count, rows, shape[0]) and (count, rows, shape[1]).
+        rng: draws the values that are compared.
+    """
+    step = max(_STANDSTILL, _CHUNK // (rows * max(shape)))
+    most = SPAN_LIMIT // (shape[0] * shape[1])
+    size = _FIRST
+    while True:
+        vectors = [scalars.random(rng, (width, size + _STANDSTILL)) for width in shape]
+        data = draw(size)
+        parts = [tuple(a[i : i + step] for a in data) for i in range(0, size, step)]
+        space, raised = RowSpace(scalars, size + _STANDSTILL), []
+        for part in parts:
+            check_time()
+            raised.append(space.add(_values(scalars, *factors(part), *vectors)))
+        if not np.concatenate(raised)[-_STANDSTILL:].any():
+            break
+        if space.rank > most:
+            raise LimitError(
+                f"more than {most:,} averaged moments of {shape[0]}×{shape[1]} entries exceed "
+                f"the limit of {8 * SPAN_LIMIT / 10**9:.1f} GB"
+            )
+        size *= 2
+    basis = np.zeros((space.rank, *shape), dtype=scalars.dtype)
+    done = 0
+    for part, chosen in zip(parts, raised, strict=True):
+        check_time()
+        left, right = factors(tuple(array[chosen] for array in part))
+        stop = done + int(chosen.sum())
+        basis[done:stop] = scalars.matmul(left.swapaxes(-1, -2), right)
+        done = stop
+    return basis
+
+
+def _values(scalars: Residues, left: Array, right: Array, u: Array, v: Array) -> Array:
+    """uᵀ LᵀR v for each datum and pair of vectors; uᵀ LᵀL u where L and R are the same."""
+    first = scalars.matmul(left, u)
+    second = first if right is left else scalars.matmul(right, v)
+    return scalars.reduce(scalars.mul(first, second).sum(axis=1))
 
 
 def _features(scalars: Residues, rng: np.random.Generator, lift: Lift, count: int) -> Array:
@@ -198,35 +258,17 @@ def _reached(
     def coefficients(size: int) -> Array:
         return scalars.matmul(moments(size).reshape(size, -1), back)
 
-    space = _spanned(scalars, count, coefficients, flat.shape[1])
+    space, size = RowSpace(scalars, count), _FIRST
+    most = max(_STANDSTILL, _CHUNK // flat.shape[1])
+    while space.rank < count:
+        check_time()
+        raised = space.add(coefficients(min(size, most)))
+        if not raised[-_STANDSTILL:].any():
+            break
+        size *= 2
     if space.rank == count:
         return forms
     return scalars.matmul(space.basis, flat).reshape(-1, *forms.shape[1:])
-
-
-def _spanned(scalars: Residues, width: int, draw: Callable[[int], Array], entries: int) -> RowSpace:
-    """The span of random rows (count, width), drawn until several in a row raise nothing.
-
-    Args:
-        scalars: residues.
-        width: of a row.
-        draw: makes so many rows.
-        entries: what one row takes while it is made.
-    """
-    space, size = RowSpace(scalars, width), _FIRST
-    most = max(_STANDSTILL, _CHUNK // entries)
-    while space.rank < width:
-        check_time()
-        raised = space.add(draw(min(size, most)))
-        if not raised[-_STANDSTILL:].any():
-            break
-        if space.rank * width > SPAN_LIMIT:
-            raise LimitError(
-                f"more than {space.rank:,} averaged moments of {width:,} entries exceed the "
-                f"limit of {8 * SPAN_LIMIT / 10**9:.1f} GB"
-            )
-        size = max(size, space.rank)
-    return space
 
 
 def check_lift(

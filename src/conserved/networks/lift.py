@@ -77,11 +77,79 @@ class Lift(ABC):
         return moments.swapaxes(-1, -2)
 
 
+class Monomials:
+    """All monomials x^α, |α| = degree, of a vector x: how matrices act on them.
+
+    diag(multinomials) is the invariant metric: Σ_α (r choose α) x^α y^α = ⟨x, y⟩^r.
+
+    Args:
+        variables: n, the length of x.
+        degree: r.
+
+    Example:
+        >>> Monomials(2, 2).exponents.tolist()
+        [[2, 0], [1, 1], [0, 2]]
+    """
+
+    def __init__(self, variables: int, degree: int) -> None:
+        self.variables = variables
+        self.degree = degree
+        self.exponents = monomials(variables, degree)
+        self.dimension = len(self.exponents)
+        self.metric = multinomials(self.exponents)
+        self._bases: dict[int, tuple[Array, Array]] = {}
+
+    def values(self, scalars: Scalars, x: Array) -> Array:
+        """The monomials at x (B, n): (B, τ)."""
+        value = np.ones((len(x), self.dimension), dtype=x.dtype)
+        for axis in range(self.variables):
+            powers = _powers(scalars, x[:, axis], self.degree)
+            value = scalars.mul(value, powers[:, self.exponents[:, axis]])
+        return value
+
+    def representation(self, scalars: Scalars, matrices: Array) -> Array:
+        """ρ(g) with (g x)^α = Σ_β ρ(g)_αβ x^β, for matrices (g, n, n): (g, τ, τ)."""
+        points, inverse_features = self.basis(scalars)
+        moved = scalars.matmul(points, matrices.swapaxes(-1, -2))
+        flat = self.values(scalars, moved.reshape(-1, points.shape[-1]))
+        values = flat.reshape(len(matrices), len(points), self.dimension)
+        # Φ(gx)ᵀ = Φ(x)ᵀ ρ(g)ᵀ at every point
+        return scalars.matmul(inverse_features, values).swapaxes(-1, -2)
+
+    def derivative(self, scalars: Scalars, generators: Array) -> Array:
+        """dρ(X) for matrices (h, n, n): (h, τ, τ)."""
+        out = np.zeros((len(generators), self.dimension, self.dimension), scalars.dtype)
+        weights = np.random.default_rng(_POINTS).integers(2**62, size=self.variables)
+        keys = self.exponents @ weights  # mod 2^64, a fingerprint of each monomial
+        order = np.argsort(keys)
+        for i, j in np.argwhere(generators.any(axis=0)):
+            # x^α with one factor x_i replaced by X_ij x_j
+            rows = np.flatnonzero(self.exponents[:, i])
+            moved = keys[rows] - weights[i] + weights[j]
+            columns = order[np.searchsorted(keys, moved, sorter=order)]
+            out[:, rows, columns] += self.exponents[rows, i] * generators[:, i, j, None]
+        return scalars.reduce(out)
+
+    def basis(self, scalars: Scalars) -> tuple[Array, Array]:
+        """(points (τ, n), their monomials inverted): where a form is evaluated to be read off."""
+        if self.degree == 1:
+            return (scalars.from_integers(np.eye(self.variables, dtype=np.int64)),) * 2
+        assert isinstance(scalars, Residues), "a lift of degree above 1 lives over GF(p)"
+        key = int(scalars.prime)
+        if key not in self._bases:
+            # any points in general position, but not those of another stream: a check that met
+            # the same points again would see no error of interpolation
+            rng = np.random.default_rng([_POINTS, self.variables, self.degree])
+            points = scalars.random(rng, (self.dimension, self.variables))
+            self._bases[key] = points, inverse_matrix(scalars, self.values(scalars, points))
+        return self._bases[key]
+
+
 class PolynomialLift(Lift):
     """A network whose outputs are homogeneous of one degree in a vector input.
 
-    Φ(x) is the vector of monomials x^α, |α| = degree, and diag(multinomials) is the invariant
-    metric: Σ_α (r choose α) x^α y^α = ⟨x, y⟩^r. A(θ) comes from F = network(points) = Φ(points) Aᵀ.
+    Φ(x) is the vector of monomials x^α, |α| = degree, with the metric of ``Monomials``. A(θ) comes
+    from F = network(points) = Φ(points) Aᵀ.
 
     Args:
         network: with a vector input (n,) and vector output (m,).
@@ -99,74 +167,39 @@ class PolynomialLift(Lift):
         (n,) = network.input_shape
         self.network = network
         self.degree = degree
-        self.exponents = monomials(n, degree)
-        self.dimension = len(self.exponents)
-        self.metric = multinomials(self.exponents)
+        self.monomials = Monomials(n, degree)
+        self.exponents = self.monomials.exponents
+        self.dimension = self.monomials.dimension
+        self.metric = self.monomials.metric
         power = "" if degree == 1 else f"^⊗{degree}"
         self.name = f"x{power}" + (", symmetric" if degree > 1 else "")
-        self._bases: dict[int, tuple[Array, Array]] = {}
 
     def features(self, scalars: Scalars, x: Array) -> Array:
-        value = np.ones((len(x), 1, self.dimension), dtype=x.dtype)
-        for axis in range(x.shape[-1]):
-            powers = _powers(scalars, x[:, axis], self.degree)
-            value = scalars.mul(value, powers[:, None, self.exponents[:, axis]])
-        return value
+        return self.monomials.values(scalars, x)[:, None]
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
-        points, inverse_features = self._basis(scalars)
-        moved = scalars.matmul(points, matrices.swapaxes(-1, -2))
-        flat = self.features(scalars, moved.reshape(-1, points.shape[-1]))
-        values = flat.reshape(len(matrices), len(points), self.dimension)
-        # Φ(gx)ᵀ = Φ(x)ᵀ ρ(g)ᵀ at every point
-        return scalars.matmul(inverse_features, values).swapaxes(-1, -2)
+        return self.monomials.representation(scalars, matrices)
 
     def derivative(self, scalars: Scalars, generators: Array) -> Array:
-        out = np.zeros((len(generators), self.dimension, self.dimension), scalars.dtype)
-        weights = np.random.default_rng(_POINTS).integers(2**62, size=self.exponents.shape[1])
-        keys = self.exponents @ weights  # mod 2^64, a fingerprint of each monomial
-        order = np.argsort(keys)
-        for i, j in np.argwhere(generators.any(axis=0)):
-            # x^α with one factor x_i replaced by X_ij x_j
-            rows = np.flatnonzero(self.exponents[:, i])
-            moved = keys[rows] - weights[i] + weights[j]
-            columns = order[np.searchsorted(keys, moved, sorter=order)]
-            out[:, rows, columns] += self.exponents[rows, i] * generators[:, i, j, None]
-        return scalars.reduce(out)
+        return self.monomials.derivative(scalars, generators)
 
     def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
-        points, _ = self._basis(tape.ring.scalars)
+        points, _ = self.monomials.basis(tape.ring.scalars)
         batch = np.broadcast_to(points, (theta.shape[1], *points.shape))
         return self.network.run(tape, theta, batch)
 
     def change_basis(self, scalars: Residues, moments: Array) -> Array:
         if self.degree == 1:
             return moments
-        _, back = self._basis(scalars)
+        _, back = self.monomials.basis(scalars)
         return scalars.matmul(scalars.matmul(back.T, moments), back)
 
     def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
         flipped = moments.swapaxes(-1, -2)
         if self.degree == 1:
             return flipped
-        _, back = self._basis(scalars)
+        _, back = self.monomials.basis(scalars)
         return scalars.matmul(back.T, flipped)
-
-    def _basis(self, scalars: Scalars) -> tuple[Array, Array]:
-        """(points (τ, n), Φ(points)⁻¹): where the network is evaluated to read off A(θ)."""
-        n = self.exponents.shape[1]
-        if self.degree == 1:
-            return (scalars.from_integers(np.eye(n, dtype=np.int64)),) * 2
-        assert isinstance(scalars, Residues), "a lift of degree above 1 lives over GF(p)"
-        key = int(scalars.prime)
-        if key not in self._bases:
-            # any points in general position, but not those of another stream: a check that met
-            # the same points again would see no error of interpolation
-            rng = np.random.default_rng([_POINTS, n, self.degree])
-            points = scalars.random(rng, (self.dimension, n))
-            back = inverse_matrix(scalars, self.features(scalars, points)[:, 0])
-            self._bases[key] = points, back
-        return self._bases[key]
 
 
 def monomials(variables: int, degree: int) -> NDArray[np.int64]:

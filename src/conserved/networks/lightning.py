@@ -10,7 +10,7 @@ import numpy as np
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.arithmetic.tape import Tape, Var
 from conserved.networks.base import Network, Parameter, Side, positive_integers
-from conserved.networks.lift import LIFT_LIMIT, Lift
+from conserved.networks.lift import LIFT_LIMIT, Lift, Monomials
 
 
 class Lightning(Network):
@@ -56,51 +56,52 @@ class LightningLift(Lift):
     def __init__(self, network: Lightning) -> None:
         self.network = network
         self.rows, d = network.input_shape
-        self.features_in = d
+        self.squares = Monomials(d, 2)  # Z moves like the products x_b x_c
         self._b, self._c = np.triu_indices(d)
-        self._mixed = self._b != self._c
         self.dimension = d * len(self._b)
-        self.metric = np.tile(1 + self._mixed.astype(np.int64), d)
+        self.metric = np.tile(self.squares.metric, d)
         self.name = "x_i ⊗ XᵀX"
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(b, c), b ≤ c, in the order of the entries Z_bc."""
+        return list(zip(self._b.tolist(), self._c.tolist(), strict=True))
+
+    def gram(self, scalars: Scalars, x: Array) -> Array:
+        """Z_bc, b ≤ c, at inputs (B, tokens, d): (B, pairs)."""
+        return scalars.matmul(x.swapaxes(-1, -2), x)[:, self._b, self._c]
+
     def features(self, scalars: Scalars, x: Array) -> Array:
-        gram = scalars.matmul(x.swapaxes(-1, -2), x)[:, self._b, self._c]
-        return scalars.mul(x[..., None], gram[:, None, None]).reshape(len(x), self.rows, -1)
+        gram = self.gram(scalars, x)[:, None, None]
+        return scalars.mul(x[..., None], gram).reshape(len(x), self.rows, -1)
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
-        return _kronecker(scalars, matrices, self._on_squares(scalars, matrices, matrices))
+        return _kronecker(scalars, matrices, self.squares.representation(scalars, matrices))
 
     def derivative(self, scalars: Scalars, generators: Array) -> Array:
-        d = self.features_in
-        one = np.broadcast_to(np.eye(d, dtype=scalars.dtype), generators.shape)
-        pairs = np.repeat(np.eye(len(self._b), dtype=scalars.dtype)[None], len(generators), axis=0)
-        turned = self._on_squares(scalars, generators, one)
-        turned = scalars.reduce(turned + self._on_squares(scalars, one, generators))
+        count, d, _ = generators.shape
+        one, pairs = (
+            np.repeat(np.eye(size, dtype=scalars.dtype)[None], count, axis=0)
+            for size in (d, len(self._b))
+        )
         first = _kronecker(scalars, generators, pairs)
-        return scalars.reduce(first + _kronecker(scalars, one, turned))
-
-    def _on_squares(self, scalars: Scalars, left: Array, right: Array) -> Array:
-        """Z ↦ left Z rightᵀ on the entries Z_bc, b ≤ c, of symmetric Z."""
-        rows = np.ix_(self._b, self._b), np.ix_(self._b, self._c)
-        others = np.ix_(self._c, self._c), np.ix_(self._c, self._b)
-        straight = scalars.mul(left[:, *rows[0]], right[:, *others[0]])
-        crossed = scalars.mul(left[:, *rows[1]], right[:, *others[1]])
-        return scalars.reduce(straight + crossed * self._mixed)
+        second = _kronecker(scalars, one, self.squares.derivative(scalars, generators))
+        return scalars.reduce(first + second)
 
     def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
         variables = {k: tape.variable(v) for k, v in self.network.split(theta).items()}
-        d, m, pairs = self.features_in, self.outputs, len(self._b)
+        d, m, pairs = self.squares.variables, self.outputs, len(self._b)
         scores = variables["Q"] @ variables["K"].T
         choose = np.eye(d, dtype=theta.dtype)[None, None, None]
         at_b, at_c = choose[..., self._b], choose[..., self._c]  # (d, pairs)
         straight = self._product(tape, scores, at_b, variables["V"], at_c)
-        crossed = self._product(tape, scores, at_c * self._mixed, variables["V"], at_b)
+        crossed = self._product(tape, scores, at_c * (self._b != self._c), variables["V"], at_b)
         return (straight + crossed).reshape(d * pairs, m), list(variables.values())
 
     def _product(self, tape: Tape, scores: Var, first: Array, values: Var, second: Array) -> Var:
         """(Q Kᵀ)_ab V_c at the pairs (b, c) chosen: (d, pairs, m)."""
         pairs = len(self._b)
-        left = (scores @ tape.constant(first)).reshape(self.features_in, pairs, 1)
+        left = (scores @ tape.constant(first)).reshape(self.squares.variables, pairs, 1)
         right = tape.constant(second.swapaxes(-1, -2)) @ values
         return left * right.reshape(1, pairs, self.outputs)
 

@@ -19,6 +19,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
@@ -26,6 +27,8 @@ from conserved.errors import ConservedError, LimitError
 
 ENTRY_LIMIT = 2 * 10**8  # entries of all candidate forms together; 1.6 GB
 _SPARE = 16  # more random conditions than unknowns
+_MIXED_ENTRIES = 2**22  # random numbers drawn at once to combine conditions
+_CHECKED_ENTRIES = 2**23  # of the forms checked at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,13 +199,20 @@ def kernel(scalars: Residues, images: Array) -> Array:
     With many conditions, random combinations of them are solved: the same solutions but for an
     unlucky draw, so callers check what they build from them.
     """
-    count = len(images)
-    conditions = images.T
-    if len(conditions) > count + _SPARE:
-        mix = scalars.random(np.random.default_rng(count), (count + _SPARE, len(conditions)))
-        conditions = scalars.matmul(mix, conditions)
+    count, conditions = images.shape
     space = RowSpace(scalars, count)
-    space.add(conditions)
+    if conditions <= count + _SPARE:
+        space.add(images.T)
+        return space.annihilator().T
+    rng = np.random.default_rng(count)
+    mixed = np.zeros((count, count + _SPARE), dtype=scalars.dtype)
+    step = max(1, _MIXED_ENTRIES // (count + _SPARE))
+    for start in range(0, conditions, step):
+        check_time()
+        part = images[:, start : start + step]
+        weights = scalars.random(rng, (part.shape[1], count + _SPARE))
+        mixed = scalars.reduce(mixed + scalars.matmul(part, weights))
+    space.add(mixed.T)
     return space.annihilator().T
 
 
@@ -212,9 +222,13 @@ def check_invariance(scalars: Residues, left: Action, right: Action, forms: Arra
     Raises:
         ConservedError: there is one.
     """
-    for i in range(len(left.group)):
-        if _moved(scalars, left, right, i, forms).any():
-            raise ConservedError("an averaged moment is not invariant under a group generator")
-    for i in range(len(left.algebra)):
-        if _turned(scalars, left, right, i, forms).any():
-            raise ConservedError("an averaged moment is not invariant under a Lie generator")
+    step = max(1, _CHECKED_ENTRIES // max(1, left.dimension * right.dimension))
+    for start in range(0, len(forms), step):
+        check_time()
+        part = forms[start : start + step]
+        for i in range(len(left.group)):
+            if _moved(scalars, left, right, i, part).any():
+                raise ConservedError("an averaged moment is not invariant under a group generator")
+        for i in range(len(left.algebra)):
+            if _turned(scalars, left, right, i, part).any():
+                raise ConservedError("an averaged moment is not invariant under a Lie generator")
