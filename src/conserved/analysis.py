@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from conserved._version import __version__
-from conserved.closure import Closure, Progress, lie_closure
+from conserved.closure import Closure, Progress, check_arguments, lie_closure
+from conserved.cost import estimate
 from conserved.errors import InputError
 from conserved.explain import Explanation, explain
 from conserved.law import Law
@@ -193,7 +194,9 @@ def analyze(
         >>> print(analysis.count, "|", *analysis.laws)
         3 | W1 W1ᵀ − W2ᵀ W2
     """
+    check_arguments(problem, seed, 0, budget, progress)
     _check_degree(degree)
+    estimate(problem)  # refuses what would not fit in memory
     start = perf_counter()
     run = _Run(problem, seed, budget, degree, progress)
     if laws:

@@ -125,7 +125,7 @@ def lie_closure(
         >>> lie_closure(Problem(network=Linear(3, 2, 2))).upper
         3
     """
-    _check_arguments(problem, seed, lower, budget, progress)
+    check_arguments(problem, seed, lower, budget, progress)
     estimate(problem, route)  # refuses what would not fit in memory
     modulus_used = _choose_prime(problem, prime)
     start = perf_counter()
@@ -359,13 +359,18 @@ def _choose_prime(problem: Problem, prime: int | None) -> Prime:
     return chosen
 
 
-def _check_arguments(
+def check_arguments(
     problem: Problem,
     seed: int,
-    lower: int,
-    budget: float | None,
-    progress: Progress | None,
+    lower: int = 0,
+    budget: float | None = None,
+    progress: Progress | None = None,
 ) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        InputError: naming the argument.
+    """
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
     if progress is not None and not callable(progress):

@@ -80,14 +80,16 @@ def _status(analysis: Analysis) -> str:
         return "Not certified: no laws were looked for (--no-laws), so only the rank is known."
     if not analysis.closure.closed:
         return "Not certified: the closure was not finished; give it more time (--budget)."
-    written = "none is" if not count.lower else f"{count.lower} are" if count.lower > 1 else "1 is"
+    written = {0: "no law is", 1: "1 law is"}.get(count.lower, f"{count.lower} laws are")
     missing = count.upper - count.lower
-    exist = "1 law exists" if count.upper == 1 else f"{count.upper} laws exist"
-    return (
-        f"Not certified: the rank stands still, so by Frobenius' theorem {exist} near a generic "
-        f"θ;\n  {written} written down. {analysis.tried}\n  "
-        f"The missing {missing} may have no closed form; --degree N tries polynomials up to N."
-    )
+    room = f"{missing} more" if count.lower else f"{missing}"
+    lines = [
+        f"Not certified: {written} written down, and the rank leaves room for {room}.",
+        f"  {analysis.tried}",
+        "  The rank stands still, so what is missing exists near a generic θ (Frobenius), perhaps",
+        "  without a closed form. --degree N tries polynomials up to degree N.",
+    ]
+    return "\n".join(lines)
 
 
 def _law_row(law: Law) -> tuple[str, str, str]:

@@ -17,7 +17,7 @@ def shortened(vectors: list[Vector]) -> list[Vector]:
     Example:
         >>> one, two = [(0, Fraction(1)), (1, Fraction(9))], [(0, Fraction(1)), (1, Fraction(8))]
         >>> shortened([one, two])
-        [[(1, Fraction(1, 1))], [(0, Fraction(1, 1))]]
+        [[(1, Fraction(-1, 1))], [(0, Fraction(1, 1))]]
     """
     positions = sorted({position for vector in vectors for position, _ in vector})
     if not 0 < len(vectors) <= _MOST or len(positions) > _WIDE:
