@@ -1,0 +1,6 @@
+"""The report: an analysis, and what a simulation showed of it, as one offline HTML file."""
+
+from conserved.report.page import render, write_report
+from conserved.report.plots import Evidence, Plot, Series, VerdictRow
+
+__all__ = ["Evidence", "Plot", "Series", "VerdictRow", "render", "write_report"]

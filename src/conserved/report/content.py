@@ -1,0 +1,248 @@
+"""What a report says of an analysis: sentences, rows and numbers, before any markup."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from conserved._version import __version__
+from conserved.analysis import Analysis, Count
+from conserved.lifted import LiftReport
+from conserved.report.mathml import mathml
+from conserved.symmetry.isotypic import Block
+
+SOURCES = (
+    (
+        "2606.10913",
+        "Galley, Shahverdi, Flinth",
+        "Conservation Laws from Data Symmetry in Neural Networks",
+        "laws owed to the data, the lifted group, Theorems 3 and 4",
+    ),
+    (
+        "2307.00144",
+        "Marcotte, Gribonval, Peyré",
+        "Abide by the Law and Follow the Flow: Conservation Laws for Gradient Flows",
+        "the number of laws as D minus the dimension of a Lie algebra",
+    ),
+    (
+        "2405.12888",
+        "Marcotte, Gribonval, Peyré",
+        "Keep the Momentum: Conservation Laws beyond Euclidean Gradient Flows",
+        "other flows",
+    ),
+    (
+        "2506.06194",
+        "Marcotte, Gribonval, Peyré",
+        "Transformative or Conservative? Conservation Laws for ResNets and Transformers",
+        "residual blocks, attention",
+    ),
+)
+_DEFAULTS = {"loss": "mse", "symmetry": "none", "labels": "invariant", "flow": "gradient"}
+
+
+@dataclass(frozen=True)
+class LawCard:
+    """One family of laws: its formula twice, and what it counts for."""
+
+    formula: str | None
+    text: str
+    kind: str
+    origin: str
+    independent: int
+    size: int
+
+
+@dataclass(frozen=True)
+class BlockRow:
+    """One isotypic block, k × μ."""
+
+    dimension: int
+    multiplicity: int
+    kind: str
+    algebra: str
+    algebra_dimension: int
+
+
+def question(analysis: Analysis) -> tuple[str, str, str]:
+    """The question in one sentence, around the network's text."""
+    problem = analysis.problem
+    data = (
+        f"on data closed under {problem.group.name}" if problem.symmetric else "on any data at all"
+    )
+    return (
+        "What stays constant while ",
+        problem.network.spec,
+        f" trains by {problem.flow.name} flow with loss {problem.loss.spec} {data}?",
+    )
+
+
+def numeral(count: Count) -> str:
+    """The count in large type."""
+    if count.lower == count.upper:
+        return str(count.upper)
+    return f"≤ {count.upper}" if count.lower == 0 else f"{count.lower} – {count.upper}"
+
+
+def verdict(analysis: Analysis) -> str:
+    """How sure the count is, and why."""
+    count, closure = analysis.count, analysis.closure
+    if not closure.rigorous:
+        return f"The upper bound is not a proof: {closure.note or 'it may be too small'}."
+    if count.certified and not count.upper:
+        return "The data reach every direction, so nothing is conserved: an exact rank."
+    if count.certified:
+        return "As many verified laws as an exact rank leaves room for."
+    written = f"{count.lower} written down and verified" if count.lower else "None written down"
+    if not closure.closed:
+        return (
+            f"{written}; the search ended early ({closure.stopped}), so {count.upper} may be high."
+        )
+    return (
+        f"{written}. The rank stands still, so {count.upper} exist near a generic θ; those missing "
+        "may have no closed form."
+    )
+
+
+def surplus(analysis: Analysis) -> str:
+    """What the symmetry of the data adds, as far as it is known."""
+    if not analysis.problem.symmetric:
+        return "All data: no symmetry is assumed, so every law is owed to network and loss."
+    extra, architecture = analysis.from_data_symmetry, analysis.architecture
+    name = analysis.problem.group.name
+    if extra == 0:
+        return f"The symmetry of the data ({name}) adds none: all data have as many."
+    if extra is not None:
+        return f"The symmetry of the data ({name}) adds {extra}; all data have {architecture}."
+    found = sum(law.independent for law in analysis.laws if law.origin == "data symmetry")
+    added = (
+        f"adds {found} that {'is' if found == 1 else 'are'} known" if found else "adds no known one"
+    )
+    return f"The symmetry of the data ({name}) {added}; all data have {architecture}."
+
+
+def law_cards(analysis: Analysis) -> list[LawCard]:
+    """The laws known explicitly, in their order."""
+    return [
+        LawCard(
+            formula=mathml(law.latex, law.text),
+            text=law.name,
+            kind="a conserved subspace" if law.kind == "range" else law.kind,
+            origin=law.origin,
+            independent=law.independent,
+            size=law.size,
+        )
+        for law in analysis.laws
+    ]
+
+
+def left_out(analysis: Analysis) -> list[str]:
+    """What is said of laws that are not written down."""
+    count = analysis.count
+    if not analysis.searched:
+        return ["No laws were looked for."]
+    lines = [f"{note[:1].upper()}{note[1:]}." for note in analysis.notes]
+    if count.lower < count.upper:
+        lines.insert(0, f"Room is left for {count.upper - count.lower} more. {analysis.tried}")
+    return lines
+
+
+def directions(analysis: Analysis) -> list[tuple[str, str, int]]:
+    """D directions, as (role, words, count): those that move, those frozen, those still open."""
+    known = {"architecture": 0, "data symmetry": 0}
+    for law in analysis.laws:
+        known[law.origin] += law.independent
+    return [
+        ("moving", "move under some data", analysis.closure.rank),
+        ("architecture", "frozen by the architecture", known["architecture"]),
+        ("data", "frozen by the symmetry of the data", known["data symmetry"]),
+        ("open", "frozen by no law written down", analysis.count.upper - analysis.count.lower),
+    ]
+
+
+def setting(analysis: Analysis) -> list[tuple[str, str, str]]:
+    """The four inputs: (what, as typed, in words)."""
+    problem = analysis.problem
+    shapes = ", ".join(
+        f"{p.name} {'×'.join(map(str, p.shape))}" for p in problem.network.parameters
+    )
+    rows = [
+        ("network", problem.network.spec, f"{problem.network.size:,} parameters: {shapes}"),
+        ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
+        ("data", problem.group.name, problem.group.describe()),
+    ]
+    if problem.symmetric:
+        rows.append(("labels", problem.labels.name, problem.labels.summary))
+    rows.append(("flow", problem.flow.name, problem.flow.formula))
+    return rows
+
+
+def lift_facts(lift: LiftReport) -> list[tuple[str, str]]:
+    """What the loss sees of the data, in numbers."""
+    algebra, dimension = lift.algebra
+    facts = [
+        ("lift Φ", f"{lift.name}, of dimension τ = {lift.dimension}"),
+        ("averaged moments", f"{lift.quadratic} of ΦΦᵀ and {lift.mixed} of yΦᵀ"),
+        ("lifted group", f"Lie algebra {algebra}, of dimension {dimension}"),
+    ]
+    if lift.feature_algebra is not None:
+        algebra, dimension = lift.feature_algebra
+        facts.append(
+            ("acting on features", f"isometries inside {algebra}, of dimension {dimension}")
+        )
+    return facts
+
+
+def block_tables(lift: LiftReport) -> list[tuple[str, list[BlockRow]]]:
+    """Isotypic blocks with captions: of the lift, and of the features where those are others."""
+    lifted, features = _rows(lift.blocks), _rows(lift.features or ())
+    tables = [("Isotypic blocks of lifted inputs ⊕ outputs", lifted)]
+    if features and features != lifted:
+        tables.append(("Isotypic blocks of input ⊕ output features", features))
+    return tables
+
+
+def _rows(blocks: tuple[Block, ...]) -> list[BlockRow]:
+    return [
+        BlockRow(b.dimension, b.multiplicity, b.kind or "not decided", *b.symmetry) for b in blocks
+    ]
+
+
+def shell_command(analysis: Analysis) -> str:
+    """The shell command that asks the same question again."""
+    texts = analysis.problem.to_json()
+    words = ["conserved", "analyze", texts["network"]]
+    for option, default in _DEFAULTS.items():
+        if texts[option] != default:
+            words += [f"--{option}", texts[option]]
+    if analysis.seed:
+        words += ["--seed", str(analysis.seed)]
+    return shlex.join([*words, "--report", "report.html"])
+
+
+def python_code(analysis: Analysis) -> str:
+    """The same in Python."""
+    texts = analysis.problem.to_json()
+    options = "".join(
+        f", {option}={texts[option]!r}"
+        for option, default in _DEFAULTS.items()
+        if texts[option] != default
+    )
+    return (
+        "import conserved as cq\n\n"
+        f"problem = cq.Problem.from_text({texts['network']!r}{options})\n"
+        f"analysis = cq.analyze(problem, seed={analysis.seed})\n"
+        "print(analysis.count)"
+    )
+
+
+def replay_facts(analysis: Analysis) -> list[tuple[str, str]]:
+    """What fixes the run."""
+    closures = (analysis.closure, analysis.architecture_closure)
+    primes = " and ".join(str(p) for p in dict.fromkeys(c.prime for c in closures))
+    return [
+        ("version", f"conserved {__version__}"),
+        ("seed", str(analysis.seed)),
+        ("ranks modulo", primes),
+        ("data enter by", analysis.closure.route),
+        ("time taken", f"{analysis.seconds:.3g} s"),
+    ]

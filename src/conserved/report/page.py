@@ -1,0 +1,266 @@
+"""One HTML file that holds all it needs: text, style, scripts, numbers.
+
+Nothing is loaded: the content security policy allows the scripts and the style of this very page,
+by their hashes, and nothing else. All text from outside is escaped where it is written: by Jinja's
+autoescape in markup, by ``embedded`` in JSON, by ``mathml`` in formulas.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conserved.analysis import Analysis
+from conserved.errors import InputError
+from conserved.report import content
+from conserved.report.charts import RankChart, laid_out
+from conserved.report.plots import Evidence
+from conserved.report.training import evidence
+from conserved.simulate.record import Simulation
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+ASSETS = Path(__file__).parent / "assets"
+VENDOR = Path(__file__).parent / "vendor"
+LAWS_SHOWN = 12  # the rest is folded away
+# Told apart without colour as well: one pattern for each of the eight colours.
+DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 4", "4 2", "2 6", "8 2 2 2 2 2")
+CERTIFICATE = "certificate.json"
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the page carries."""
+
+    name: str
+    words: str
+    text: str
+
+    @property
+    def link(self) -> str:
+        """A link that needs neither a script nor a server."""
+        return f"data:application/json;base64,{b64encode(self.text.encode()).decode()}"
+
+    @property
+    def size(self) -> str:
+        kilobytes = len(self.text.encode()) / 1000
+        return f"{kilobytes:.0f} kB" if kilobytes >= 10 else f"{kilobytes:.1f} kB"
+
+
+def render(
+    analysis: Analysis,
+    simulation: Simulation | Evidence | None = None,
+    certificate: Mapping[str, Any] | None = None,
+    *,
+    command: str | None = None,
+) -> str:
+    """The report as one HTML document.
+
+    Args:
+        analysis: what was found.
+        simulation: what watching the laws along training showed.
+        certificate: the JSON object to hand on.
+        command: the shell command that made it; by default one is written from the problem.
+
+    Raises:
+        InputError: a certificate that is not JSON.
+
+    Example:
+        >>> from conserved.analysis import analyze
+        >>> from conserved.problem import Problem
+        >>> page = render(analyze(Problem.from_text("mlp:2-2-1,act=tanh")))
+        >>> "every direction, so nothing is conserved" in page
+        True
+    """
+    from markupsafe import Markup
+
+    shown = evidence(simulation) if isinstance(simulation, Simulation) else simulation
+    plots = shown.plots if shown else ()
+    style, scripts = _style(), _scripts() if plots else ()
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            **_found(analysis),
+            policy=_policy(style, scripts),
+            style=Markup(style),
+            scripts=[Markup(script) for script in scripts],
+            evidence=shown,
+            plot_data=Markup(embedded([plot.data() for plot in plots])),
+            downloads=_downloads(analysis, certificate),
+            commands=_commands(analysis, certificate is not None, command),
+            sources=content.SOURCES,
+            contents=_contents(analysis, shown),
+            most=LAWS_SHOWN,
+            dashes=DASHES,
+        )
+    )
+
+
+def write_report(
+    analysis: Analysis,
+    path: str | os.PathLike[str],
+    simulation: Simulation | Evidence | None = None,
+    certificate: Mapping[str, Any] | None = None,
+    *,
+    command: str | None = None,
+) -> Path:
+    """Write the report to a file, whole or not at all.
+
+    Args:
+        analysis, simulation, certificate, command: as for ``render``.
+        path: of the HTML file; folders on the way are made.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: a place that cannot be written to, or a certificate that is not JSON.
+
+    Example:
+        >>> from conserved.analysis import analyze
+        >>> from conserved.problem import Problem
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = write_report(analyze(Problem.from_text("linear:2-1")), f"{folder}/a.html")
+        ...     path.stat().st_size < 100_000
+        True
+    """
+    text = render(analysis, simulation, certificate, command=command)
+    target = Path(path)
+    half = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(text, "utf-8", newline="\n")
+        half.replace(target)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        reason = (error.strerror or str(error)).lower()
+        raise InputError("report", path, f"cannot be written ({reason})") from error
+    return target
+
+
+def embedded(value: object) -> str:
+    r"""JSON that is inert inside a script element.
+
+    Example:
+        >>> embedded("</script>")
+        '"\\u003c/script\\u003e"'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+def _found(analysis: Analysis) -> dict[str, Any]:
+    """What the template shows of an analysis."""
+    lift = analysis.explanation.lift
+    return {
+        "question": content.question(analysis),
+        "numeral": content.numeral(analysis.count),
+        "count": analysis.count,
+        "surplus": content.surplus(analysis),
+        "verdict": content.verdict(analysis),
+        "parameters": analysis.closure.parameters,
+        "rank": analysis.closure.rank,
+        "slices": laid_out(content.directions(analysis)),
+        "setting": content.setting(analysis),
+        "laws": content.law_cards(analysis),
+        "left_out": content.left_out(analysis),
+        "reasons": analysis.explanation.reasons,
+        "lift": lift,
+        "lift_facts": content.lift_facts(lift) if lift else (),
+        "blocks": content.block_tables(lift) if lift else (),
+        "charts": _charts(analysis),
+        "python": content.python_code(analysis),
+        "replay": content.replay_facts(analysis),
+    }
+
+
+def _charts(analysis: Analysis) -> list[RankChart]:
+    asked = RankChart(analysis.closure, "The data asked for", "asked")
+    if not analysis.problem.symmetric:
+        return [asked]
+    return [asked, RankChart(analysis.architecture_closure, "All data", "all")]
+
+
+def _contents(analysis: Analysis, shown: Evidence | None) -> list[tuple[str, str]]:
+    why = analysis.explanation.reasons or analysis.explanation.lift
+    sections = [
+        ("setting", "Question", True),
+        ("laws", "Laws", True),
+        ("why", "Why", why),
+        ("ranks", "Count", True),
+        ("training", "Training", shown),
+        ("replay", "Reproduce", True),
+        ("sources", "Sources", True),
+    ]
+    return [(name, words) for name, words, there in sections if there]
+
+
+def _commands(analysis: Analysis, certified: bool, command: str | None) -> list[str]:
+    lines = [command or content.shell_command(analysis)]
+    return [*lines, f"conserved check {CERTIFICATE}"] if certified else lines
+
+
+def _downloads(analysis: Analysis, certificate: Mapping[str, Any] | None) -> list[Download]:
+    files = [Download("analysis.json", "The analysis as JSON", _json(analysis.to_json()))]
+    if certificate is not None:
+        try:
+            text = _json(dict(certificate))
+        except (TypeError, ValueError) as error:
+            raise InputError("certificate", "…", f"give a JSON object ({error})") from error
+        files.insert(0, Download(CERTIFICATE, "The certificate", text))
+    return files
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _policy(style: str, scripts: Sequence[str]) -> str:
+    """Nothing but the style and scripts of this page, and no string ever becomes code."""
+    allowed = " ".join(_source(script) for script in scripts) or "'none'"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {_source(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+    )
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _style() -> str:
+    return _read(VENDOR / "uPlot.min.css") + _read(ASSETS / "report.css")
+
+
+@cache
+def _scripts() -> tuple[str, ...]:
+    return _read(VENDOR / "uPlot.iife.min.js"), _read(ASSETS / "report.js")
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
