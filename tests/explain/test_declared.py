@@ -7,6 +7,7 @@ import pytest
 
 import conserved as cq
 from conserved.errors import InputError
+from conserved.explain import explain
 from conserved.networks import Network, Parameter
 from conserved.networks.lift import Lift, PolynomialLift
 from conserved.testing import check_network
@@ -68,11 +69,11 @@ def test_it_is_a_network():
 @pytest.mark.parametrize("family", [Product, ProductGiven])
 def test_range_of_both_vectors(family):
     problem = cq.Problem(network=family(5), data=cq.symmetry.Orthogonal(5))
-    analysis = cq.analyze(problem)
-    (law,) = analysis.laws
+    closures = cq.lie_closure(problem), cq.lie_closure(problem.architecture())
+    (law,) = explain(problem, *closures).laws
     assert law.text == "range of [A B]"
     assert law.independent == 2 * (5 - 2)
-    assert analysis.closure.upper - analysis.architecture_closure.upper == 6
+    assert closures[0].upper - closures[1].upper == 6
 
 
 @pytest.mark.parametrize("family", [Product, ProductGiven])

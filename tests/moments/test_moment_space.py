@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,16 @@ from conserved.arithmetic.rowspace import inverse_matrix
 from conserved.closure import LieSpan
 from conserved.errors import ConservedError, InputError
 from conserved.explain.ranges import range_laws
-from conserved.fields import Leaves, MomentFields, MomentSpace, OrbitFields, moment_space
-from conserved.lifted import feature_blocks
+from conserved.fields import (
+    Leaves,
+    MomentFields,
+    MomentSpace,
+    OrbitFields,
+    averages,
+    moment_space,
+)
+from conserved.fields.averages import along_elements
+from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.symmetry.invariants import check_invariance
 from tests.moments.oracles import assert_same_span, paired_elements, rank, ring_for, rotations
 
@@ -362,3 +372,44 @@ def test_a_quadratic_loss_by_its_other_name_takes_the_same_route():
         for loss in ("mse", "poly:2")
     )
     assert (first.upper, first.route) == (second.upper, second.route)
+
+
+# ------------------------------------------------------------------ two roads to the averages
+
+TWO_ROADS = [
+    ("linear:4-2-1", "permutation", "invariant"),
+    ("linear:4-2-4", "shift", "equivariant"),
+    ("poly:2-1-1,power=2", "dihedral:4", "sign"),
+    ("poly:3-1-1,power=2", "octahedral", "invariant"),
+    ("lightning:dim=3,tokens=2,head=1,out=1", "shift", "invariant"),
+    ("lightning:dim=3,tokens=2,head=1,out=3", "signflip", "equivariant"),
+    ("lightning:dim=2,tokens=1,head=1,out=1", "negation", "sign"),
+]
+
+
+@pytest.mark.parametrize("case", TWO_ROADS)
+def test_orbit_sums_span_the_invariants_in_reach(case):
+    problem = problem_of(case)
+    scalars = splitting_scalars(problem)
+    exact = moment_space(problem, scalars)
+    rng = np.random.default_rng(1)
+    quadratic, mixed = along_elements(problem, scalars, exact.lift, rng)
+    assert_same_span(scalars, quadratic, exact.quadratic)
+    assert_same_span(scalars, mixed, exact.mixed)
+
+
+def test_sums_over_a_part_of_the_group_are_refused(monkeypatch):
+    """Planted: an orbit with one element left out is not symmetric, and is not accepted."""
+    whole = averages.enumerate_group
+
+    def part(group, scalars):
+        elements = whole(group, scalars)
+        return dataclasses.replace(
+            elements, matrices=elements.matrices[:-1], signs=elements.signs[:-1]
+        )
+
+    monkeypatch.setattr(averages, "enumerate_group", part)
+    monkeypatch.setattr(averages, "_CANDIDATES", 1)
+    problem = problem_of(("lightning:dim=3,tokens=2,head=1,out=1", "shift", "invariant"))
+    with pytest.raises(ConservedError, match="not invariant"):
+        moment_space(problem, splitting_scalars(problem))

@@ -12,10 +12,10 @@ from conserved.errors import LimitError, Redraw
 from conserved.explain.orders import order_reason
 from conserved.explain.ranges import RangeLaw, range_laws
 from conserved.explain.reasons import (
-    NO_LIFT,
     filled_blocks,
     lift_reasons,
     loss_reason,
+    no_lift_reason,
     turning_together,
 )
 from conserved.fields import MomentFields
@@ -81,7 +81,7 @@ def explain(
     if first:
         return Explanation((first,))
     if problem.network.lift() is None:
-        return Explanation((NO_LIFT,))
+        return Explanation((no_lift_reason(problem),))
     story = _Story(problem, closure, extra, seed)
     seconds = REASONS_SECONDS if budget is None else budget
     try:

@@ -11,13 +11,10 @@ from conserved.explain.ranges import Fibres, RangeLaw
 from conserved.lifted import LiftReport
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Network
+from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
+from conserved.symmetry.group import readable
 from conserved.symmetry.isotypic import Block
-
-NO_LIFT = (
-    "The network has no lift f = A(θ) Φ(x) of manageable size, so squared error need not see the "
-    "data through few moments."
-)
 
 
 def loss_reason(problem: Problem, extra: int, closure: Closure) -> str:
@@ -42,6 +39,20 @@ def loss_reason(problem: Problem, extra: int, closure: Closure) -> str:
             "in the prediction; each step of the degree can remove laws that squared error has."
         )
     return ""
+
+
+def no_lift_reason(problem: Problem) -> str:
+    """Why there are no moments to speak of."""
+    tau = problem.network.lift_dimension
+    if tau:
+        return (
+            f"The lift f = A(θ) Φ(x) was not analysed: it has τ = {readable(tau)} entries, over "
+            f"the limit of {LIFT_LIMIT:,}."
+        )
+    return (
+        "The network has no lift f = A(θ) Φ(x), so squared error need not see the data through few "
+        "moments."
+    )
 
 
 def lift_reasons(

@@ -33,9 +33,7 @@ from conserved.symmetry.invariants import (
 )
 
 SPAN_LIMIT = 10**8  # entries of all averages together; 0.8 GB
-_CANDIDATES = (
-    4 * 10**6
-)  # entries of invariant candidates up to which generators are the cheaper road
+_CANDIDATES = 4 * 10**6  # entries of candidates up to which generators are the cheaper road
 _STANDSTILL = 8  # data in a row that raise nothing before their averages count as spanned
 _FIRST = 24
 _CHUNK = 2**24  # entries of moments formed at once
@@ -212,6 +210,8 @@ def _orbit_sums(
     basis = np.zeros((space.rank, *shape), dtype=scalars.dtype)
     done = 0
     for part, chosen in zip(parts, raised, strict=True):
+        if not chosen.any():
+            continue
         check_time()
         left, right = factors(tuple(array[chosen] for array in part))
         stop = done + int(chosen.sum())

@@ -7,11 +7,14 @@ from typing import Literal
 import numpy as np
 
 from conserved.arithmetic.residues import Residues
-from conserved.errors import InputError
+from conserved.errors import InputError, LimitError
 from conserved.fields.base import Fields
 from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
+from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
+from conserved.symmetry import require_enumerable
+from conserved.symmetry.group import readable
 
 Route = Literal["auto", "orbits", "moments"]
 
@@ -21,19 +24,36 @@ def choose_route(problem: Problem, route: Route = "auto") -> Literal["orbits", "
 
     Raises:
         InputError: a route that this problem does not have, or no such route.
+        LimitError: its lift is too large, and its group too large for orbits.
     """
     if route not in ("auto", "orbits", "moments"):
         raise InputError("route", route, "known: auto, moments, orbits")
     if route == "orbits" or (route == "auto" and not problem.symmetric):
         return "orbits"
-    lift = problem.network.lift() if problem.loss.spec in ("mse", "poly:2") else None
+    tau = problem.network.lift_dimension if problem.loss.spec in ("mse", "poly:2") else 0
+    if tau > LIFT_LIMIT:
+        return _without_a_large_lift(problem, route, tau)
     if route == "moments":
-        if lift is None:
+        if not tau:
             raise InputError("route", route, "needs squared error and a tensorizable network")
         return "moments"
-    if lift is None or problem.group.order < lift.dimension:
+    if not tau or problem.group.order < tau:
         return "orbits"
     return "moments"
+
+
+def _without_a_large_lift(problem: Problem, route: Route, tau: int) -> Literal["orbits"]:
+    large = (
+        f"network '{problem.network.spec}': its lift has τ = {readable(tau)} entries; "
+        f"the limit is {LIFT_LIMIT:,}"
+    )
+    if route == "moments":
+        raise LimitError(large)
+    try:
+        require_enumerable(problem.group)
+    except LimitError as err:
+        raise LimitError(f"{large}, and without it: {err}") from err
+    return "orbits"
 
 
 def make_fields(

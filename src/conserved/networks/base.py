@@ -118,6 +118,12 @@ class Network(ABC):
         return None
 
     @property
+    def lift_dimension(self) -> int:
+        """τ, the length of Φ(x), whether or not that is manageable; 0 without a linear form."""
+        lift = self.lift()
+        return 0 if lift is None else lift.dimension
+
+    @property
     def size(self) -> int:
         """D, the number of scalar parameters."""
         return sum(parameter.size for parameter in self.parameters)

@@ -33,8 +33,12 @@ class Lightning(Network):
         return [("Q", 0, "input"), ("K", 0, "input"), ("V", 0, "input"), ("V", 1, "output")]
 
     def lift(self) -> Lift | None:
+        return LightningLift(self) if self.lift_dimension <= LIFT_LIMIT else None
+
+    @property
+    def lift_dimension(self) -> int:
         d = self.input_shape[1]
-        return LightningLift(self) if d * comb(d + 1, 2) <= LIFT_LIMIT else None
+        return d * comb(d + 1, 2)
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         scores = (x @ parameters["Q"]) @ (x @ parameters["K"]).T

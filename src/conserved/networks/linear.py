@@ -23,5 +23,9 @@ class Linear(Feedforward):
     def lift(self) -> Lift | None:
         return polynomial_lift(self, 1)
 
+    @property
+    def lift_dimension(self) -> int:
+        return self.widths[0]
+
     def activation(self, z: Var) -> Var:
         return z

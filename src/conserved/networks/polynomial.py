@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 from conserved.arithmetic.tape import Var
 from conserved.errors import InputError
 from conserved.networks.feedforward import Feedforward
@@ -27,8 +29,17 @@ class Polynomial(Feedforward):
             raise InputError("network", self.spec, f"power is an integer from 1 to {POWER_LIMIT}")
 
     def lift(self) -> Lift | None:
+        return polynomial_lift(self, self._degree)
+
+    @property
+    def lift_dimension(self) -> int:
+        return comb(self.widths[0] + self._degree - 1, self._degree)
+
+    @property
+    def _degree(self) -> int:
+        """Of the outputs in the input."""
         hidden_layers = len(self.widths) - 2
-        return polynomial_lift(self, self.power**hidden_layers)
+        return int(self.power**hidden_layers)
 
     def activation(self, z: Var) -> Var:
         return z**self.power
