@@ -40,7 +40,7 @@ class Attention(Network):
             projected = x @ parameters[name].T
             return projected.reshape(tokens, self.heads, self.head).transpose(1, 0, 2)
 
-        mask = np.tril(np.ones((tokens, tokens))) if self.causal else None
+        mask = np.tril(np.ones((tokens, tokens), dtype=np.int64)) if self.causal else None
         if mask is not None:
             mask = mask.astype(x.value.dtype)[None, None, None, None]
         weights = (per_head("Q") @ per_head("K").T).softmax(mask)

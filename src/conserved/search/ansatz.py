@@ -70,12 +70,20 @@ def _presented(unknowns: Unknowns, scalars: Residues, basis: Array) -> list[Law]
     space.add(basis)
     vectors = as_fractions(basis, scalars)
     told = RowSpace(scalars, unknowns.size)
-    laws: list[Law] = []
+    laws = []
     for law, combinations in gram_laws(unknowns, scalars, space, vectors):
         if told.add(combinations).any():
             laws.append(law)
+    laws.sort(key=_place)
     left = [v for v in sorted(vectors, key=len) if told.add(_row(unknowns, scalars, v)).any()]
-    return laws + [_single(unknowns, vector) for vector in shortened(left)]
+    return [*laws, *(_single(unknowns, vector) for vector in shortened(left))]
+
+
+def _place(law: GramLaw) -> tuple[int, int]:
+    """Laws are told in the order of the network."""
+    lead = law.terms[0]
+    first = int(law.layout.indices(lead.tensor).ravel()[0])
+    return first, 0 if lead.rows is None else lead.rows[0]
 
 
 def _row(unknowns: Unknowns, scalars: Residues, vector: Vector) -> Array:

@@ -17,21 +17,21 @@ from conserved.search.ansatz import integral, samples
 from conserved.search.null import as_fractions, solutions
 from conserved.search.powers import Monomials
 
-PAIR_LIMIT = 3000  # unknowns, pairs of monomials
+PAIR_LIMIT = 1500  # unknowns, pairs of monomials
 _PIECES = 24  # pairs tried one by one
 
 
 def quotient_laws(fields: Fields, degree: int, known: RowSpace, theta: Array) -> list[Law]:
-    """Quotients of homogeneous polynomials of one degree that are new laws.
+    """Quotients of polynomials without constant terms that are new laws.
 
     Args:
         fields: of the problem.
-        degree: of numerator and denominator.
+        degree: of numerator and denominator, at most.
         known: gradients at θ of the laws known already; the new ones are added.
         theta: the point (D,).
     """
     scalars = fields.scalars
-    monomials = Monomials(fields.dimension, [degree])
+    monomials = Monomials(fields.dimension, list(range(1, degree + 1)))
     i, j = np.triu_indices(monomials.size, 1)
     if not 0 < len(i) <= PAIR_LIMIT:
         return []
