@@ -34,6 +34,7 @@ LEVELS = {
     "fields": 3.1,
     "cost": 3.2,  # counts what a problem will take along its route
     "lifted": 3.2,  # what the loss sees of the data
+    "degree": 3.2,  # how rarely a false identity passes
     "verification": 3.3,  # laws as identities at random points
     "recipe": 3.4,  # a rank to find again
     "brackets": 3.3,  # nested brackets of fields

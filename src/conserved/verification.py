@@ -1,16 +1,19 @@
 """Is a law a law? Its identity ⟨∇h, w⟩ = 0 at fresh random points, mod a prime near 2^61.
 
 A true law passes always. A false one fails at a random point of GF(p) unless it is a root of a
-non-zero polynomial, which a point is with probability at most degree/p (Schwartz and Zippel).
+non-zero polynomial, which a point is with probability at most degree/p (Schwartz and Zippel;
+``conserved.degree`` measures degrees).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import lcm
 
 import numpy as np
 
+from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.primes import WIDE_PRIMES, Prime, prime_with_roots
 from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.scalars import Array
@@ -23,6 +26,7 @@ from conserved.problem import Problem
 _FIELDS = 2  # random fields at each point; one would do
 _BITS = 120
 _LARGE_LIFT = 64
+_LARGE_ORBIT = 200_000  # entries of one evaluation
 _DRAWS = 16  # of a point at which everything has a value
 
 
@@ -31,7 +35,7 @@ class Verification:
     """What the test of some laws found.
 
     Attributes:
-        holds: for each law, whether its identity held everywhere.
+        holds: for each law, whether its identity held everywhere; false for a law without values.
         prime: the modulus.
         points: at how many random points.
     """
@@ -58,8 +62,11 @@ def verify(
         seed: draws the points.
         points: how many; by default as many as bring the moduli's product past 2^120.
         prime: the modulus, with the roots of unity needed; by default one near 2^61, or one near
-            2^31 where averages of a large lift would take long in Python's integers.
+            2^31 where averages would take long in Python's integers.
         route: how the fields are made.
+
+    Raises:
+        Redraw: the fields have no value anywhere.
 
     Example:
         >>> from conserved.law import GramLaw, GramTerm, Layout
@@ -73,8 +80,8 @@ def verify(
         >>> verify(problem, laws).holds
         (True, False)
     """
-    modulus = _default_prime(problem, route) if prime is None else prime
-    points = -(-_BITS // int(modulus).bit_length()) if points is None else points
+    modulus = wide_prime(problem, laws, largest_prime(problem, route)) if prime is None else prime
+    points = points_for(modulus) if points is None else points
     scalars = scalars_for(modulus)
     rng = np.random.default_rng([seed, 61])
     holds = [True] * len(laws)
@@ -85,17 +92,25 @@ def verify(
     return Verification(tuple(holds), int(modulus), points)
 
 
-def _default_prime(problem: Problem, route: Route) -> Prime:
+def points_for(prime: Prime) -> int:
+    """How many points bring the product of the moduli past 2^120."""
+    return -(-_BITS // int(prime).bit_length())
+
+
+def largest_prime(problem: Problem, route: Route = "auto") -> int:
+    """2^61, or 2^31 where Python's integers would take long: a bound for primes to verify with."""
     if choose_route(problem, route) == "moments":
         lift = problem.network.lift()
-        if lift is not None and lift.dimension > _LARGE_LIFT:
-            return wide_prime(problem, 2**31)
-    return wide_prime(problem)
+        large = lift is not None and lift.dimension > _LARGE_LIFT
+    else:
+        orbit = problem.group.order * problem.network.activations()
+        large = orbit > _LARGE_ORBIT and problem.symmetric
+    return 2**31 if large else 2**61
 
 
-def wide_prime(problem: Problem, below: int = 2**61) -> Prime:
-    """A large prime below a bound, with the roots of unity that the problem's group needs."""
-    roots = problem.group.roots
+def wide_prime(problem: Problem, laws: Sequence[Law] = (), below: int = 2**61) -> Prime:
+    """The largest prime below a bound with the roots of unity that a problem and laws need."""
+    roots = lcm(problem.group.roots, *(law.roots for law in laws))
     return WIDE_PRIMES[0] if roots == 1 and below == 2**61 else prime_with_roots(roots, below)
 
 
@@ -111,11 +126,26 @@ def constant_along(fields: Fields, law: Law, theta: Array, values: Array) -> boo
 
 
 def _at_a_point(fields: Fields, laws: Sequence[Law]) -> list[bool]:
+    """Each law at the first random point where it and the fields have values."""
+    held: dict[int, bool] = {}
+    drawn = False
     for _ in range(_DRAWS):
+        check_time()
         theta = fields.point()
         try:
             _, values = fields.draw(_FIELDS, theta)
-            return [constant_along(fields, law, theta[0, 0], values) for law in laws]
         except Redraw:
             continue
-    raise Redraw(f"no point at which all fields and laws have values in {_DRAWS} draws")
+        drawn = True
+        for index, law in enumerate(laws):
+            if index in held:
+                continue
+            try:
+                held[index] = constant_along(fields, law, theta[0, 0], values)
+            except Redraw:
+                continue
+        if len(held) == len(laws):
+            break
+    if not drawn:
+        raise Redraw(f"no point at which the fields have values in {_DRAWS} draws")
+    return [held.get(index, False) for index in range(len(laws))]

@@ -11,6 +11,7 @@ import click
 from conserved._version import __version__
 from conserved.cli.analyze import analyze
 from conserved.cli.atlas import atlas
+from conserved.cli.check import check
 from conserved.cli.listing import list_names
 from conserved.errors import ConservedError
 
@@ -26,6 +27,7 @@ def commands() -> None:
 
 commands.add_command(analyze)
 commands.add_command(atlas)
+commands.add_command(check)
 commands.add_command(list_names)
 
 

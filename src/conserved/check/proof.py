@@ -1,0 +1,223 @@
+"""Proving a certificate again, from what it says alone.
+
+The closure and the search that made it are not trusted and not needed: ranks are found again from
+their recipes, laws are tested on fresh points mod primes nobody could foresee, minors are evaluated
+again, and the status has to follow.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextlib import nullcontext
+from math import lcm, prod
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from conserved.arithmetic.deadline import time_limit
+from conserved.arithmetic.primes import Prime, prime_with_roots
+from conserved.arithmetic.residues import residues
+from conserved.arithmetic.threads import threads_for
+from conserved.check.document import Certificate, Claim, Data, patterns_of, tested_everywhere
+from conserved.check.independence import is_nonzero
+from conserved.check.reading import read_file
+from conserved.check.report import Report, Statement, Verdict
+from conserved.cost import estimate
+from conserved.degree import Degree, field_degree, law_degree
+from conserved.errors import InputError, Redraw
+from conserved.fields import Fields, MomentFields, moment_space
+from conserved.genericity import genericity
+from conserved.law import Law
+from conserved.problem import Problem
+from conserved.recipe import SEED_LIMIT, replay
+from conserved.verification import Verification, largest_prime, points_for, verify
+
+Outcome = tuple[str, Verdict]  # what was done, and what came of it
+_SECOND = 2  # points mod the second prime
+_SHOWN = 60  # characters of a law
+
+
+def check_file(path: str | Path, *, seed: int | None = None, budget: float | None = None) -> Report:
+    """Prove the certificate in a file again.
+
+    Args:
+        path: of the file.
+        seed: of the fresh points; by default from the system's entropy.
+        budget: seconds after which the check is given up.
+
+    Raises:
+        InputError: an unreadable file, or one that is no certificate, with the place.
+        ConservedError: the budget is used up, or the problem is too large.
+    """
+    return check_certificate(read_file(path), seed=seed, budget=budget)
+
+
+def check_certificate(
+    certificate: Certificate, *, seed: int | None = None, budget: float | None = None
+) -> Report:
+    """Prove a certificate again; the report says which statement failed.
+
+    Args:
+        certificate: as read from a file.
+        seed: of the fresh points; by default from the system's entropy.
+        budget: seconds after which the check is given up.
+
+    Raises:
+        ConservedError: the budget is used up, or the problem is too large.
+    """
+    if seed is None:
+        seed = secrets.randbelow(SEED_LIMIT)
+    if not 0 <= seed <= SEED_LIMIT:
+        raise InputError("seed", seed, f"a whole number from 0 to {SEED_LIMIT} is needed")
+    if budget is not None and not budget > 0:
+        raise InputError("budget", budget, "a budget is a positive number of seconds")
+    start = perf_counter()
+    with nullcontext() if budget is None else time_limit(budget):
+        statements = _Check(certificate, seed).statements()
+    return Report(certificate, tuple(statements), seed, perf_counter() - start)
+
+
+class _Check:
+    """One run over a certificate."""
+
+    def __init__(self, certificate: Certificate, seed: int) -> None:
+        self.certificate = certificate
+        self.seed = seed
+        self.rng = np.random.default_rng([seed, 779])  # for the primes
+        self.size = certificate.problem.network.size
+
+    def statements(self) -> list[Statement]:
+        claims = self.certificate.claims
+        for claim in claims:  # what is too large is refused before anything is computed
+            estimate(self._problem(claim.data), claim.upper.recipe.route)
+        found: list[Statement] = []
+        with threads_for(self.size):
+            for claim in reversed(claims):  # all data first: a smaller class builds on them
+                found += self._laws(claim.data)
+                upper, lower = claim.upper.laws, claim.lower.laws
+                most = f"at most {upper} law{'' if upper == 1 else 's'}"
+                found.append(Statement(most, claim.data, *self._upper(claim)))
+                if lower:
+                    least = f"at least {lower} independent"
+                    found.append(Statement(least, claim.data, *self._lower(claim)))
+                sound = all(statement.verdict != "refuted" for statement in found)
+                count = f"exactly {upper}" if claim.certified else f"{lower} to {upper}"
+                found.append(Statement(count, claim.data, *_status(claim, sound=sound)))
+        return found
+
+    def _problem(self, data: Data) -> Problem:
+        problem = self.certificate.problem
+        return problem.architecture() if data == "all" else problem
+
+    def _laws(self, data: Data) -> list[Statement]:
+        """The laws of a class of data that a larger one does not have."""
+        origin = "architecture" if data == "all" else "data symmetry"
+        numbered = [(n, law) for n, law in enumerate(self.certificate.laws) if law.origin == origin]
+        if not numbered:
+            return []
+        laws, problem = [law for _, law in numbered], self._problem(data)
+        says = [f"law {n + 1}: {_short(law)}" for n, law in numbered]
+        try:
+            fields = field_degree(problem, seed=self.seed)
+            tests = [
+                verify(problem, laws, seed=self.seed + k, points=points, prime=prime)
+                for k, (prime, points) in enumerate(self._moduli(problem, laws))
+            ]
+        except (InputError, Redraw) as error:
+            return [Statement(statement, data, str(error), "refuted") for statement in says]
+        where = ", ".join(f"{test.points} points mod {test.prime}" for test in tests)
+        statements = []
+        for k, law in enumerate(laws):
+            if not all(test.holds[k] for test in tests):
+                statements.append(Statement(says[k], data, f"fails at {where}", "refuted"))
+                continue
+            degree = _identity_degree(fields, law_degree(law, seed=self.seed))
+            of = "degree unknown" if degree is None else f"degree {degree}"
+            chance = _chance(degree, tests)
+            statements.append(Statement(says[k], data, f"{of}, {where}", "holds", chance))
+        return statements
+
+    def _moduli(self, problem: Problem, laws: Sequence[Law]) -> list[tuple[Prime, int]]:
+        """Two random primes, so that no law can be made to hold mod just these."""
+        roots = lcm(problem.group.roots, *(law.roots for law in laws))
+        large = self._prime(roots, largest_prime(problem))
+        return [(large, points_for(large)), (self._prime(roots, 2**31), _SECOND)]
+
+    def _prime(self, roots: int, top: int) -> Prime:
+        return prime_with_roots(roots, int(self.rng.integers(top // 2, top)))
+
+    def _upper(self, claim: Claim) -> Outcome:
+        upper, recipe = claim.upper, claim.upper.recipe
+        try:
+            found = replay(self._problem(claim.data), recipe)
+        except (InputError, Redraw) as error:
+            return str(error), "refuted"
+        fields, ranks = found.fields, found.ranks
+        brackets = " + ".join(map(str, recipe.counts))
+        done = f"rank {ranks[-1]} of {self.size} mod {recipe.prime}, {brackets} brackets"
+        if any(have < claimed for have, claimed in zip(ranks, upper.ranks, strict=True)):
+            return f"{done}: ranks {list(ranks)}", "refuted"
+        if patterns_of(fields) != upper.patterns:
+            return f"activation patterns that count: {patterns_of(fields)}", "refuted"
+        if fault := self._averages_fault(fields):
+            return fault, "refuted"
+        if not upper.rigorous:
+            return f"{done}, formal values not shown generic", "open"
+        generic = genericity(fields)
+        if not generic.holds:
+            return generic.note, "refuted"
+        if generic.arguments:
+            done += f", {generic.arguments} independent arguments"
+        return done, "proved"
+
+    def _averages_fault(self, fields: Fields) -> str:
+        """Mod an unlucky prime a group may seem to have more invariants than it has."""
+        if not isinstance(fields, MomentFields):
+            return ""
+        scalars = residues(self._prime(fields.problem.group.roots, 2**23))
+        fresh = moment_space(fields.problem, scalars)
+        here, there = ((len(s.quadratic), len(s.mixed)) for s in (fields.space, fresh))
+        if here == there:
+            return ""
+        return f"{here} averages mod {fields.scalars.prime}, {there} mod {scalars.prime}"
+
+    def _lower(self, claim: Claim) -> Outcome:
+        lower, minor, laws = claim.lower, claim.lower.minor, self.certificate.laws
+        size = f"{lower.laws} × {lower.laws}"
+        try:
+            if not is_nonzero(laws, self.size, minor):
+                return f"the {size} minor of gradients is 0 mod {minor.prime}", "refuted"
+        except (InputError, Redraw) as error:
+            return str(error), "refuted"
+        if lower.rigorous and not tested_everywhere(laws, minor, claim.upper.patterns):
+            return "its laws are tested on one cell of activation patterns only", "refuted"
+        done = f"a {size} minor of gradients is not 0 mod {minor.prime}"
+        return done, "proved" if lower.rigorous else "open"
+
+
+def _status(claim: Claim, *, sound: bool) -> Outcome:
+    if not sound:
+        return "rests on what is refuted", "open"
+    if claim.certified:
+        return "the bounds meet and are rigorous", "certified"
+    return "the bounds " + ("meet" if claim.lower.laws == claim.upper.laws else "differ"), "open"
+
+
+def _identity_degree(fields: Degree | None, law: Degree | None) -> int | None:
+    """Of the numerator of ⟨∇h, w⟩: D ∇N − N ∇D for h = N/D, times that of w."""
+    if fields is None or law is None:
+        return None
+    return fields.above + max(law.above + law.below - 1, 0)
+
+
+def _chance(degree: int | None, tests: Sequence[Verification]) -> float | None:
+    """A bound on the probability that a false identity of this degree passes."""
+    if degree is None:
+        return None
+    return prod((degree / test.prime) ** test.points for test in tests)
+
+
+def _short(law: Law) -> str:
+    return law.name if len(law.name) <= _SHOWN else f"{law.name[: _SHOWN - 1]}…"

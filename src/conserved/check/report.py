@@ -1,0 +1,117 @@
+"""What a check did and found, statement by statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from conserved.check.document import Certificate, Data
+
+SCHEMA = "conserved.check/1"
+
+Verdict = Literal["proved", "holds", "certified", "open", "refuted"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a certificate and what became of it.
+
+    Attributes:
+        says: the statement.
+        data: the class of data it speaks of.
+        done: what was computed.
+        verdict: "proved" (no probability left), "holds" (an identity at random points), "certified"
+            (a count whose bounds meet), "open" (no more is claimed) or "refuted".
+        error: for identities, a bound on the probability that a false one passes.
+    """
+
+    says: str
+    data: Data
+    done: str
+    verdict: Verdict
+    error: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "statement": self.says,
+            "data": self.data,
+            "done": self.done,
+            "verdict": self.verdict,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a check.
+
+    Attributes:
+        certificate: what was checked.
+        statements: in the order of the certificate, each class of data after its laws.
+        seed: of the fresh points; with the file, it replays the check.
+        seconds: wall time.
+    """
+
+    certificate: Certificate
+    statements: tuple[Statement, ...]
+    seed: int
+    seconds: float = field(compare=False)
+
+    @property
+    def refuted(self) -> tuple[Statement, ...]:
+        """The statements that failed."""
+        return tuple(s for s in self.statements if s.verdict == "refuted")
+
+    @property
+    def valid(self) -> bool:
+        """Whether none failed."""
+        return not self.refuted
+
+    @property
+    def status(self) -> Literal["CERTIFIED", "OPEN", "REFUTED"]:
+        if not self.valid:
+            return "REFUTED"
+        return "CERTIFIED" if self.certificate.certified else "OPEN"
+
+    @property
+    def error(self) -> float:
+        """A bound on the probability that some law that passed is false."""
+        return sum(statement.error or 0.0 for statement in self.statements)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of ``conserved check --json``."""
+        return {
+            "schema": SCHEMA,
+            "problem": self.certificate.problem.to_json(),
+            "parameters": self.certificate.problem.network.size,
+            "status": self.status,
+            "statements": [statement.to_json() for statement in self.statements],
+            "error": self.error,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 6),
+        }
+
+    def text(self) -> str:
+        """An aligned table, and the outcome."""
+        rows = [("statement", "data", "what was done", "verdict")]
+        rows += [(s.says, s.data, s.done, s.verdict) for s in self.statements]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, "", self._outcome()])
+
+    def _outcome(self) -> str:
+        seed = f"Seed {self.seed}, {self.seconds:.2g} s."
+        if self.refuted:
+            return (
+                f"REFUTED: {'; '.join(f'{s.says} ({s.data} data)' for s in self.refuted)}. {seed}"
+            )
+        error = (
+            f" A false law passes with probability at most {self.error:.0e}." if self.error else ""
+        )
+        if self.status == "CERTIFIED":
+            return f"CERTIFIED.{error} {seed}"
+        steps = dict.fromkeys(step for claim in self.certificate.claims for step in claim.next)
+        return f"Valid, but OPEN. Next: {'; '.join(steps)}.{error} {seed}"
