@@ -52,7 +52,9 @@ class Trajectory:
 
     def drift(self, law: int) -> Floats:
         """h(θ(t)) − h(θ(0)) for the law of that number, (S, c)."""
-        return self.values[law] - self.values[law][0]
+        values = self.values[law]
+        moved: Floats = values - values[0]
+        return moved
 
     def drift_at_length(self, law: int, length: float) -> Floats:
         """The drift when the path had this length, (c,), linear in between.
