@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
 from conserved.closure import Closure, Progress, check_arguments, lie_closure
@@ -17,6 +18,9 @@ from conserved.law import Law
 from conserved.problem import Problem
 from conserved.search import Found, find_laws, find_more
 from conserved.verification import verify
+
+if TYPE_CHECKING:
+    from conserved.check.document import Certificate
 
 SCHEMA = "conserved.analysis/1"
 DEGREE_LIMIT = 12
@@ -104,6 +108,23 @@ class Analysis:
         if not (self.count.certified and self.architecture.certified):
             return None
         return self.count.upper - self.architecture.upper
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Both bounds with their evidence, found again: what ``conserved check`` proves.
+
+        Raises:
+            InputError: a network, loss or group that no text builds again.
+        """
+        from conserved.certificate import certify  # costs another run; made when asked for
+
+        return certify(
+            self.problem,
+            self.closure,
+            self.laws,
+            architecture=self.architecture_closure,
+            seed=self.seed,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The object of the JSON contract (``docs/json.md``)."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
+
+from conserved.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +44,8 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="An integer ≥ 0.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--certificate", metavar="FILE", type=click.Path(), help="Write a certificate.")
+@click.option("--report", metavar="FILE.html", type=click.Path(), help="Write a report.")
 def analyze(
     network: str,
     loss: str,
@@ -51,6 +57,8 @@ def analyze(
     budget: float | None,
     seed: int,
     as_json: bool,
+    certificate: str | None,
+    report: str | None,
 ) -> int:
     """Count the conservation laws of NETWORK, e.g. linear:4-2-1.
 
@@ -63,6 +71,8 @@ def analyze(
     from conserved.problem import Problem
 
     problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels, flow=flow)
+    require_writable("--certificate", certificate)
+    require_writable("--report", report)
     cost = estimate(problem)
     if cost.seconds > LONG_RUN:
         click.echo(f"estimate: {cost}", err=True)
@@ -79,7 +89,29 @@ def analyze(
         click.echo(json.dumps(analysis.to_json(), ensure_ascii=False))
     else:
         click.echo(analysis_text(analysis))
+    if certificate is not None:
+        analysis.certificate.save(certificate)
+        click.echo(f"certificate: {certificate}; conserved check {certificate}", err=True)
+    if report is not None:
+        from conserved.report import write_report
+
+        write_report(analysis, report, certificate=analysis.certificate.to_json())
+        click.echo(f"report: {report}", err=True)
     return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
+
+
+def require_writable(option: str, path: str | None) -> None:
+    """Refuse a file that could not be written, before anything is computed.
+
+    Raises:
+        InputError: naming the option.
+    """
+    if path is None:
+        return
+    target = Path(path)
+    folder = next(p for p in target.absolute().parents if p.exists())
+    if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(option, path, "cannot be written; give a file in a folder of yours")
 
 
 @contextmanager
