@@ -60,7 +60,8 @@ def _verdict(analysis: Analysis) -> str:
             lines.append(f"{which}: {closure.stopped}; the bound may be too large.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
-    lines += [_sentence(note) for note in analysis.notes]
+    if not analysis.count.certified:
+        lines += [_sentence(note) for note in analysis.notes]
     lines.append(_status(analysis))
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
     lines.append(f"Ranks mod {primes}, seed {analysis.seed}, {analysis.seconds:.3g} s.")

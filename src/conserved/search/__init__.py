@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import lcm
 from time import perf_counter
 
 import numpy as np
@@ -69,8 +70,8 @@ def unknowns_of(problem: Problem, degree: int = 0) -> int:
         1054
     """
     layout = Layout.of(problem.network.parameters)
-    joint = Unknowns(layout).size
-    size = joint if joint <= JOINT_LIMIT else max(layout.size, joint - layout.size)
+    together = Unknowns(layout).size <= JOINT_LIMIT
+    size = max(layout.size, Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT).size)
     return max(size, monomial_count(layout.size, degree) if degree > 2 else 0)
 
 
@@ -161,7 +162,7 @@ class _Hunt:
         self.start = perf_counter()
         self.unknowns = 0
         self.degree = 0
-        roots = problem.group.roots
+        roots = lcm(problem.group.roots, *(law.roots for law in known))
         prime = BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
         self.fields: Fields = make_fields(
             problem, residues(prime), np.random.default_rng([seed, 4]), "auto"
@@ -194,20 +195,19 @@ class _Hunt:
     def quadratic(self) -> None:
         """Linear and axis-quadratic laws."""
         layout = Layout.of(self.problem.network.parameters)
-        joint = Unknowns(layout).size
-        together = joint <= JOINT_LIMIT
-        quadratic = joint if together else joint - layout.size
+        together = Unknowns(layout).size <= JOINT_LIMIT
+        table = Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT)
         self._report("linear and quadratic laws")
-        self.unknowns = layout.size
+        self.unknowns = table.size
         if layout.size <= UNKNOWN_LIMIT:
+            self.unknowns = max(layout.size, table.size)
             self._take(linear_laws(self.fields))
-        if quadratic > UNKNOWN_LIMIT:
+        if table.skipped:
+            axes = ", ".join(f"axis {axis + 1} of {name}" for name, axis in table.skipped)
             self.notes.append(
-                f"quadratic laws have {quadratic:,} unknown coefficients; "
-                f"the limit is {UNKNOWN_LIMIT:,}"
+                f"quadratic laws along {axes} were not looked for: "
+                f"more than {UNKNOWN_LIMIT:,} unknown coefficients"
             )
-            return
-        self.unknowns = max(self.unknowns, quadratic)
         if not self.done:
             self._take(quadratic_laws(self.fields, linear=together))
 

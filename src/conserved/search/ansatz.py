@@ -41,7 +41,7 @@ def quadratic_laws(fields: Fields, *, linear: bool = False) -> list[Law]:
         linear: whether linear terms may occur beside the quadratic ones.
     """
     layout = Layout.of(fields.problem.network.parameters)
-    unknowns = Unknowns(layout, linear=linear)
+    unknowns = Unknowns(layout, linear=linear, limit=UNKNOWN_LIMIT)
     scalars = fields.scalars
 
     def conditions(count: int) -> Array:

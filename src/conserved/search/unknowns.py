@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
@@ -62,12 +63,30 @@ class Axis:
         return table
 
 
+def _within(layout: Layout, room: float) -> set[tuple[str, int]]:
+    """The axes whose unknowns fit, the shortest first."""
+    axes = [
+        (height, name, axis) for name, shape in layout.tensors for axis, height in enumerate(shape)
+    ]
+    kept = set()
+    for height, name, axis in sorted(axes):
+        room -= height * (height + 1) // 2
+        if room < 0:
+            break
+        kept.add((name, axis))
+    return kept
+
+
 class Unknowns:
     """All unknowns of the ansatz for a layout.
 
     Args:
         layout: the parameters.
         linear: whether linear terms are among them.
+        limit: with more unknowns than this the longest axes are left out.
+
+    Attributes:
+        skipped: the axes left out, as (tensor, axis).
 
     Example:
         >>> table = Unknowns(Layout((("W1", (2, 3)), ("b1", (2,)))))
@@ -75,8 +94,10 @@ class Unknowns:
         19
     """
 
-    def __init__(self, layout: Layout, *, linear: bool = True) -> None:
+    def __init__(self, layout: Layout, *, linear: bool = True, limit: float = inf) -> None:
         self.layout = layout
+        kept = _within(layout, limit - (layout.size if linear else 0) - len(layout.tensors))
+        self.skipped: list[tuple[str, int]] = []
         self.linear = layout.size if linear else 0
         self.norms: dict[str, int] = {}
         self.axes: list[Axis] = []
@@ -89,6 +110,9 @@ class Unknowns:
             for axis, height in enumerate(shape):
                 if pinned and height == 1:
                     continue  # its only S is the norm
+                if (name, axis) not in kept:
+                    self.skipped.append((name, axis))
+                    continue
                 rows = GramTerm(name, axis).indices(layout)
                 self.axes.append(Axis(name, axis, start, rows, pinned))
                 start += self.axes[-1].size
