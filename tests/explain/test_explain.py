@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.arithmetic.rowspace import RowSpace
 from conserved.closure import LieSpan, lie_closure
 from conserved.explain import explain
-from conserved.explain.ranges import Fibres, range_laws
+from conserved.explain.candidates import candidates
+from conserved.explain.ranges import range_laws
 from conserved.fields import MomentFields, OrbitFields
 from conserved.lifted import feature_blocks, splitting_scalars
 
@@ -59,7 +61,7 @@ def explained(problem: cq.Problem, **options):
 def test_laws_owed_to_the_symmetry(network, symmetry, labels, extra, words):
     why, added = explained(problem_of(network, symmetry, labels))
     assert sum(law.independent for law in why.laws) == extra == added
-    assert any(words in law.text for law in why.laws)
+    assert any(words in law.name for law in why.laws)
     assert any(words in reason for reason in why.reasons)
 
 
@@ -179,9 +181,9 @@ def test_a_sampled_average_has_no_range_law():
     exact = MomentFields(problem, scalars, np.random.default_rng(0))
     blocks, _ = feature_blocks(scalars, exact.space, np.random.default_rng(0))
     assert blocks is not None
-    assert sum(law.independent for law in range_laws(problem, exact, blocks)) > 0
+    assert sum(law.independent for law in range_laws(problem, exact, blocks).laws) > 0
     sampled = Sampled(problem, scalars, np.random.default_rng(0))
-    assert range_laws(problem, sampled, blocks) == ()
+    assert range_laws(problem, sampled, blocks).laws == ()
 
 
 def test_gradients_annihilate_fields_of_explicit_orbits():
@@ -190,17 +192,16 @@ def test_gradients_annihilate_fields_of_explicit_orbits():
     scalars = splitting_scalars(problem)
     moments = MomentFields(problem, scalars, np.random.default_rng(1))
     orbits = OrbitFields(problem, scalars, np.random.default_rng(2))
-    (block, _), _ = feature_blocks(scalars, moments.space, np.random.default_rng(0))
-    fibres = Fibres(scalars, problem.network, block)
+    rng = np.random.default_rng(0)
+    blocks, _ = feature_blocks(scalars, moments.space, rng)
+    zero_sum, _ = candidates(scalars, moments.space, blocks, rng)
     theta = orbits.point()
-    (here,) = fibres.vectors(scalars, theta[0])
+    (here,) = zero_sum.vectors(scalars, theta[0])
     span = LieSpan(orbits, theta=theta)
     span.close()
     # every direction of the closure moves P inside its own span
-    moved = fibres.vectors(scalars, span.space.basis).reshape(-1, block.dimension)
-    from conserved.arithmetic.rowspace import RowSpace
-
-    inside = RowSpace(scalars, block.dimension)
+    moved = zero_sum.vectors(scalars, span.space.basis).reshape(-1, zero_sum.dimension)
+    inside = RowSpace(scalars, zero_sum.dimension)
     inside.add(here)
     assert inside.rank == 2
     assert not inside.remainder(moved).any()

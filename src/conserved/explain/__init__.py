@@ -10,7 +10,7 @@ from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.closure import Closure
 from conserved.errors import LimitError, Redraw
 from conserved.explain.orders import order_reason
-from conserved.explain.ranges import RangeLaw, range_laws
+from conserved.explain.ranges import Findings, range_laws
 from conserved.explain.reasons import (
     filled_blocks,
     lift_reasons,
@@ -19,6 +19,7 @@ from conserved.explain.reasons import (
     turning_together,
 )
 from conserved.fields import MomentFields
+from conserved.law import Law
 from conserved.lifted import (
     LiftReport,
     moments_alone,
@@ -28,7 +29,7 @@ from conserved.lifted import (
 )
 from conserved.problem import Problem
 
-__all__ = ["REASONS_SECONDS", "Explanation", "RangeLaw", "explain"]
+__all__ = ["REASONS_SECONDS", "Explanation", "explain"]
 
 REASONS_SECONDS = 20.0  # for the reasons of a problem, where no budget is given
 
@@ -44,7 +45,7 @@ class Explanation:
     """
 
     reasons: tuple[str, ...]
-    laws: tuple[RangeLaw, ...] = ()
+    laws: tuple[Law, ...] = ()
     lift: LiftReport | None = None
 
 
@@ -111,7 +112,7 @@ class _Story:
         self.rng = np.random.default_rng([seed, 1])
         self.stage = ""
         self.report: LiftReport | None = None
-        self.laws: tuple[RangeLaw, ...] | None = None
+        self.found: Findings | None = None
         self.why_none: list[str] = []
 
     def find(self) -> None:
@@ -125,22 +126,23 @@ class _Story:
         self.report = with_features(scalars, fields.space, self.report, rng)
         blocks = self.report.features or ()
         self.stage = "the laws that they give"
-        self.laws = range_laws(problem, fields, blocks) if self.extra else ()
+        self.found = range_laws(problem, fields, blocks) if self.extra else Findings()
         self.stage = "the group that the loss sees"
         self.report = with_blocks(scalars, fields.space, self.report, rng)
         if not self.extra:
             self.stage = "the reason why there is no law"
             self.why_none = turning_together(self.report)
             self.why_none += order_reason(scalars, problem, fields.space, self.report)
-            self.why_none += filled_blocks(scalars, problem.network, blocks)
+            self.why_none += filled_blocks(problem.network, blocks)
 
     def told(self, stopped: str) -> Explanation:
         """As sentences; what is missing is said last."""
         if self.report is None:
             return Explanation((f"The lift was not analysed: {stopped}.",))
-        lines = lift_reasons(self.problem, self.report, self.laws, self.extra, self.closure)
+        lines = lift_reasons(self.problem, self.report, self.found, self.extra, self.closure)
         lines += self.why_none
         if stopped:
             lines.append(f"The reasons end here: {stopped}. The count does not depend on them.")
         whole = self.report if self.report.blocks else None
-        return Explanation(tuple(lines), self.laws or (), whole)
+        laws = () if self.found is None else self.found.laws
+        return Explanation(tuple(lines), laws, whole)

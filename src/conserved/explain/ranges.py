@@ -1,205 +1,197 @@
-"""Range and direction laws: what the isometries that the loss cannot see keep constant (theory §6).
+"""Range, direction and phase laws: what the isometries that the loss cannot see keep constant
+(theory §6).
 
 Let P be the parameters' components in one isotypic block of the features, as vectors of R^k. If
 every field moves them inside their own span, P′ = P·N, the span of P is conserved: κ(k − κ)
-numbers. If every field is a multiple of P itself, its direction is. Both are tested as exact
-identities at random points mod p, and counted by the rank of their gradients next to those of the
-architecture laws.
+numbers. If every field is a multiple of P itself, its direction is. Both are tested at random
+points mod p, written with exact coefficients, verified as exact identities over another field, and
+counted by the rank of their gradients next to those of the architecture laws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import lcm
 from typing import Literal
 
 import numpy as np
 
+from conserved.arithmetic.primes import prime_with_roots
 from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
+from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.wide import WideResidues
 from conserved.closure import LieSpan
-from conserved.explain.phases import phase_gradient
-from conserved.fields import MomentFields, OrbitFields
-from conserved.networks.base import Network
+from conserved.errors import InputError, Redraw
+from conserved.explain.candidates import Candidate, candidates
+from conserved.explain.closed_form import Recogniser, Texts, agrees
+from conserved.explain.modules import complex_independent
+from conserved.explain.quotients import quotient
+from conserved.fields import MomentFields, OrbitFields, moment_space
+from conserved.law import Law, Layout, PhaseLaw, SpanLaw, SpanPart
+from conserved.lifted import feature_blocks
 from conserved.problem import Problem
-from conserved.symmetry.isotypic import Block, Kind
+from conserved.symmetry.isotypic import Block
+from conserved.verification import verify
 
-LawKind = Literal["range", "direction", "phase"]
 POINTS = 6  # random points at which an identity must hold; a false one passes with p^−6 or so
+_UNITS = {"real": 1, "complex": 2, "quaternionic": 4}
 
 
 @dataclass(frozen=True)
-class RangeLaw:
-    """A family of laws owed to the symmetry of the data.
+class Findings:
+    """Laws owed to the symmetry of the data, and what is to be said of them.
 
     Attributes:
-        kind: "range" (the span of P is conserved), "direction" (P up to scale is) or "phase" (the
-            phase of the complex volume of P is).
-        field: "real", "complex" or "quaternionic": over what the span is taken.
-        tensors: the parameters that P is made of.
-        dimension: k, of the block.
-        vectors: κ, how many vectors of R^k P has.
-        whole: whether the block is all of the input, or all of the output.
-        zero_sum: whether it is the zero-sum part of the input.
-        independent: how many laws it adds to the architecture laws.
+        laws: with exact coefficients, verified, each with the number that it adds.
+        lines: sentences on these laws, and on laws that are true but could not be written down.
     """
 
-    kind: LawKind
-    field: Kind
-    tensors: tuple[str, ...]
-    dimension: int
-    vectors: int
-    whole: bool
-    zero_sum: bool
-    independent: int
-
-    @property
-    def place(self) -> str:
-        """The block in words."""
-        if self.whole:
-            return ""
-        if self.zero_sum:
-            return " on the zero-sum part of the features"
-        return f" on a block of {self.dimension} feature dimensions"
-
-    @property
-    def text(self) -> str:
-        """The law in words ("range of [Q K V]")."""
-        name = self.tensors[0] if len(self.tensors) == 1 else f"[{' '.join(self.tensors)}]"
-        what: str = self.kind if self.field == "real" else f"{self.field} {self.kind}"
-        if self.kind == "phase":
-            what = "phase of the complex volume"
-        return f"{what} of {name}{self.place}"
-
-    @property
-    def formula(self) -> str:
-        """How many numbers fix it."""
-        k, kappa = self.dimension, self.vectors
-        if self.kind == "phase":
-            return "one number"
-        if self.field == "complex" and self.kind == "range":
-            n, kappa = self.dimension // 2, self.vectors // 2
-            return f"2κ(n − κ) = 2·{kappa}·({n} − {kappa}) = {2 * kappa * (n - kappa)} over C"
-        if self.kind == "direction":
-            return f"k·κ − 1 = {k}·{kappa} − 1 = {k * kappa - 1}"
-        return f"κ(k − κ) = {kappa}·({k} − {kappa}) = {kappa * (k - kappa)}"
-
-    @property
-    def latex(self) -> str:
-        """The law in LaTeX."""
-        inside = r"\;".join(self.tensors)
-        if self.kind == "phase":
-            return rf"\arg\det\left[{inside}\right]"
-        if self.kind == "direction":
-            return rf"\left[{inside}\right] / \left\|{inside}\right\|"
-        return rf"\operatorname{{range}}\left[{inside}\right]"
+    laws: tuple[Law, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
-class Fibres:
-    """The linear map from θ to the vectors P (k, κ) of one block, and its transpose.
-
-    Args:
-        scalars: residues.
-        network: says which axes of which parameters carry features.
-        block: one isotypic block of input ⊕ output features.
-        multiples: over C and H, whether P holds the multiples of its vectors by units as well.
-    """
-
-    def __init__(
-        self, scalars: Residues, network: Network, block: Block, *, multiples: bool = True
-    ) -> None:
-        n, m = network.input_shape[-1], network.output_shape[-1]
-        self.block = block
-        self.parts: list[tuple[str, Array, Array]] = []  # name, θ indices (F, a), map (k, a)
-        offsets, start = {}, 0
-        for parameter in network.parameters:
-            indices = np.arange(start, start + parameter.size).reshape(parameter.shape)
-            offsets[parameter.name] = indices
-            start += parameter.size
-        self.size = start
-        for name, axis, side in network.feature_axes():
-            columns = slice(0, n) if side == "input" else slice(n, n + m)
-            indices = np.moveaxis(offsets[name], axis, -1).reshape(-1, offsets[name].shape[axis])
-            for copy in block.copies:
-                if not copy[:, columns].any():
-                    continue
-                units = block.units if multiples else np.eye(len(copy), dtype=copy.dtype)[None]
-                for unit in units:
-                    image = scalars.matmul(unit, copy[:, columns])
-                    self.parts.append((name, indices, image))
-
-    def vectors(self, scalars: Residues, theta: Array) -> Array:
-        """P at θ (batch, D): (batch, κ, k), one vector a row."""
-        parts = [scalars.matmul(theta[:, index], image.T) for _, index, image in self.parts]
-        return np.concatenate(parts, axis=1)
-
-    def pullback(self, scalars: Residues, rows: Array) -> Array:
-        """Gradients with respect to P (count, κ, k) as gradients with respect to θ (count, D)."""
-        out = np.zeros((len(rows), self.size), dtype=rows.dtype)
-        start = 0
-        for _, index, image in self.parts:
-            part = rows[:, start : start + len(index)]
-            out[:, index.ravel()] += scalars.matmul(part, image).reshape(len(rows), -1)
-            start += len(index)
-        return scalars.reduce(out)
-
-    @property
-    def count(self) -> int:
-        """κ, before any dependence."""
-        return sum(len(index) for _, index, _ in self.parts)
-
-    @property
-    def tensors(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for name, _, _ in self.parts))
-
-
-def range_laws(
-    problem: Problem, fields: MomentFields, blocks: tuple[Block, ...]
-) -> tuple[RangeLaw, ...]:
-    """Find, verify and count the range and direction laws of a problem.
+def range_laws(problem: Problem, fields: MomentFields, blocks: tuple[Block, ...]) -> Findings:
+    """Find, write down, verify and count the laws that the isometries of a problem give.
 
     Args:
         problem: squared error, a tensorizable network, a symmetric class of data.
         fields: its fields along the lifted route.
         blocks: isotypic blocks of its features.
     """
-    scalars = fields.scalars
-    theta = fields.point()
-    architecture = LieSpan(OrbitFields(problem.architecture(), scalars, fields.rng), theta=theta)
-    architecture.close()
-    known = RowSpace(scalars, fields.dimension)
-    known.add(architecture.space.annihilator().T)
-    _, values = fields.draw(_enough(fields), theta)
-    laws = []
-    for block in blocks:
-        for kind, fibres, gradients, vectors in _candidates(problem, fields, block, theta[0]):
-            if scalars.matmul(gradients, values.T).any():
-                continue  # a coincidence of the points tested before: not a law
-            raised = int(known.add(gradients).sum())
+    hunt = _Hunt(problem, fields)
+    for candidate in candidates(fields.scalars, fields.space, blocks, fields.rng):
+        hunt.examine(candidate)
+    return hunt.findings()
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A law and what fixes its number."""
+
+    law: Law
+    formula: str
+
+
+class _Hunt:
+    """One search: the point, what is known there, and the laws so far."""
+
+    def __init__(self, problem: Problem, fields: MomentFields) -> None:
+        self.problem = problem
+        self.fields = fields
+        self.scalars = fields.scalars
+        self.layout = Layout.of(problem.network.parameters)
+        self.roots = lcm(problem.group.roots, problem.group.splitting)
+        self.theta = fields.point()
+        self.small = Recogniser(self.scalars, self.roots)
+        self.wide: list[tuple[Recogniser, Candidate]] | None = None
+        self.written: list[_Written] = []
+        self.lost: list[str] = []
+
+    def examine(self, candidate: Candidate) -> None:
+        """Find what of a candidate is conserved, and write it down."""
+        kind = _kind(self.fields, candidate)
+        if kind is None and candidate.kind != "complex":
+            return
+        texts = self._texts(candidate)
+        if texts is None:
+            what = "vectors" if kind is None else f"{kind} of the vectors"
+            self.lost.append(
+                f"The {what} {candidate.place or 'of all features'} may be conserved too, but no "
+                "short exact form of the coefficients was found, so nothing is counted for it."
+            )
+            return
+        parts, square = texts
+        if kind is not None:
+            self._keep(_span(self.layout, self.scalars, candidate, parts, kind, self.theta[0]))
+        if candidate.kind == "complex":
+            law = _phase(self.layout, self.scalars, candidate, parts, square, self.theta[0])
+            if law is not None:
+                self._keep(_Written(law, "one number"))
+
+    def findings(self) -> Findings:
+        """Verify over another field, and count."""
+        verdict = _verified(self.problem, [written.law for written in self.written])
+        known = self._architecture()
+        laws, lines = [], []
+        for written, holds in zip(self.written, verdict, strict=True):
+            if not holds:
+                continue
+            raised = int(known.add(written.law.gradients(self.scalars, self.theta[0, 0])).sum())
             if raised:
-                n = problem.network.input_shape[-1]
-                laws.append(_named(scalars, block, fibres, kind, vectors, raised, n))
-    return tuple(laws)
+                law = replace(written.law, independent=raised, origin="data symmetry")
+                laws.append(law)
+                shown = f": {law.text}" if law.text != law.name else ""
+                lines.append(f"+{raised}: the {law.name} is conserved, {written.formula}{shown}.")
+        return Findings(tuple(laws), (*lines, *self.lost))
+
+    def _keep(self, written: _Written) -> None:
+        """Keep a law unless it fails at the point at hand: verification elsewhere is dear."""
+        _, values = self.fields.draw(_enough(self.fields), self.theta)
+        gradients = written.law.gradients(self.scalars, self.theta[0, 0])
+        if not self.scalars.matmul(gradients, values.T).any():
+            self.written.append(written)
+
+    def _architecture(self) -> RowSpace:
+        """Where the gradients of laws for all data lie."""
+        everything = OrbitFields(self.problem.architecture(), self.scalars, self.fields.rng)
+        span = LieSpan(everything, theta=self.theta)
+        span.close()
+        known = RowSpace(self.scalars, self.fields.dimension)
+        known.add(span.space.annihilator().T)
+        return known
+
+    def _texts(self, candidate: Candidate) -> tuple[list[Texts], str] | None:
+        """Exact coefficients: short fractions, or else what a prime near 2^61 tells."""
+        found = _recognised(self.small, candidate)
+        if found is not None or self.roots == 1:
+            return found
+        if self.wide is None:
+            self.wide = self._wide()
+        for recogniser, other in self.wide:
+            if _shape(other) != _shape(candidate):
+                continue
+            found = _recognised(recogniser, other)
+            if found is not None and _agree(self.scalars, found, candidate):
+                return found
+        return None
+
+    def _wide(self) -> list[tuple[Recogniser, Candidate]]:
+        """The same candidates mod a prime near 2^61."""
+        scalars = WideResidues(prime_with_roots(self.roots, below=2**61))
+        rng = np.random.default_rng(0)
+        space = moment_space(self.problem, scalars)
+        blocks, _ = feature_blocks(scalars, space, rng)
+        recogniser = Recogniser(scalars, self.roots)
+        return [(recogniser, other) for other in candidates(scalars, space, blocks, rng)]
 
 
-def _candidates(
-    problem: Problem, fields: MomentFields, block: Block, theta: Array
-) -> Iterator[tuple[LawKind, Fibres, Array, int]]:
-    """(kind, fibres, gradients at θ, κ) of the laws that a block may have."""
-    scalars = fields.scalars
-    fibres = Fibres(scalars, problem.network, block)
-    if not fibres.parts:
-        return
-    kind = _kind(scalars, fields, fibres)
-    if kind is not None:
-        yield kind, fibres, *_gradients(scalars, fibres, theta, kind)
-    if block.kind == "complex":
-        plain = Fibres(scalars, problem.network, block, multiples=False)
-        (vectors,) = plain.vectors(scalars, theta)
-        gradient = phase_gradient(scalars, block, vectors)
-        if gradient is not None:
-            yield "phase", plain, plain.pullback(scalars, gradient[None]), len(vectors)
+def _shape(candidate: Candidate) -> tuple[object, ...]:
+    parts = tuple((part.tensor, part.axis) for part in candidate.parts)
+    return candidate.dimension, candidate.kind, parts
+
+
+def _recognised(recogniser: Recogniser, candidate: Candidate) -> tuple[list[Texts], str] | None:
+    square = recogniser.text(candidate.square)
+    texts = []
+    for part in candidate.parts:
+        matrix = recogniser.matrix(part.image)
+        if matrix is None or square is None:
+            return None
+        texts.append(matrix)
+    return texts, square or "1"
+
+
+def _agree(scalars: Residues, found: tuple[list[Texts], str], candidate: Candidate) -> bool:
+    """Whether exact coefficients are those of a candidate mod another prime."""
+    texts, square = found
+    pairs = [(text, part.image) for text, part in zip(texts, candidate.parts, strict=True)]
+    pairs.append((((square,),), scalars.from_integers([[candidate.square]])))
+    try:
+        return all(agrees(scalars, text, image) for text, image in pairs)
+    except InputError:  # a prime without the roots of unity: sines and cosines of another order
+        return False
 
 
 def _enough(fields: MomentFields) -> int:
@@ -207,78 +199,123 @@ def _enough(fields: MomentFields) -> int:
     return fields.generators + 2
 
 
-def _kind(
-    scalars: Residues, fields: MomentFields, fibres: Fibres
-) -> Literal["range", "direction"] | None:
+def _kind(fields: MomentFields, candidate: Candidate) -> Literal["range", "direction"] | None:
     """Which of the two identities holds at every one of ``POINTS`` random points."""
-    span = line = True
+    scalars, k = fields.scalars, candidate.dimension
+    span = line = candidate.count * k > 1
     for _ in range(POINTS):
         theta = fields.point()
         _, values = fields.draw(_enough(fields), theta)
-        (here,) = fibres.vectors(scalars, theta[0])
-        moved = fibres.vectors(scalars, values)
-        inside = RowSpace(scalars, fibres.block.dimension)
-        inside.add(here)
-        span = span and inside.rank < fibres.block.dimension
-        span = span and not inside.remainder(moved.reshape(-1, fibres.block.dimension)).any()
-        along = RowSpace(scalars, here.size)
-        along.add(here.reshape(1, -1))
-        line = line and not along.remainder(moved.reshape(len(moved), -1)).any()
-    if line:
-        return "direction"
-    return "range" if span else None
+        (here,) = candidate.vectors(scalars, theta[0])
+        moved = candidate.vectors(scalars, values)
+        if span:
+            inside = RowSpace(scalars, k)
+            inside.add(here)
+            span = inside.rank < k and not inside.remainder(moved.reshape(-1, k)).any()
+        if line:
+            along = RowSpace(scalars, here.size)
+            along.add(here.reshape(1, -1))
+            line = not along.remainder(moved.reshape(len(moved), -1)).any()
+        if not span and not line:
+            return None
+    return "direction" if line else "range"
 
 
-def _gradients(
-    scalars: Residues, fibres: Fibres, theta: Array, kind: Literal["range", "direction"]
-) -> tuple[Array, int]:
-    """Gradients at θ of numbers that fix the range or direction, and κ.
-
-    Range: M = P2 P1⁻¹ for an invertible κ × κ part P1 of P, dM = (dP2 − M dP1) P1⁻¹.
-    Direction: the ratios of entries of P to one of them.
-    """
-    (here,) = fibres.vectors(scalars, theta)
-    chosen = RowSpace(scalars, here.shape[1])
-    columns = np.flatnonzero(chosen.add(here))  # independent vectors
-    if kind == "direction":
-        flat = here.reshape(-1)
-        lead = int((flat != 0).argmax())
-        rows = np.zeros((here.size, here.size), dtype=here.dtype)
-        rows[np.arange(here.size), np.arange(here.size)] = flat[lead]
-        rows[:, lead] = scalars.reduce(rows[:, lead] - flat)
-        return fibres.pullback(scalars, rows.reshape(-1, *here.shape)), len(here)
-    matrix = here[columns].T  # (k, κ)
-    pivots = chosen.pivots
-    others = np.setdiff1d(np.arange(len(matrix)), pivots)
-    back = inverse_matrix(scalars, matrix[pivots])
-    ratio = scalars.matmul(matrix[others], back)  # M
-    kappa = len(columns)
-    rows = np.zeros((len(others), kappa, *here.shape), dtype=here.dtype)
-    for a, other in enumerate(others):
-        rows[a][:, columns, other] = back.T
-        outer = scalars.mul(back.T[:, :, None], ratio[a])  # (b, c, d)
-        rows[a][:, columns[:, None], pivots] = scalars.reduce(-outer)
-    return fibres.pullback(scalars, rows.reshape(-1, *here.shape)), kappa
-
-
-def _named(
+def _span(
+    layout: Layout,
     scalars: Residues,
-    block: Block,
-    fibres: Fibres,
-    kind: LawKind,
-    vectors: int,
-    raised: int,
-    n: int,
-) -> RangeLaw:
-    inputs = block.copies[:, :, :n]
-    sums = scalars.reduce(inputs.sum(axis=-1))
-    return RangeLaw(
-        kind=kind,
-        field=block.kind or "real",
-        tensors=fibres.tensors,
-        dimension=block.dimension,
+    candidate: Candidate,
+    texts: Sequence[Texts],
+    what: Literal["range", "direction"],
+    theta: Array,
+) -> _Written:
+    """The range or direction law of a candidate."""
+    (here,) = candidate.vectors(scalars, theta)
+    k, copies, units = candidate.dimension, candidate.copies, _UNITS[candidate.kind]
+    if what == "direction":
+        chosen = list(range(len(here)))
+        pivots = [int((here.reshape(-1) != 0).argmax())]
+        formula = f"{here.size} − 1 = {here.size - 1} numbers" if here.size > 2 else "one number"
+    else:
+        space = RowSpace(scalars, k)
+        chosen = np.flatnonzero(space.add(here)).tolist()
+        pivots = np.sort(space.pivots).tolist()
+        formula = _formula(k // copies // units, len(chosen) // copies // units, units)
+    parts, vectors = _pruned(candidate, texts, chosen)
+    law = SpanLaw(
+        layout=layout,
+        what=what,
+        parts=parts,
         vectors=vectors,
-        whole=block.dimension == (n if inputs.any() else block.copies.shape[-1] - n),
-        zero_sum=block.dimension == n - 1 and bool(inputs.any()) and not sums.any(),
-        independent=raised,
+        pivots=tuple(pivots),
+        place=candidate.place,
+        field=candidate.kind if what == "range" else "real",
     )
+    return _Written(quotient(law) or law, formula)
+
+
+def _formula(k: int, kappa: int, units: int) -> str:
+    """How many numbers fix a range of κ vectors in k dimensions over R, C or H."""
+    count = units * kappa * (k - kappa)
+    if units == 1:
+        return f"κ(k − κ) = {kappa}·({k} − {kappa}) = {count} numbers (k = {k}, κ = {kappa})"
+    over = "C" if units == 2 else "H"
+    return (
+        f"{units}κ(k − κ) = {units}·{kappa}·({k} − {kappa}) = {count} numbers over {over} "
+        f"(k = {k}, κ = {kappa})"
+    )
+
+
+def _phase(
+    layout: Layout,
+    scalars: Residues,
+    candidate: Candidate,
+    texts: Sequence[Texts],
+    square: str,
+    theta: Array,
+) -> PhaseLaw | None:
+    """The phase law of a complex candidate; None where the vectors are dependent over C.
+
+    Vectors that fill C^n several times over keep no phase.
+    """
+    (here,) = candidate.vectors(scalars, theta)
+    pairs = here.reshape(len(here), -1, 2)
+    chosen = complex_independent(scalars, candidate.square, pairs)
+    if len(chosen) != candidate.count // 2:
+        return None
+    picked = pairs[chosen]
+    coordinates = complex_independent(scalars, candidate.square, picked.swapaxes(0, 1))
+    parts, vectors = _pruned(candidate, texts, chosen)
+    return PhaseLaw(
+        layout=layout,
+        parts=parts,
+        vectors=vectors,
+        coordinates=tuple(coordinates),
+        square=square,
+        place=candidate.place,
+    )
+
+
+def _pruned(
+    candidate: Candidate, texts: Sequence[Texts], chosen: Sequence[int]
+) -> tuple[tuple[SpanPart, ...], tuple[int, ...]]:
+    """The parts that hold a chosen vector, and where the chosen ones are among those."""
+    parts, vectors = [], []
+    start = kept = 0
+    for part, text in zip(candidate.parts, texts, strict=True):
+        stop = start + len(part.indices)
+        inside = [kept + index - start for index in chosen if start <= index < stop]
+        if inside:
+            parts.append(SpanPart(part.tensor, part.axis, text))
+            vectors += inside
+            kept += len(part.indices)
+        start = stop
+    return tuple(parts), tuple(vectors)
+
+
+def _verified(problem: Problem, laws: Sequence[Law]) -> Iterator[bool]:
+    """Whether each law holds as an identity over another field."""
+    try:
+        return iter(verify(problem, laws).holds if laws else ())
+    except Redraw:
+        return iter([False] * len(laws))

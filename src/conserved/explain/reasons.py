@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import prod
 
-from conserved.arithmetic.residues import Residues
 from conserved.closure import Closure
-from conserved.explain.ranges import Fibres, RangeLaw
+from conserved.explain.ranges import Findings
 from conserved.lifted import LiftReport
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Network
@@ -58,7 +58,7 @@ def no_lift_reason(problem: Problem) -> str:
 def lift_reasons(
     problem: Problem,
     report: LiftReport,
-    laws: Sequence[RangeLaw] | None,
+    found: Findings | None,
     extra: int,
     closure: Closure,
 ) -> list[str]:
@@ -67,7 +67,7 @@ def lift_reasons(
     Args:
         problem: squared error and a network with a lift.
         report: what the loss sees, as far as it is known.
-        laws: those found; None where they were not looked for to the end.
+        found: the laws; None where they were not looked for to the end.
         extra: how many laws the symmetry adds at most.
         closure: the bound with the symmetry.
     """
@@ -85,14 +85,10 @@ def lift_reasons(
             "All data pull along one and the same direction field: D − 1 = "
             f"{closure.parameters - 1} laws."
         )
-    if laws is None:
+    if found is None:
         return lines
-    for law in laws:
-        lines.append(
-            f"+{law.independent}: the {law.text} is conserved, {law.formula} "
-            f"(k = {law.dimension}, κ = {law.vectors})."
-        )
-    explained = sum(law.independent for law in laws)
+    lines += found.lines
+    explained = sum(law.independent for law in found.laws)
     if closure.rank > 1 and explained < extra:
         lines.append(_unexplained(extra, extra - explained))
     return lines
@@ -141,15 +137,14 @@ def turning_together(report: LiftReport) -> list[str]:
 _WORDS = {"complex": ("complex", 2), "quaternionic": ("quaternionic", 4)}
 
 
-def filled_blocks(scalars: Residues, network: Network, blocks: Sequence[Block]) -> list[str]:
+def filled_blocks(network: Network, blocks: Sequence[Block]) -> list[str]:
     """Blocks whose vectors fill them: symmetric, but without a law. Equal ones are told once."""
     found: Counter[tuple[str, int, int, int]] = Counter()
     for block in blocks:
         word, size = _WORDS.get(block.kind or "", ("", 1))
-        fibres = Fibres(scalars, network, block, multiples=False)
-        k = block.dimension // size
-        if block.symmetry[1] and len(block.copies) and fibres.count >= k:
-            found[word, k, block.multiplicity, fibres.count] += 1
+        k, kappa = block.dimension // size, _vectors(network, block)
+        if block.symmetry[1] and len(block.copies) and kappa >= k:
+            found[word, k, block.multiplicity, kappa] += 1
     lines = []
     for (word, k, multiplicity, kappa), count in found.items():
         kind = f"{word} " if word else ""
@@ -160,3 +155,14 @@ def filled_blocks(scalars: Residues, network: Network, blocks: Sequence[Block]) 
             f"{vectors} of parameters (κ ≥ k), so its range says nothing."
         )
     return lines
+
+
+def _vectors(network: Network, block: Block) -> int:
+    """κ: fibres of parameters along the features, for each copy that reaches their side."""
+    n = network.input_shape[-1]
+    count, shapes = 0, {parameter.name: parameter.shape for parameter in network.parameters}
+    for name, axis, side in network.feature_axes():
+        columns = slice(0, n) if side == "input" else slice(n, None)
+        copies = sum(bool(copy[:, columns].any()) for copy in block.copies)
+        count += copies * prod(shapes[name]) // shapes[name][axis]
+    return count

@@ -22,6 +22,7 @@ class RationalLaw(Law):
 
     Args:
         components: pairs (numerator, denominator), not constant.
+        title: what to call them, where words say more than the formula.
 
     Example:
         >>> layout = Layout((("W1", (1, 3)),))
@@ -37,6 +38,7 @@ class RationalLaw(Law):
     form: ClassVar[str] = "rational"
 
     components: tuple[tuple[Polynomial, Polynomial], ...]
+    title: str = ""
 
     def __post_init__(self) -> None:
         check_components([p for pair in self.components for p in pair], self.layout)
@@ -44,6 +46,10 @@ class RationalLaw(Law):
     @property
     def kind(self) -> Kind:
         return "rational"
+
+    @property
+    def name(self) -> str:
+        return self.title or self.text
 
     @property
     def size(self) -> int:
@@ -90,7 +96,8 @@ class RationalLaw(Law):
         return scalars.mul(scalars.reduce(crossed), squared[:, None])
 
     def data(self) -> dict[str, Any]:
-        return {"components": [[p.to_json() for p in pair] for pair in self.components]}
+        components = [[p.to_json() for p in pair] for pair in self.components]
+        return {"title": self.title, "components": components}
 
     @staticmethod
     def read(reader: Reader, layout: Layout) -> RationalLaw:
@@ -99,7 +106,7 @@ class RationalLaw(Law):
         for item in reader["components"].items():
             above, below = item.items(exactly=2)
             pairs.append((Polynomial.read(above, layout), Polynomial.read(below, layout)))
-        return RationalLaw(layout=layout, components=tuple(pairs))
+        return RationalLaw(layout=layout, components=tuple(pairs), title=reader["title"].text())
 
 
 def _bracketed(polynomial: Polynomial, text: str) -> str:

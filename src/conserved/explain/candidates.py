@@ -1,0 +1,152 @@
+"""What a symmetry may freeze: vectors P(θ) of one block, as maps mod p in canonical form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from conserved.arithmetic.residues import Residues
+from conserved.arithmetic.scalars import Array
+from conserved.explain.modules import Module, framed, module_of, off_labels
+from conserved.explain.places import place
+from conserved.fields import MomentSpace
+from conserved.law import Layout
+from conserved.law.layout import Index
+from conserved.networks.base import Network
+from conserved.symmetry.isotypic import Block, Kind, isotypic_blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Fibres:
+    """Fibres of one tensor and a map of them to R^k.
+
+    Attributes:
+        tensor, axis: as in ``SpanPart``.
+        indices: positions in θ, (fibres, a).
+        image: (k, a) the map.
+    """
+
+    tensor: str
+    axis: int | None
+    indices: Index
+    image: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Vectors of R^k, linear in θ, whose span, direction or phase may be conserved.
+
+    Attributes:
+        parts: where they come from.
+        kind: of the block; complex coordinates are those of (1, j, 1, j, …).
+        copies: how many times the block's E is contained in R^k.
+        square: c of j² = −c, for complex type.
+        place: the block in words.
+    """
+
+    parts: tuple[Fibres, ...]
+    kind: Kind
+    copies: int
+    square: int
+    place: str
+
+    @property
+    def dimension(self) -> int:
+        """k."""
+        return len(self.parts[0].image)
+
+    @cached_property
+    def count(self) -> int:
+        """κ, before any dependence."""
+        return sum(len(part.indices) for part in self.parts)
+
+    def vectors(self, scalars: Residues, theta: Array) -> Array:
+        """P at θ (batch, D): (batch, κ, k), one vector a row."""
+        moved = [scalars.matmul(theta[:, part.indices], part.image.T) for part in self.parts]
+        return np.concatenate(moved, axis=1)
+
+
+def candidates(
+    scalars: Residues, space: MomentSpace, blocks: tuple[Block, ...], rng: np.random.Generator
+) -> list[Candidate]:
+    """All candidates of a problem, the large ones first, frequencies in their order.
+
+    Args:
+        scalars: residues.
+        space: its averaged moments.
+        blocks: isotypic blocks of its input and output features.
+        rng: draws elements of the moments.
+    """
+    network = space.lift.network
+    if is_one_layer(network):
+        found = list(_one_layer(scalars, space, rng))
+    else:
+        modules = [module_of(scalars, block) for block in blocks]
+        known = [module for module in modules if module is not None]
+        found = [one for module in known for one in _along_axes(scalars, network, module)]
+    return sorted(found, key=lambda one: (-one.dimension, _natural(one.place)))
+
+
+def _natural(words: str) -> list[tuple[int, str]]:
+    """A key by which frequency-2 comes before frequency-10."""
+    return [(int(word) if word.isdigit() else 0, word) for word in re.split(r"(\d+)", words)]
+
+
+def is_one_layer(network: Network) -> bool:
+    """Whether f = Wx with one tensor W, input and output features on its axes."""
+    (shape, *more) = (parameter.shape for parameter in network.parameters)
+    lift = network.lift()
+    single = not more and shape == (*network.output_shape, *network.input_shape)
+    return single and lift is not None and lift.dimension == network.input_shape[-1]
+
+
+def _along_axes(scalars: Residues, network: Network, module: Module) -> Iterator[Candidate]:
+    """Fibres along the axes that carry the features of the block."""
+    n = network.input_shape[-1]
+    where = place(scalars, module.functionals, n)
+    module, square = _in_frame(scalars, module)
+    layout, parts = Layout.of(network.parameters), []
+    for name, axis, side in network.feature_axes():
+        block = layout.indices(name)
+        indices = np.moveaxis(block, axis, -1).reshape(-1, block.shape[axis])
+        for image in module.maps:
+            part = image[:, :n] if side == "input" else image[:, n:]
+            if part.any():
+                parts.append(Fibres(name, axis, indices, part))
+    if parts:
+        yield Candidate(tuple(parts), module.kind, module.copies, square, where)
+
+
+def _one_layer(
+    scalars: Residues, space: MomentSpace, rng: np.random.Generator
+) -> Iterator[Candidate]:
+    """W′ = C − W·S: off what labels pull on, columns of W in one block keep their range.
+
+    With W as a map R^μ ⊗ E → Y its rows W_b ∈ (Y ⊗ E) obey W_b′ = −W_b S_b modulo the labels' part.
+    """
+    (parameter,) = space.lift.network.parameters
+    n = space.lift.dimension
+    ones = np.ones(n, dtype=scalars.dtype)
+    indices = np.arange(parameter.size)[None]
+    for block in isotypic_blocks(scalars, space.quadratic, ones, rng):
+        module = module_of(scalars, block)
+        wide = None if module is None else off_labels(scalars, module, space.mixed)
+        if module is None or wide is None:
+            continue
+        where = place(scalars, module.functionals, n)
+        if wide.dimension < space.lift.outputs * module.dimension:
+            where = f"{where}, apart from the equivariant maps" if where else _APART
+        wide, square = _in_frame(scalars, wide)
+        parts = tuple(Fibres(parameter.name, None, indices, image) for image in wide.maps)
+        yield Candidate(parts, wide.kind, wide.copies, square, where)
+
+
+_APART = "apart from the equivariant maps"
+
+
+def _in_frame(scalars: Residues, module: Module) -> tuple[Module, int]:
+    return framed(scalars, module) if module.kind == "complex" else (module, 0)
