@@ -12,6 +12,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -143,7 +144,8 @@ def write_report(
         half.write_text(text, "utf-8", newline="\n")
         half.replace(target)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink()
         reason = (error.strerror or str(error)).lower()
         raise InputError("report", path, f"cannot be written ({reason})") from error
     return target
