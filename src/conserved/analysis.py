@@ -98,7 +98,7 @@ class Analysis:
     def tried(self) -> str:
         """What the search went through, in words."""
         linear = "All linear and axis-quadratic functions were tried"
-        if self.degree > 2:
+        if self.degree > 1:
             return f"{linear}, and all polynomials up to degree {self.degree}."
         return f"{linear}."
 

@@ -32,7 +32,7 @@ from conserved.verification import verify
 __all__ = ["Found", "find_laws", "find_more", "unknowns_of"]
 
 Report = Callable[[str, int, int], None]
-_SMALL = 600  # monomials tried without being asked
+_SMALL = {2: 3000, 3: 600, 4: 600}  # monomials up to a degree that are tried without being asked
 _QUOTIENTS = 24  # parameters up to which quotients are tried
 _POINTS = 8
 
@@ -44,7 +44,7 @@ class Found:
     Attributes:
         laws: verified, each with the number it adds to those before it.
         unknowns: the largest system that was solved.
-        degree: polynomials up to this degree were all tried (beyond quadratic ones), or 0.
+        degree: polynomials up to this degree were all tried, or 0.
         notes: what was left out, in words.
         seconds: wall time.
     """
@@ -216,9 +216,8 @@ class _Hunt:
         size = self.fields.dimension
         asked = degree is not None
         if degree is None:
-            small = [n for n in (3, 4) if monomial_count(size, n) <= _SMALL]
-            degree = max(small, default=2)
-        if degree < 3 or self.fields.sampled_patterns:
+            degree = max((n for n in _SMALL if monomial_count(size, n) <= _SMALL[n]), default=1)
+        if degree < 2 or self.fields.sampled_patterns:
             return
         self._report(f"polynomials up to degree {degree}")
         space, theta = self._copy(), self.theta
