@@ -16,9 +16,10 @@ from benchmarks.growth_parameters import SIZES
 from benchmarks.machine import in_words
 from benchmarks.measure import Measurement, Result, WrongCountError, finished, preamble, read, write
 from benchmarks.plots import draw
-from benchmarks.published_suite import Case, balancedness_rank, check_counts, draw_suite, run
+from benchmarks.published_suite import check_counts, run
 from benchmarks.tables import BEGIN, DOCUMENT, END, aligned, markdown
 from benchmarks.worker import Answer, Task
+from conserved.zoo.suite import SuiteCase, balancedness_rank, draw_suite
 from tests.cases import CASES
 
 MACHINE = {
@@ -36,7 +37,7 @@ MACHINE = {
 
 
 @pytest.fixture(scope="module")
-def suite() -> list[Case]:
+def suite() -> list[SuiteCase]:
     return draw_suite()
 
 
@@ -44,12 +45,12 @@ def widths_of(network: str) -> list[int]:
     return [int(w) for w in network.partition(":")[2].removesuffix(",bias").split("-")]
 
 
-def test_the_suite_is_drawn_the_same_every_time(suite: list[Case]) -> None:
+def test_the_suite_is_drawn_the_same_every_time(suite: list[SuiteCase]) -> None:
     assert suite == draw_suite()
     assert suite != draw_suite(seed=1)
 
 
-def test_the_suite_has_the_stated_shapes(suite: list[Case]) -> None:
+def test_the_suite_has_the_stated_shapes(suite: list[SuiteCase]) -> None:
     linear = [case for case in suite if case.network.startswith("linear:")]
     relu = [case for case in suite if case.network.startswith("relu:")]
     assert len(linear) == len(relu) == 50
@@ -76,7 +77,7 @@ def test_balancedness_gives_the_solved_counts() -> None:
 
 @pytest.mark.parametrize("off_by", [-1, 1])
 @pytest.mark.parametrize("place", [0, 49, 50, 99])
-def test_one_wrong_count_is_refused(suite: list[Case], place: int, off_by: int) -> None:
+def test_one_wrong_count_is_refused(suite: list[SuiteCase], place: int, off_by: int) -> None:
     counts = [case.laws for case in suite]
     check_counts(suite, counts)
     counts[place] += off_by
@@ -84,18 +85,20 @@ def test_one_wrong_count_is_refused(suite: list[Case], place: int, off_by: int) 
         check_counts(suite, counts)
 
 
-def test_a_missing_count_is_refused(suite: list[Case]) -> None:
+def test_a_missing_count_is_refused(suite: list[SuiteCase]) -> None:
     with pytest.raises(ValueError, match="shorter"):
         check_counts(suite, [case.laws for case in suite[:-1]])
 
 
-def test_a_tiny_run_is_refused_when_its_expected_count_is_wrong(suite: list[Case]) -> None:
+def test_a_tiny_run_is_refused_when_its_expected_count_is_wrong(suite: list[SuiteCase]) -> None:
     wrong = replace(suite[0], laws=suite[0].laws + 1)
     with pytest.raises(WrongCountError):
         run(1, [wrong])
 
 
-def test_a_tiny_run_writes_the_machine_and_every_sample(tmp_path: Path, suite: list[Case]) -> None:
+def test_a_tiny_run_writes_the_machine_and_every_sample(
+    tmp_path: Path, suite: list[SuiteCase]
+) -> None:
     start = preamble("published_suite", 2)
     path = write(finished(start, run(2, [suite[0], suite[-1]])), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["published_suite.json"]
@@ -176,7 +179,7 @@ def test_a_wrong_lifted_answer_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_a_tiny_lifted_run_is_right_and_a_wrong_one_refused() -> None:
-    case = lifted.Case(Task("linear:4-2-1", "permutation"), 5, 2, 1.0)
+    case = lifted.SuiteCase(Task("linear:4-2-1", "permutation"), 5, 2, 1.0)
     result = lifted.run(1, [case], commands=False)
     assert [m.details["named"] for m in result.measurements] == [0, 2]
     with pytest.raises(WrongCountError):

@@ -1,0 +1,1 @@
+"""Solved problems and published figures, measured again with better controls."""
