@@ -66,7 +66,7 @@ def words_of(group: Group) -> Words:
     return words
 
 
-def order_by_closure(group: Group) -> int | float:
+def order_by_closure(group: Group, limit: int = ORBIT_LIMIT) -> int | float:
     """The order of a group known by its generators alone; ``UNKNOWN_ORDER`` if too large to list.
 
     The matrices are closed under the generators over two primes, and both have to give the same
@@ -75,6 +75,7 @@ def order_by_closure(group: Group) -> int | float:
 
     Args:
         group: has no infinitesimal generators; its ``order`` is not asked for.
+        limit: the largest order to list.
 
     Example:
         >>> from conserved.symmetry import Permutation
@@ -82,7 +83,7 @@ def order_by_closure(group: Group) -> int | float:
         24
     """
     n = group.dimension
-    limit = min(ORBIT_LIMIT, ELEMENT_BYTES // (8 * n**2))
+    limit = min(limit, ELEMENT_BYTES // (8 * n**2))
     found = []
     for index in (0, 1):
         ring = residues(prime_with_roots(group.roots, index=index))

@@ -33,6 +33,7 @@ from conserved.errors import InputError, nearest
 from conserved.symmetry.cayley import order_by_closure
 from conserved.symmetry.group import Group, counted, readable, shortened
 from conserved.symmetry.presentation import Matrices
+from conserved.symmetry.representation import require_representation
 
 SCHEMA = "conserved.group/1"
 _BYTES_LIMIT = 10**6
@@ -212,7 +213,7 @@ def _checked(source: str, title: str, lists: dict[str, Any]) -> FileGroup:
 
 
 def _with_labels(group: FileGroup, moves: Matrices, turns: Matrices) -> FileGroup:
-    """The group with its second representation, which is checked where the group can be listed."""
+    """The group with its second representation, checked: whole, or by the relations known."""
     if group.finite:
         # pairs (g, g') are as many as the g exactly when g determines g'
         pairs = order_by_closure(FileGroup(group.source, "", group.moves.beside(moves), turns))
@@ -221,6 +222,8 @@ def _with_labels(group: FileGroup, moves: Matrices, turns: Matrices) -> FileGrou
                 f"the label matrices do not represent the group: it has "
                 f"{counted(group.order, 'element')}, with labels {counted(pairs, 'element')}"
             )
+    else:
+        require_representation(group.moves, group.turns, moves, turns)
     return replace(group, label_moves=moves, label_turns=turns)
 
 
