@@ -1,8 +1,8 @@
 """A rank anyone can find again: how many brackets of each length to draw, and from what seed.
 
 The closure decides as it goes how much to draw. A recipe is the short record of it: ``counts[j]``
-random brackets of length 2^j at one random point, all drawn anew. Whatever is drawn, the rank
-is at most dim Lie(W), so a recipe that reaches rank r proves that at most D − r laws exist.
+random brackets of length 2^j at one random point. Whatever is drawn, the rank is at most dim
+Lie(W), so a recipe that reaches rank r proves that at most D − r laws exist.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ COUNT_LIMIT = 100_000  # brackets of one length
 LEVEL_LIMIT = 8  # lengths up to 128
 SEED_LIMIT = 2**53 - 1  # every JSON reader has these
 _PRIME_LIMIT = 2**31
-_STREAM = 777  # apart from the stream of the closure
 _ROWS = 512  # evaluated at once
 _BYTES = 2**28
 _SPARE = 2  # brackets more than the rank they are to raise
@@ -114,7 +113,8 @@ def replay(problem: Problem, recipe: Recipe) -> Replay:
         (6, 7)
     """
     scalars = scalars_for(_prime(problem, recipe))
-    rng = np.random.default_rng([recipe.seed, _STREAM])
+    # the stream of the closure: one seed means one cell of activation patterns in both
+    rng = np.random.default_rng([recipe.seed, 0])
     ranks = []
     with threads_for(problem.network.size):
         fields = make_fields(problem, scalars, rng, recipe.route)

@@ -221,7 +221,7 @@ def patterns_of(fields: Fields) -> Patterns:
     return "one cell" if fields.sampled_patterns else "every"
 
 
-def tested_everywhere(laws: Sequence[Law], minor: Minor, patterns: Patterns) -> bool:
+def seen_everywhere(laws: Sequence[Law], minor: Minor, patterns: Patterns) -> bool:
     """Whether the laws of a minor were tested on all activation patterns that count.
 
     Those of the architecture are, on gates that stand for all patterns; those owed to the symmetry

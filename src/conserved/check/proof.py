@@ -20,7 +20,7 @@ from conserved.arithmetic.deadline import time_limit
 from conserved.arithmetic.primes import Prime, prime_with_roots
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
-from conserved.check.document import Certificate, Claim, Data, patterns_of, tested_everywhere
+from conserved.check.document import Certificate, Claim, Data, patterns_of, seen_everywhere
 from conserved.check.independence import is_nonzero
 from conserved.check.reading import read_file
 from conserved.check.report import Report, Statement, Verdict
@@ -159,6 +159,8 @@ class _Check:
         done = f"rank {ranks[-1]} of {self.size} mod {recipe.prime}, {brackets} brackets"
         if any(have < claimed for have, claimed in zip(ranks, upper.ranks, strict=True)):
             return f"{done}: ranks {list(ranks)}", "refuted"
+        if upper.patterns == "one cell":
+            done += ", one cell of patterns"
         if patterns_of(fields) != upper.patterns:
             return f"activation patterns that count: {patterns_of(fields)}", "refuted"
         if fault := self._averages_fault(fields):
@@ -191,7 +193,7 @@ class _Check:
                 return f"the {size} minor of gradients is 0 mod {minor.prime}", "refuted"
         except (InputError, Redraw) as error:
             return str(error), "refuted"
-        if lower.rigorous and not tested_everywhere(laws, minor, claim.upper.patterns):
+        if lower.rigorous and not seen_everywhere(laws, minor, claim.upper.patterns):
             return "its laws are tested on one cell of activation patterns only", "refuted"
         done = f"a {size} minor of gradients is not 0 mod {minor.prime}"
         return done, "proved" if lower.rigorous else "open"

@@ -27,6 +27,7 @@ from conserved.check.document import (
 from conserved.errors import InputError
 from conserved.law import Law, Layout, law_from_json
 from conserved.law.reading import Reader
+from conserved.networks import FAMILIES
 from conserved.problem import Problem
 from conserved.recipe import SEED_LIMIT, Recipe
 from conserved.symmetry import files_of
@@ -113,6 +114,9 @@ def read_json(document: Any) -> Certificate:
 def _problem(reader: Reader, groups: Reader) -> Problem:
     reader.keys(*_TEXTS)
     texts = {key: reader[key].text(400) for key in _TEXTS}
+    # whatever else the grammar comes to build networks from, such as Python files, runs code
+    if texts["network"].partition(":")[0] not in FAMILIES:
+        raise reader["network"].error(f"known: {', '.join(FAMILIES)}")
     if not isinstance(groups.value, dict):
         raise groups.error("an object is needed, matrices by the name of their file")
     for name, document in groups.value.items():
