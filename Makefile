@@ -19,6 +19,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
           $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 DEMO := linear:4-2-1 --symmetry permutation
+REPORT := out/report.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -28,9 +29,10 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 # Status 3 is an answer too: the two bounds differ, and both are printed.
-demo: $(RUNTIME) ## analyse a network under a data symmetry
-	@echo '$$ conserved analyze $(DEMO)'
-	@$(BIN)/conserved analyze $(DEMO) || [ $$? -eq 3 ]
+demo: $(RUNTIME) ## analyse a network under a data symmetry; report in out/report.html
+	@echo '$$ conserved analyze $(DEMO) --report $(REPORT)'
+	@$(BIN)/conserved analyze $(DEMO) --report $(REPORT) || [ $$? -eq 3 ]
+	@echo "open $(REPORT) in a browser"
 
 test: $(TEST) ## the default test suite
 	$(PYTEST)
