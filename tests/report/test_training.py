@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conserved.law import GramLaw, GramTerm, Layout
 from conserved.report import render
 from conserved.report.training import evidence
-from conserved.simulate import GradientFlow
+from conserved.simulate import GradientFlow, simulate
 from tests.report import samples
 from tests.report.reading import assert_accessible, assert_offline_and_inert, parsed
 
@@ -24,7 +25,7 @@ def test_a_descent_has_all_four_plots() -> None:
     assert {plot.x_label for plot in shown.plots} == {"step", "step size η"}
     values, drift, rungs, ledger = shown.plots
     assert [series.label for series in values.series] == [
-        f"W1 W1ᵀ − W2ᵀ W2 [{label}]" for label in ("1,1", "1,2", "2,2")
+        f"W1 W1ᵀ − W2ᵀ W2 · {label}" for label in ("1,1", "1,2", "2,2")
     ]
     assert drift.series[0].y[-1] == pytest.approx(1e-3 / 0.5)  # over the reach
     assert list(rungs.x) == [0.025, 0.05, 0.1]
@@ -51,7 +52,20 @@ def test_verdicts_are_passed_on_with_a_mark() -> None:
         assert (row.outcome, row.mark) == (outcome, mark)
         assert row.evidence == "halves with the step"
     summary = evidence(samples.simulation(outcome="broken")).summary
-    assert summary.startswith("0 of 1 families of laws hold.")
+    assert summary.startswith("Families of laws: 1 broken. The loss goes from 2 to 0.125")
+
+
+def test_a_real_run_is_shown() -> None:
+    """A true law and a planted false one, along gradient flow."""
+    analysis = samples.analysis()
+    layout = Layout.of(analysis.problem.network.parameters)
+    false = GramLaw(layout=layout, terms=(GramTerm("W1", 0, 1), GramTerm("W2", 1, 1)), part="trace")
+    run = simulate(analysis.problem, (*analysis.laws, false), dynamics=GradientFlow(time=1.0))
+    shown = evidence(run)
+    assert [row.mark for row in shown.verdicts] == ["✓", "✗"]
+    true, wrong, _ = (np.asarray(series.y) for series in shown.plots[1].series)
+    assert true.max() < 1e-10 < 1e-3 < wrong.max() <= 1
+    assert_offline_and_inert(render(analysis, run))
 
 
 def test_an_interrupted_run_says_so() -> None:

@@ -97,6 +97,8 @@ def _written(element: ElementTree.Element) -> str:
         if text != r"\arg":  # the one operator of ours the converter leaves as it is
             raise ValueError(text)
         text = "arg"
+    if name == "mo" and len(text) > 1 and text.isalpha():  # a function, not an infix operator
+        return f"<mi>{escape(text)}</mi>"
     attributes = "".join(f' {key}="{escape(value)}"' for key, value in element.attrib.items())
     inside = "".join(_written(child) for child in element)
     return f"<{name}{attributes}>{escape(text)}{inside}</{name}>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,12 +34,13 @@ def evidence(simulation: Simulation) -> Evidence:
 
 def _summary(simulation: Simulation) -> str:
     run = simulation.trajectory
-    holds = sum(verdict.holds for verdict in simulation.verdicts)
+    outcomes = Counter(verdict.outcome for verdict in simulation.verdicts)
     begun = "" if simulation.complete else "Interrupted before its end. "
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()) or "none"
     return (
-        f"{begun}{holds} of {len(simulation.verdicts)} families of laws hold. The loss goes from "
-        f"{run.losses[0]:.3g} to {run.losses[-1]:.3g} while the parameters move along a path of "
-        f"length {run.lengths[-1]:.3g}."
+        f"{begun}Families of laws: {told}. The loss goes from {run.losses[0]:.3g} to "
+        f"{run.losses[-1]:.3g} while the parameters move along a path of length "
+        f"{run.lengths[-1]:.3g}."
     )
 
 
@@ -101,7 +104,7 @@ def _drift(simulation: Simulation) -> Plot | None:
         curves.append(Series("loss, as a share of its start", run.losses / run.losses[0], "guide"))
     caption = (
         "|h(θ(t)) − h(θ(0))| as a share of what the path would have made of h had nothing "
-        "cancelled. Rounding is about 10⁻¹⁶; no law at all is nearer to 1."
+        "cancelled. True laws stay near rounding, 10⁻¹⁶, under the flow; what is no law nears 1."
     )
     return Plot("How far the laws drift", caption, label, "share", x, tuple(curves), log_y=True)
 
@@ -124,12 +127,12 @@ def _rungs(simulation: Simulation) -> Plot | None:
     if setting == "rate":
         curves.append(Series("proportional to the step", anchor * x / x[-1], "guide"))
         title, label = "Drift against step size", "step size η"
-        caption = "Over one horizon. A true law's drift shrinks with the step; a false law's stays."
+        caption = "Over one horizon. A true law's drift shrinks with the step, a false law's stays."
     else:
         allowed = np.array([rung.allowance for rung in first])[order]
         curves.append(Series("explained by the tolerance", allowed, "guide"))
         title, label = "Drift against the solver's tolerance", "relative tolerance"
-        caption = "A true law's drift shrinks with the tolerance; a false law's stays."
+        caption = "A true law's drift shrinks with the tolerance, a false law's stays."
     return Plot(title, caption, label, "drift", x, tuple(curves), log_x=True, log_y=True)
 
 
@@ -163,7 +166,7 @@ def _ledger(simulation: Simulation) -> Plot | None:
 def _component(law: Law, c: int) -> str:
     if law.size == 1:
         return _cut(law.text)
-    return f"{_cut(law.text)} [{_cut(law.labels()[c], 16)}]"
+    return f"{_cut(law.text)} · {_cut(law.labels()[c], 16)}"
 
 
 def _cut(text: str, limit: int = _NAME) -> str:

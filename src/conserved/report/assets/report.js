@@ -20,7 +20,7 @@
   const logPlaces = (u, axisIdx, min, max) => {
     const [low, high] = [Math.log10(min), Math.log10(max)];
     const stride = Math.max(1, Math.ceil((high - low) / (u.axes[axisIdx].side === 2 ? 6 : 7)));
-    const steps = high - low < 2.5 ? [1, 2, 5] : [1];
+    const steps = high - low < 1 ? [1, 2, 3, 4, 6, 8] : high - low < 2.5 ? [1, 2, 5] : [1];
     const places = [];
     for (let n = Math.ceil((Math.floor(low) - 1) / stride) * stride; n <= high; n += stride)
       for (const step of steps) {
