@@ -1,0 +1,190 @@
+"""What the documents show is what the program prints.
+
+``python -m tests.test_docs [FILE …]`` writes today's output into them, and
+``python docs/pictures/make.py`` draws the picture again.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shlex
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.documents import (
+    PROJECT,
+    Session,
+    blocks,
+    folder,
+    printed,
+    read,
+    refreshed,
+    session,
+    timeless,
+)
+
+DOCUMENTS = ["README.md", *sorted(f"docs/{p.name}" for p in (PROJECT / "docs").glob("*.md"))]
+ELSEWHERE = (
+    "docs/atlas.md",
+    "docs/benchmarks.md",
+)  # their tests lie with the atlas, the benchmarks
+RUN = [name for name in DOCUMENTS if name not in ELSEWHERE]
+SLOW = [name for name in RUN if any(block.slow for block in blocks(read(name)))]
+PICTURE = PROJECT / "docs" / "pictures" / "analyze.svg"
+COLUMN = 12.2  # units of the picture
+
+
+def check(name: str, path: Path, *, slow: bool) -> None:
+    with folder(path):
+        faults = session(read(name), slow=slow).faults
+    assert not faults, f"python -m tests.test_docs {name} renews it:\n" + "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_what_it_shows_is_real(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path, slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_what_it_shows_is_real_to_the_last_block(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path, slow=True)
+
+
+def test_timings_are_all_that_is_forgiven() -> None:
+    assert timeless("seed 0, 0.0156 s.") == timeless("seed 0, 1.2e-05 s.")
+    assert timeless("at most 5, 2 s") != timeless("at most 4, 2 s")
+    assert timeless('{"upper": 5, "seconds": 1.5}') == '{"upper": 5, "seconds": T}'
+
+
+PAGE = """
+```console
+$ conserved --version
+conserved 0.0.0
+```
+```python
+>>> n = 2
+>>> n + n
+5
+>>> n / 0
+Traceback (most recent call last):
+ZeroDivisionError: division by zero
+>>> m
+```
+"""
+
+
+def test_a_false_page_is_refused_and_renewed() -> None:
+    """Commands, values and errors; what is true stays as it is."""
+    assert len(session(PAGE, slow=False).faults) == 3
+    renewed = refreshed(PAGE)
+    assert ">>> n + n\n4\n" in renewed
+    assert "NameError" in renewed
+    assert "conserved 0.0.0" not in renewed
+    assert "ZeroDivisionError: division by zero\n>>> m" in renewed
+
+
+def test_a_file_lies_where_the_commands_run(tmp_path: Path) -> None:
+    page = "```json a.json\n[1]\n```\n```python\n>>> import pathlib\n>>> pathlib.Path('a.json').read_text()\n'[1]\\n'\n```\n"
+    with folder(tmp_path):
+        assert session(page, slow=False).faults == []
+    assert (tmp_path / "a.json").is_file()
+
+
+def test_slow_blocks_wait() -> None:
+    page = "```console slow\n$ conserved --version\nno\n```\n"
+    assert session(page, slow=False) == Session()
+    assert len(session(page, slow=True).faults) == 1
+
+
+def picture_lines(svg: str) -> list[str]:
+    """The text of a terminal picture, line by line; pieces stand at multiples of a column."""
+    piece = re.compile(r'x="([\d.]+)"[^>]*clip-path="url\(#analyze-line-(\d+)\)">([^<]*)</text>')
+    lines: dict[int, str] = defaultdict(str)
+    for x, number, text in piece.findall(svg):
+        shown = html.unescape(text).replace("\N{NO-BREAK SPACE}", " ").rstrip("\n")
+        lines[int(number)] = lines[int(number)].ljust(round(float(x) / COLUMN)) + shown
+    return [lines[i].rstrip() for i in range(max(lines) + 1)]
+
+
+def test_the_picture_is_real() -> None:
+    first, *shown = picture_lines(PICTURE.read_text("utf-8"))
+    assert first.startswith("$ conserved analyze ")
+    now = [line.rstrip() for line in printed(first[2:]).splitlines()]
+    assert [timeless(line) for line in shown if line] == [timeless(line) for line in now if line], (
+        "python docs/pictures/make.py draws it again"
+    )
+
+
+def test_the_picture_is_of_the_demo() -> None:
+    first = picture_lines(PICTURE.read_text("utf-8"))[0]
+    demo = re.search(r"^DEMO := (.*)$", read("Makefile"), re.MULTILINE)
+    assert demo is not None
+    assert first == f"$ conserved analyze {demo[1]}"
+    assert "docs/pictures/analyze.svg" in read("README.md")
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md"])
+def test_make_targets_exist(name: str) -> None:
+    """Shell blocks only speak of make."""
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    shell = [block.body for block in blocks(read(name)) if block.language == "sh"]
+    lines = [line for body in shell for line in body.splitlines()]
+    assert lines
+    for line in lines:
+        program, target = shlex.split(line, comments=True)
+        assert program == "make"
+        assert target in targets
+
+
+def headings(text: str) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    plain = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    found = re.findall(r"^#+ (.*)$", plain, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", read(name)):
+        if link.startswith("https://"):
+            continue
+        target = (PROJECT / name).parent.joinpath(link) if link else PROJECT / name
+        assert target.is_file(), link
+        assert not anchor or anchor in headings(target.read_text("utf-8")), f"{link}#{anchor}"
+
+
+def test_the_index_leads_everywhere() -> None:
+    for name in DOCUMENTS:
+        page = name.removeprefix("docs/")
+        assert page in ("README.md", "index.md") or f"]({page})" in read("docs/index.md"), page
+
+
+def test_the_readme_is_short_and_honest() -> None:
+    text = read("README.md")
+    assert len(text.splitlines()) < 150
+    for words in ("Not good at", "at most", "arXiv:2606.10913", "2307.00144", "make demo"):
+        assert words in text
+    assert any(block.language == "python" for block in blocks(text))
+
+
+def test_the_json_page_describes_every_key() -> None:
+    text = read("docs/json.md")
+    answer = json.loads(printed("conserved analyze linear:2-2-1 --json"))
+    for key in (*answer, *answer["closure"], *answer["count"], *answer["problem"]):
+        assert f"`{key}`" in text, key
+    listed = json.loads(printed("conserved list flows --json"))
+    assert all(f"`{key}`" in text for key in listed[0])
+
+
+if __name__ == "__main__":
+    for document in sys.argv[1:] or RUN:
+        with tempfile.TemporaryDirectory() as place, folder(Path(place)):
+            text = refreshed(read(document))
+        (PROJECT / document).write_text(text, "utf-8")
