@@ -20,6 +20,7 @@ from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.threads import threads_for
 from conserved.errors import InputError
 from conserved.fields import MomentSpace, moment_space
 from conserved.problem import Problem
@@ -102,7 +103,8 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
         raise InputError("network", problem.network.spec, advice)
     scalars = splitting_scalars(problem)
     rng = np.random.default_rng(seed)
-    return report_on(scalars, moment_space(problem, scalars), rng)
+    with threads_for(problem.network.size):
+        return report_on(scalars, moment_space(problem, scalars), rng)
 
 
 def splitting_scalars(problem: Problem) -> Residues:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -122,12 +122,12 @@ def test_small_groups_on_large_lifts(network, symmetry):
     problem = problem_of(network, symmetry)
     bounds = closures(problem)
     tracemalloc.start()
-    start = perf_counter()
-    why = explain(problem, *bounds)
-    seconds, (_, peak) = perf_counter() - start, tracemalloc.get_traced_memory()
+    start = process_time()
+    why = explain(problem, *bounds, budget=300)
+    seconds, (_, peak) = process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert why.lift is not None, why.reasons
-    assert seconds < 15  # 0.3 to 2 s on an idle machine
+    assert seconds < 20  # 0.3 to 2 s of one core without the tracing
     assert peak < 400 * 2**20
 
 

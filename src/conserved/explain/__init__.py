@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conserved.arithmetic.deadline import OutOfTimeError, time_limit
+from conserved.arithmetic.threads import threads_for
 from conserved.closure import Closure
 from conserved.errors import LimitError, Redraw
 from conserved.explain.orders import order_reason
@@ -86,7 +87,7 @@ def explain(
     story = _Story(problem, closure, extra, seed)
     seconds = REASONS_SECONDS if budget is None else budget
     try:
-        with time_limit(seconds):
+        with time_limit(seconds), threads_for(problem.network.size):
             story.find()
         stopped = ""
     except OutOfTimeError:
