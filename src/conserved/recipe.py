@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.primes import Prime, modulus
+from conserved.arithmetic.primes import Prime, is_prime, modulus
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
@@ -79,11 +79,23 @@ class Recipe:
         if not counts:
             raise reader["counts"].error("at least one count is needed")
         return Recipe(
-            reader["prime"].integer(2**20, _PRIME_LIMIT),
+            read_prime(reader["prime"], _PRIME_LIMIT),
             reader["seed"].integer(0, SEED_LIMIT),
             cast(Route, reader["route"].choice("orbits", "moments")),
             tuple(count.integer(1, COUNT_LIMIT) for count in counts),
         )
+
+
+def read_prime(reader: Reader, below: int = 2**61) -> int:
+    """A modulus, from 2^20 to a bound.
+
+    Raises:
+        InputError: anything else, with the place.
+    """
+    number = reader.integer(2**20, below)
+    if not is_prime(number):
+        raise reader.error("a prime is needed")
+    return number
 
 
 @dataclass(frozen=True)

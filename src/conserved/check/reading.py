@@ -29,7 +29,7 @@ from conserved.law import Law, Layout, law_from_json
 from conserved.law.reading import Reader
 from conserved.networks import FAMILIES
 from conserved.problem import Problem
-from conserved.recipe import SEED_LIMIT, Recipe
+from conserved.recipe import SEED_LIMIT, Recipe, read_prime
 from conserved.symmetry import files_of
 
 BYTES_LIMIT = 50_000_000
@@ -183,7 +183,7 @@ def _lower(reader: Reader, data: Data, laws: tuple[Law, ...], size: int) -> Lowe
     least = reader["laws"].integer(0, size)
     if least != len(rows):
         raise reader["laws"].error(f"the minor has {len(rows)} rows")
-    prime = minor["prime"].integer(2**20, 2**61)
+    prime = read_prime(minor["prime"])
     seed = minor["seed"].integer(0, SEED_LIMIT)
     found = Minor(prime, seed, tuple(rows), tuple(columns))
     return LowerBound(least, reader["rigorous"].boolean(), found)
