@@ -10,9 +10,10 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-# What is installed: the package alone (no torch), then everything the tests use.
+# What is installed: the package alone (no torch), all that the tests use, what drives a browser.
 RUNTIME := $(VENV)/.runtime
 TEST    := $(VENV)/.test
+BROWSER := $(VENV)/.browser
 
 # One BLAS thread a worker: the workers already share the cores out.
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
@@ -37,7 +38,9 @@ demo: $(RUNTIME) ## analyse a network under a data symmetry; report in out/repor
 test: $(TEST) ## the default test suite
 	$(PYTEST)
 
-test-all: $(TEST) ## the default suite and the slow tests
+test-all: $(BROWSER) ## the default suite and the slow tests (the report's need Chromium)
+	@command -v chromedriver >/dev/null || echo "no Chromium, so the report's browser tests are \
+	skipped; on Debian: apt-get install chromium chromium-driver" >&2
 	$(PYTEST) -m "slow or not slow"
 
 bench: $(TEST) ## the benchmarks, into benchmarks/results/
@@ -60,4 +63,8 @@ $(RUNTIME): pyproject.toml constraints.txt src/conserved/_version.py
 
 $(TEST): $(RUNTIME)
 	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(BROWSER): $(TEST)
+	$(PIP) --editable '.[browser]'
 	@touch $@

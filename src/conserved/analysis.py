@@ -95,12 +95,33 @@ class Analysis:
         return _count(self.architecture_closure, self._of("architecture"))
 
     @property
-    def tried(self) -> str:
-        """What the search went through, in words."""
-        linear = "All linear and axis-quadratic functions were tried"
-        if self.degree > 1:
-            return f"{linear}, and all polynomials up to degree {self.degree}."
-        return f"{linear}."
+    def verdict(self) -> tuple[str, ...]:
+        """Whether the count is proved, why, and if not what would help, in sentences."""
+        count, closure = self.count, self.closure
+        if not closure.rigorous:
+            return ("Not certified: the upper bound itself is not a proof.",)
+        if count.certified and count.upper:
+            return ("Certified: as many verified laws as the rank leaves room for.",)
+        if count.certified:
+            return ("Certified: the closure fills the parameter space, so nothing is conserved.",)
+        if not self.searched:
+            return ("Not certified: no laws were looked for, so only the rank is known.",)
+        if not closure.closed:
+            return (
+                f"Not certified: the closure was not finished ({closure.stopped}).",
+                "A larger budget would help.",
+            )
+        written = {0: "no law is", 1: "1 law is"}.get(count.lower, f"{count.lower} laws are")
+        room = f"{count.upper - count.lower}" + (" more" if count.lower else "")
+        tried = "All linear and axis-quadratic functions were tried"
+        tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
+        return (
+            f"Not certified: {written} written down, and the rank leaves room for {room}.",
+            f"{tried}.",
+            "The rank stands still, so what is missing exists near a generic θ (Frobenius), "
+            "perhaps without a closed form.",
+            "--degree N tries polynomials up to degree N.",
+        )
 
     @property
     def from_data_symmetry(self) -> int | None:

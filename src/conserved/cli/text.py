@@ -62,34 +62,13 @@ def _verdict(analysis: Analysis) -> str:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
     if not analysis.count.certified:
         lines += [_sentence(note) for note in analysis.notes]
-    lines.append(_status(analysis))
+    first, *rest = analysis.verdict
+    lines += [
+        first,
+        *(fill(line, WIDTH, initial_indent="  ", subsequent_indent="  ") for line in rest),
+    ]
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
     lines.append(f"Ranks mod {primes}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
-    return "\n".join(lines)
-
-
-def _status(analysis: Analysis) -> str:
-    """Whether the count is proved, and if not what would help."""
-    count = analysis.count
-    if not analysis.closure.rigorous:
-        return "Not certified: the upper bound itself is not a proof."
-    if count.certified:
-        if count.upper:
-            return "Certified: as many verified laws as the rank leaves room for."
-        return "Certified: the closure fills the parameter space, so nothing is conserved."
-    if not analysis.searched:
-        return "Not certified: no laws were looked for (--no-laws), so only the rank is known."
-    if not analysis.closure.closed:
-        return "Not certified: the closure was not finished; give it more time (--budget)."
-    written = {0: "no law is", 1: "1 law is"}.get(count.lower, f"{count.lower} laws are")
-    missing = count.upper - count.lower
-    room = f"{missing} more" if count.lower else f"{missing}"
-    lines = [
-        f"Not certified: {written} written down, and the rank leaves room for {room}.",
-        f"  {analysis.tried}",
-        "  The rank stands still, so what is missing exists near a generic θ (Frobenius), perhaps",
-        "  without a closed form. --degree N tries polynomials up to degree N.",
-    ]
     return "\n".join(lines)
 
 

@@ -85,22 +85,10 @@ def numeral(count: Count) -> str:
 
 def verdict(analysis: Analysis) -> str:
     """How sure the count is, and why."""
-    count, closure = analysis.count, analysis.closure
-    if not closure.rigorous:
-        return f"The upper bound is not a proof: {closure.note or 'it may be too small'}."
-    if count.certified and not count.upper:
-        return "The data reach every direction, so nothing is conserved: an exact rank."
-    if count.certified:
-        return "As many verified laws as an exact rank leaves room for."
-    written = f"{count.lower} written down and verified" if count.lower else "None written down"
-    if not closure.closed:
-        return (
-            f"{written}; the search ended early ({closure.stopped}), so {count.upper} may be high."
-        )
-    return (
-        f"{written}. The rank stands still, so {count.upper} exist near a generic θ; those missing "
-        "may have no closed form."
-    )
+    first, *rest = analysis.verdict
+    words = first.split(": ", 1)[-1]
+    note = f" {analysis.closure.note}." if analysis.closure.note else ""
+    return " ".join([words[:1].upper() + words[1:], *rest]) + note
 
 
 def surplus(analysis: Analysis) -> str:
@@ -142,7 +130,7 @@ def left_out(analysis: Analysis) -> list[str]:
         return ["No laws were looked for."]
     lines = [f"{note[:1].upper()}{note[1:]}." for note in analysis.notes]
     if count.lower < count.upper:
-        lines.insert(0, f"Room is left for {count.upper - count.lower} more. {analysis.tried}")
+        lines.insert(0, f"Room is left for {count.upper - count.lower} more.")
     return lines
 
 
