@@ -87,8 +87,8 @@ def verdict(analysis: Analysis) -> str:
     """How sure the count is, and why."""
     first, *rest = analysis.verdict
     words = first.split(": ", 1)[-1]
-    note = f" {analysis.closure.note}." if analysis.closure.note else ""
-    return " ".join([words[:1].upper() + words[1:], *rest]) + note
+    note = [f"{analysis.closure.note}."] if analysis.closure.note else []
+    return " ".join([words[:1].upper() + words[1:], *rest, *note])
 
 
 def surplus(analysis: Analysis) -> str:
