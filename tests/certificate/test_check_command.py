@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conserved.check import check_certificate
 from conserved.cli import run
 from tests.certificate.samples import NAMES, document, sample
 from tests.cli.shell import environment
@@ -159,3 +160,19 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def refused(data: object) -> bool:
     Path("c.json").write_text(json.dumps(data), "utf-8")
     return run(["check", "c.json"]) == 2
+
+
+def keys(value: object) -> set[str]:
+    """Every key of every object in a JSON document, matrices by file name excepted."""
+    if isinstance(value, dict):
+        return set(value) | set().union(*(keys(v) for k, v in value.items() if k != "groups"))
+    return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+
+def test_the_page_describes_every_key() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "certificate.md").read_text("utf-8")
+    certificate = document("range under a symmetry")
+    del certificate["laws"]  # described with the analysis
+    answer = check_certificate(sample("linear"), seed=0).to_json()
+    missing = [key for key in keys(certificate) | keys(answer) if f"`{key}`" not in page]
+    assert missing == []

@@ -18,7 +18,7 @@ from conserved.closure import lie_closure
 from conserved.errors import ConservedError, InputError
 from conserved.law import GramLaw, GramTerm, Law, Layout
 from tests.certificate.samples import NAMES, document, sample
-from tests.verification.laws import FALSE, TRUE, balanced
+from tests.verification.laws import FALSE, TRUE, balanced, per_unit
 
 
 def verdicts(certificate: Certificate) -> dict[str, str]:
@@ -343,3 +343,12 @@ def test_a_budget_ends_a_check() -> None:
 def test_unusable_arguments(arguments: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         check_certificate(sample("linear"), **arguments)
+
+
+def test_a_degree_too_high_to_measure_is_told() -> None:
+    problem = cq.Problem.from_text("poly:1-1-1-1,power=40")
+    law = per_unit(Layout.of(problem.network.parameters), 40)
+    report = check_certificate(certify(problem, lie_closure(problem), law))
+    assert report.status == "CERTIFIED"
+    assert report.error is None
+    assert "How likely a false law passes is not known." in report.text()

@@ -23,7 +23,7 @@ Patterns = Literal["none", "every", "one cell"]
 Status = Literal["CERTIFIED", "OPEN"]
 
 NEXT = {
-    "laws": "look for laws of a higher degree, the bounds differ (--degree)",
+    "laws": "look for more laws, the bounds differ (--degree)",
     "closure": "give the closure more time, it did not end (--budget)",
     "formal": "find out whether the formal values are generic, or the upper bound is no proof",
     "patterns": "prove the laws of the symmetry for every activation pattern, not one cell alone",

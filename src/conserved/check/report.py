@@ -74,9 +74,11 @@ class Report:
         return "CERTIFIED" if self.certificate.certified else "OPEN"
 
     @property
-    def error(self) -> float:
-        """A bound on the probability that some law that passed is false."""
-        return sum(statement.error or 0.0 for statement in self.statements)
+    def error(self) -> float | None:
+        """A bound on the probability that some law that passed is false; None when unknown."""
+        chances = [s.error for s in self.statements if s.verdict == "holds"]
+        known = [chance for chance in chances if chance is not None]
+        return sum(known) if len(known) == len(chances) else None
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``conserved check --json``."""
@@ -108,9 +110,9 @@ class Report:
             return (
                 f"REFUTED: {'; '.join(f'{s.says} ({s.data} data)' for s in self.refuted)}. {seed}"
             )
-        error = (
-            f" A false law passes with probability at most {self.error:.0e}." if self.error else ""
-        )
+        error = " How likely a false law passes is not known." if self.error is None else ""
+        if self.error:
+            error = f" A false law passes with probability at most {self.error:.0e}."
         if self.status == "CERTIFIED":
             return f"CERTIFIED.{error} {seed}"
         steps = dict.fromkeys(step for claim in self.certificate.claims for step in claim.next)
