@@ -127,7 +127,8 @@ class Session:
             def report_unexpected_exception(
                 self, out: Any, test: Any, example: Any, error: Any
             ) -> None:
-                got.append("".join(traceback.format_exception_only(error[1])))
+                lines = traceback.format_exception_only(error[1])
+                got.append("".join(["Traceback (most recent call last):\n", *lines]))
 
         test = doctest.DocTest([example], {}, "document", None, 0, None)
         test.globs = self.namespace  # the constructor would copy them

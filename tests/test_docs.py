@@ -85,13 +85,14 @@ def test_a_false_page_is_refused_and_renewed() -> None:
     assert len(session(PAGE, slow=False).faults) == 3
     renewed = refreshed(PAGE)
     assert ">>> n + n\n4\n" in renewed
-    assert "NameError" in renewed
+    assert "Traceback (most recent call last):\nNameError: name 'm' is not defined" in renewed
     assert "conserved 0.0.0" not in renewed
     assert "ZeroDivisionError: division by zero\n>>> m" in renewed
 
 
 def test_a_file_lies_where_the_commands_run(tmp_path: Path) -> None:
-    page = "```json a.json\n[1]\n```\n```python\n>>> import pathlib\n>>> pathlib.Path('a.json').read_text()\n'[1]\\n'\n```\n"
+    page = "```json a.json\n[1]\n```\n```python\n>>> next(open('a.json'))\n'[1]\\n'\n```\n"
+    page = page.replace("next(open('a.json'))", "__import__('pathlib').Path('a.json').read_text()")
     with folder(tmp_path):
         assert session(page, slow=False).faults == []
     assert (tmp_path / "a.json").is_file()
