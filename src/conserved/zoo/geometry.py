@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from conserved.arithmetic.scalars import Array
-from conserved.simulate import Trajectory
+from conserved.simulate import Simulation, Trajectory
 
 
 def turned(vectors: Array) -> Array:
@@ -60,3 +62,8 @@ def up_to(trajectory: Trajectory, values: Array, length: float) -> tuple[Array, 
 def farthest(trajectory: Trajectory, values: Array, length: float) -> float:
     """The largest |value| up to that length."""
     return float(np.abs(up_to(trajectory, values, length)[1]).max())
+
+
+def trajectories(runs: Iterable[Simulation]) -> tuple[Trajectory, ...]:
+    """The main trajectory of each run."""
+    return tuple(run.trajectory for run in runs)

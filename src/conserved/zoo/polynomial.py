@@ -25,7 +25,7 @@ from conserved.zoo import style
 from conserved.zoo.chart import Curve, chart
 from conserved.zoo.claim import Claim
 from conserved.zoo.figure import Measurement, rounded
-from conserved.zoo.geometry import farthest, turned, up_to
+from conserved.zoo.geometry import farthest, trajectories, turned, up_to
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,7 +137,7 @@ class PolynomialFigure(Measurement):
         self, axes: Axes, which: int, runs: tuple[Trajectory, ...], color: str, title: str
     ) -> None:
         inside = np.add.outer(self.axis**2, self.axis**2) < (0.95 * _EXTENT) ** 2
-        levels = np.quantile(self.surfaces[:, inside], np.linspace(0, 0.8, 13))
+        levels = np.quantile(self.surfaces[1][inside], np.linspace(0, 0.8, 11))
         heights = self.surfaces[which]
         axes.contourf(
             self.axis, self.axis, heights, levels=levels, cmap="Greys", alpha=0.35, extend="max"
@@ -202,9 +202,9 @@ def measure(
         symmetry=symmetry,
         owed=analyze(problem, seed=seed).from_data_symmetry,
         outcomes=tuple(run.verdicts[0].outcome for run in exact),
-        exact=tuple(run.trajectory for run in exact),
-        plain=tuple(run.trajectory for run in plain),
-        small=tuple(run.trajectory for run in other),
+        exact=trajectories(exact),
+        plain=trajectories(plain),
+        small=trajectories(other),
         angles=np.degrees(angles),
         circles=np.stack([objective.value(circle) for objective in objectives]),
         axis=axis,
