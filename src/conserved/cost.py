@@ -6,23 +6,29 @@ from dataclasses import dataclass
 
 from conserved.errors import InputError, LimitError
 from conserved.fields import Route, choose_route
+from conserved.fields.base import CHUNK_BYTES
 from conserved.problem import Problem
 from conserved.symmetry import require_enumerable
 
 MEMORY_LIMIT = 8 * 10**9  # bytes; a laptop's worth
 _SPARE_ROWS = 12  # rows beyond D that show the rank standing still, and a probe of brackets
 _MATRICES = 3  # D × D matrices alive at once in the elimination
-_BYTES_PER_SECOND = 2e9  # of field values produced, measured on two cores
+_BYTES_PER_SECOND = 1.5e9  # of field values produced, measured on two cores
 _FLOPS_PER_SECOND = 2e10  # of the elimination, likewise
+_PER_ENTRY = 7e-7  # seconds for one entry of one generator in an average
+_OVERHEAD = 5e-6  # seconds for a field, however small
+_JET = 2.5  # how much dearer a field becomes when its jets double
+_SMALL_GROUP = 24  # elements: leaves so many fields that the rank fills the space
+_FEW = 48  # rank of the space that few fields make
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cost of a closure with brackets of length 2, or of length 8 under a symmetry.
+    """Cost of a closure, right to within a factor of about five where it takes a second or more.
 
     Attributes:
         parameters: D, the width of the rank.
-        evaluations: fields to evaluate, each a forward and a backward pass over one orbit.
+        evaluations: fields to evaluate, each a forward and a backward pass over its points.
         bytes: peak memory.
         seconds: on two cores of a current machine.
     """
@@ -62,32 +68,66 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
             f"{_size(elimination)} for the exact rank; the limit is {_size(MEMORY_LIMIT)}, "
             f"about {most:,} parameters"
         )
-    points = _points(problem, route)
-    sample = 8 * (5 * size + 3 * points * problem.network.activations())
+    values, points = _values(problem, route)
+    sample = 8 * (5 * size + 3 * values)
     if 8 * sample > MEMORY_LIMIT:
         raise LimitError(
             f"network '{problem.network.spec}', symmetry '{problem.group.name}': one field over "
             f"{points:,} points needs about {_size(8 * sample)}; "
             f"the limit is {_size(MEMORY_LIMIT)}"
         )
-    rows = size + _SPARE_ROWS
-    # D plain fields, then D/2 brackets of two fields on jets (3 products); averaged data have few
-    # fields, so that longer brackets are needed, each level 8 times the cost of the one before
-    deepest = 3 if problem.symmetric else 1
-    units = rows + sum(6 * 8 ** (level - 1) for level in range(1, deepest + 1)) * (rows // 2)
-    evaluations = 2 * rows * 2 ** (deepest - 1)
-    seconds = units * sample / _BYTES_PER_SECOND + 4 / 3 * size**3 / _FLOPS_PER_SECOND
-    return Estimate(size, evaluations, elimination + min(units * sample, 2**30), seconds)
+    rows = _rows(problem)
+    # fields of level L run on jets of 2^L entries, three products for each doubling of two
+    units = sum(count * _JET**level for level, count in enumerate(rows))
+    evaluations = sum(rows)
+    largest = max(count * 2**level for level, count in enumerate(rows))
+    seconds = (
+        units * sample / _BYTES_PER_SECOND
+        + evaluations * _OVERHEAD
+        + 4 / 3 * size**3 / _FLOPS_PER_SECOND
+        + _averaging(problem, route)
+    )
+    held = min(largest * sample, CHUNK_BYTES) + largest * 8 * size
+    return Estimate(size, evaluations, elimination + held, seconds)
 
 
-def _points(problem: Problem, route: Route) -> int:
-    """At how many inputs one field evaluates the network."""
+def _rows(problem: Problem) -> list[int]:
+    """Fields to evaluate at each level of brackets (length 2^level), from what closures take.
+
+    A large group leaves few moments, so few fields, that many brackets make a small space of; how
+    many there are is known only after averaging, so a guess stands in for it.
+    """
+    size = problem.network.size
+    if not problem.symmetric:
+        return [size + _SPARE_ROWS, size + _SPARE_ROWS]
+    outputs = problem.network.output_shape[-1]
+    filled = problem.group.order <= max(_SMALL_GROUP, problem.network.lift_dimension)
+    labelled = problem.labels.name == "invariant"
+    if filled or (labelled and 2 * (outputs + 2) ** 2 > size):
+        return [size + _SPARE_ROWS, *(int(size * share) for share in (4, 2, 0.1))]
+    if labelled:
+        rank = 2 * (outputs + 2) ** 2  # brackets of outputs + 2 fields, and theirs
+        return [outputs + _SPARE_ROWS, *(int(rank * share) for share in (4, 4, 2, 0.5))]
+    rank = min(size, _FEW)
+    return [_SPARE_ROWS, *(int(rank * share) for share in (8, 20, 20, 16, 6))]
+
+
+def _values(problem: Problem, route: Route) -> tuple[int, int]:
+    """How many values one field keeps, and at how many inputs it evaluates the network."""
     if choose_route(problem, route) == "moments":
         lift = problem.network.lift()
         assert lift is not None
-        return lift.dimension
-    require_enumerable(problem.group)
-    return int(problem.group.order)
+        return lift.volume, lift.dimension
+    order = require_enumerable(problem.group)
+    return problem.network.activations(order), order
+
+
+def _averaging(problem: Problem, route: Route) -> float:
+    """Seconds for the averages of moments."""
+    if choose_route(problem, route) != "moments":
+        return 0.0
+    generators = len(problem.group.signs) + 2 * problem.group.infinitesimal_count + 1
+    return generators * problem.network.lift_dimension**2 * _PER_ENTRY
 
 
 def _duration(seconds: float) -> str:

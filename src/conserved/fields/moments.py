@@ -36,10 +36,8 @@ class MomentFields(Fields):
             f"lifted moments, τ = {lift.dimension}: "
             f"{len(self._quadratic)} of ΦΦᵀ, {len(self._mixed)} of yΦᵀ"
         )
-        network = problem.network
-        forward = lift.dimension * (network.activations() - network.size)
         per_sample = lift.dimension**2 if len(self._quadratic) > _FEW else 0
-        self.sample_bytes = 8 * (5 * network.size + 3 * forward + 2 * per_sample)
+        self.sample_bytes = 8 * (5 * problem.network.size + 3 * lift.volume + 2 * per_sample)
 
     def draw_leaves(self, count: int) -> Leaves:
         quadratic = self.scalars.random(self.rng, (count, len(self._quadratic)))

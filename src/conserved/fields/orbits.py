@@ -45,7 +45,7 @@ class OrbitFields(Fields):
         if network.piecewise:
             self._choose_patterns()
         points = 1 if self._elements is None else len(self._elements.matrices)
-        self.sample_bytes = 8 * (5 * network.size + 3 * points * network.activations())
+        self.sample_bytes = 8 * (5 * network.size + 3 * network.activations(points))
 
     def _choose_patterns(self) -> None:
         """Every pattern, or those of one real network; say which."""

@@ -143,10 +143,14 @@ class Network(ABC):
         variables = {name: tape.variable(value) for name, value in self.split(theta).items()}
         return self.forward(variables, tape.constant(x[None])), list(variables.values())
 
-    def activations(self) -> int:
-        """Number of values that one forward pass on one input keeps, parameters included."""
+    def activations(self, inputs: int = 1) -> int:
+        """Number of values that one forward pass on so many inputs keeps, parameters included."""
+        one, two = self._volume(1), self._volume(2)
+        return one + (inputs - 1) * (two - one)
+
+    def _volume(self, inputs: int) -> int:
         tape = Tape(FormalRing(Reals()))
-        self.run(tape, np.zeros((1, 1, self.size)), np.zeros((1, 1, *self.input_shape)))
+        self.run(tape, np.zeros((1, 1, self.size)), np.zeros((1, inputs, *self.input_shape)))
         return tape.volume
 
     def __repr__(self) -> str:

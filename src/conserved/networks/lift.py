@@ -68,6 +68,11 @@ class Lift(ABC):
             (F, parameter variables); F has τ·m entries per sample, in the order (τ, m).
         """
 
+    @property
+    def volume(self) -> int:
+        """Number of values that ``outputs_at`` keeps, parameters included."""
+        return self.network.activations(self.dimension)
+
     def change_basis(self, scalars: Residues, moments: Array) -> Array:
         """Moments S (k, τ, τ) for the rows of F instead of those of Aᵀ; by default the same."""
         return moments

@@ -92,6 +92,14 @@ class LightningLift(Lift):
         second = _kronecker(scalars, one, self.squares.derivative(scalars, generators))
         return scalars.reduce(first + second)
 
+    @property
+    def volume(self) -> int:
+        d, m = self.squares.variables, self.outputs
+        keys = self.network.parameters[1].size
+        at_pairs = 2 * self.dimension + 2 * len(self._b) * m  # scores and values, each reshaped
+        products = self.dimension * m
+        return self.network.size + keys + d * d + 2 * (at_pairs + products) + 2 * products
+
     def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
         variables = {k: tape.variable(v) for k, v in self.network.split(theta).items()}
         d, m, pairs = self.squares.variables, self.outputs, len(self._b)

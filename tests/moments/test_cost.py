@@ -1,0 +1,67 @@
+"""Estimates under a symmetry: right to within a small factor of what a closure takes."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import numpy as np
+import pytest
+
+import conserved as cq
+from conserved.arithmetic.functions import FormalRing
+from conserved.arithmetic.primes import BLAS_PRIMES
+from conserved.arithmetic.residues import residues
+from conserved.arithmetic.tape import Tape
+from conserved.cost import estimate
+
+
+def problem_of(network: str, symmetry: str, labels: str = "invariant") -> cq.Problem:
+    return cq.Problem.from_text(network, symmetry=symmetry, labels=labels)
+
+
+MEASURED = [
+    ("linear:200-3-1", "permutation", "invariant"),  # estimated at 394 s once
+    ("linear:7-3-7", "hyperoctahedral", "equivariant"),
+    ("linear:60-3-2", "shift", "invariant"),
+    ("linear:24-24-24", "permutation", "invariant"),
+    ("poly:14-3-1,power=2", "orthogonal", "invariant"),
+    ("lightning:dim=8,tokens=5,head=1,out=1", "orthogonal", "invariant"),
+    ("lightning:dim=6,tokens=4,head=2,out=2", "orthogonal", "invariant"),
+]
+
+
+@pytest.mark.parametrize("network, symmetry, labels", MEASURED)
+def test_estimates_are_honest(network, symmetry, labels):
+    cq.lie_closure(problem_of("linear:4-2-1", "permutation"))  # imports are not counted
+    problem = problem_of(network, symmetry, labels)
+    start = process_time()
+    cq.lie_closure(problem)
+    seconds = process_time() - start
+    expected = estimate(problem).seconds
+    assert expected < 5 * seconds + 0.1
+    assert seconds < 5 * expected + 0.1
+
+
+def test_an_estimate_takes_no_time():
+    start = process_time()
+    estimate(problem_of("linear:200-3-1", "permutation"))
+    assert process_time() - start < 0.2
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["linear:5-3-2", "poly:3-2-2,power=2", "lightning:dim=3,tokens=2,head=2,out=2"],
+)
+def test_the_values_of_a_pass_are_counted(spec):
+    """Against the tape itself."""
+    network = cq.Problem.from_text(spec).network
+    lift = network.lift()
+    tape = Tape(FormalRing(residues(BLAS_PRIMES[0])))
+    lift.outputs_at(tape, np.zeros((1, 1, network.size)))
+    assert tape.volume == lift.volume
+    for inputs in (1, 2, 7):
+        tape = Tape(FormalRing(residues(BLAS_PRIMES[0])))
+        network.run(
+            tape, np.zeros((1, 1, network.size)), np.zeros((1, inputs, *network.input_shape))
+        )
+        assert network.activations(inputs) == tape.volume
