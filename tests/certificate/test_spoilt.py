@@ -135,7 +135,7 @@ def test_several_changes_at_once(name: str, seed: int, times: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, derandomize=True)
+@settings(max_examples=5_000, derandomize=True)
 @given(st.sampled_from(NAMES), st.integers(0, 2**32), st.integers(1, 4))
 def test_many_changes_at_once(name: str, seed: int, times: int) -> None:
     is_accepted(randomly_spoilt(document(name), random.Random(seed), times), sample(name))

@@ -9,10 +9,10 @@ import pytest
 
 import conserved as cq
 from conserved.arithmetic.deadline import OutOfTimeError, time_limit
-from conserved.arithmetic.primes import INT64_PRIMES, WIDE_PRIMES
+from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, Prime
 from conserved.closure import lie_closure
 from conserved.law import Law, Layout, Polynomial, PolynomialLaw, RationalLaw, SpanLaw, SpanPart
-from conserved.verification import largest_prime, points_for, verify, wide_prime
+from conserved.verification import largest_prime, points_for, scalars_for, verify, wide_prime
 from tests.verification.laws import FALSE, TRUE, balanced, layout_of
 
 
@@ -32,6 +32,20 @@ def test_false_laws_do_not(spec: str, fault: str, law: Law, prime: object) -> No
     beside = TRUE.get(spec, [])
     found = verify(problem, [*beside, law], prime=prime)  # type: ignore[arg-type]
     assert found.holds == (*(True for _ in beside), False), fault
+
+
+@pytest.mark.parametrize("spec", TRUE)
+@pytest.mark.parametrize("prime", [BLAS_PRIMES[0], INT64_PRIMES[0], WIDE_PRIMES[0]], ids=str)
+def test_derivatives_along_fields_are_those_of_gradients(spec: str, prime: Prime) -> None:
+    scalars, rng = scalars_for(prime), np.random.default_rng(2)
+    beside = [law for where, _, law in FALSE if where == spec]
+    for law in TRUE[spec] + beside:
+        theta = scalars.random(rng, (law.layout.size,))
+        directions = scalars.random(rng, (3, law.layout.size))
+        product = scalars.matmul(directions, law.gradients(scalars, theta).T)
+        difference = scalars.reduce(law.derivative(scalars, theta, directions) - product)
+        assert difference.shape == (3, law.size)
+        assert not difference.any()
 
 
 def test_the_hand_made_laws_are_all_there_are() -> None:

@@ -152,6 +152,23 @@ class GramLaw(Law):
             out[which, indices[j]] += scaled[i]
         return scalars.reduce(out)
 
+    def derivative(self, scalars: Scalars, theta: Array, directions: Array) -> Array:
+        """Of M along W: Σ_t c_t (W_t X_tᵀ + X_t W_tᵀ), without a gradient for each entry."""
+        out = np.zeros((len(directions), self.size), dtype=scalars.dtype)
+        i, j = self._pairs
+        for term, indices in zip(self.terms, self._indices, strict=True):
+            x, along = theta[indices], directions[:, indices]  # (n, slice), (batch, n, slice)
+            if self.part == "symmetric":
+                product = scalars.matmul(along, x.T)
+                entries = product[:, i, j] + product[:, j, i]
+            else:
+                entries = 2 * scalars.reduce(scalars.mul(along, x).sum(-1))
+            if self.part == "trace":
+                entries = entries.sum(-1, keepdims=True)
+            scaled = scalars.mul(scalars.reduce(entries), scalar_of(scalars, term.factor))
+            out = scalars.reduce(out + scaled)
+        return out
+
     def polynomials(self) -> tuple[Polynomial, ...]:
         """The same functions, written out: the second road to values and gradients."""
         sums: list[dict[tuple[int, ...], Fraction]] = [{} for _ in range(self.size)]
