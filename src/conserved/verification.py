@@ -121,8 +121,7 @@ def scalars_for(prime: Prime) -> Residues:
 
 def constant_along(fields: Fields, law: Law, theta: Array, values: Array) -> bool:
     """Whether ⟨∇h, w⟩ = 0 at θ (D,) for every w of ``values`` (batch, D)."""
-    gradients = law.gradients(fields.scalars, theta)
-    return not fields.scalars.matmul(gradients, values.T).any()
+    return not law.derivative(fields.scalars, theta, values).any()
 
 
 def _at_a_point(fields: Fields, laws: Sequence[Law]) -> list[bool]:

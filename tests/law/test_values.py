@@ -100,6 +100,14 @@ def derivative_by_interpolation(ring, law, theta, v, order=14):
 
 
 @every_example
+def test_derivatives_are_gradients_times_directions(law):
+    for ring in rings():
+        theta, *directions = ring.random(np.random.default_rng(1), (4, LAYOUT.size))
+        slopes = ring.matmul(np.stack(directions), law.gradients(ring, theta).T)
+        assert (law.derivative(ring, theta, np.stack(directions)) == slopes).all()
+
+
+@every_example
 def test_all_layouts_of_residues_agree(law):
     theta = np.random.default_rng(7).integers(-50, 50, (2, LAYOUT.size))
     floats, ints, wides, _ = rings()

@@ -85,9 +85,7 @@ class Turn(Entry):
         return self.part.denominator
 
     def value(self, scalars: Scalars) -> Array:
-        k = self.part.denominator
-        steps = np.array(self.part.numerator % k)
-        return np.asarray(_cosines_and_sines(steps, k, scalars)[self.sine])
+        return _turned(self, scalars)
 
 
 @final
@@ -251,6 +249,13 @@ def _square_root(argument: Entry) -> Entry:
         else:
             q += 1
     return root if n else Rational(Fraction(0))
+
+
+@lru_cache(maxsize=4096)  # the entries of a matrix are made of few cosines
+def _turned(turn: Turn, scalars: Scalars) -> Array:
+    k = turn.part.denominator
+    steps = np.array(turn.part.numerator % k)
+    return np.asarray(_cosines_and_sines(steps, k, scalars)[turn.sine])
 
 
 def _quotient(above: Array, below: Array, scalars: Scalars) -> Array:

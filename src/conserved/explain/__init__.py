@@ -130,7 +130,7 @@ class _Story:
         self.found = range_laws(problem, fields, blocks) if self.extra else Findings()
         self.stage = "the group that the loss sees"
         self.report = with_blocks(scalars, fields.space, self.report, rng)
-        if not self.extra:
+        if not self.extra and self.closure.rank > 1:
             self.stage = "the reason why there is no law"
             self.why_none = turning_together(self.report)
             self.why_none += order_reason(scalars, problem, fields.space, self.report)

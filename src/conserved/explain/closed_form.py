@@ -1,9 +1,9 @@
 """From residues mod p to exact numbers: fractions, and short sums of cosines (theory §6).
 
 What is canonical (a reduced echelon form) has its entries in the field of the block, Q or
-Q(cos 2π/k). Mod a prime near 2^61 an entry v is q·v ≡ Σ a_j·2cos(2πj/k) with small integers, and
-the smallest are a short vector of a lattice. An answer is a candidate: whoever asks checks it mod
-another prime.
+Q(cos 2π/k). Mod a prime near 2^61 an entry v is q·v ≡ Σ a_j·2cos(2πj/k) with a small denominator q
+and small integers a_j: a lattice point nearest to (q·v, 0, …, 0). An answer is a candidate: whoever
+asks checks it mod another prime.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import gcd, isqrt, lcm
 
-import numpy as np
-
 from conserved.arithmetic.entries import entry
 from conserved.arithmetic.exact import rational_reconstruction
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
 
-_ACCIDENTS = 2**16  # a random residue is taken for an exact number about once in so many
-_DEGREE_LIMIT = 24  # of a field; a prime of 61 bits has no room for more coefficients
+_ACCIDENTS = 2**12  # a random residue is taken for an exact number less than once in so many
+_DEGREE_LIMIT = 18  # of a field; a prime of 61 bits has no room for more coefficients
+_DENOMINATORS = 24
 _LENGTH_LIMIT = 200  # characters of an entry
 
 Texts = tuple[tuple[str, ...], ...]
@@ -47,7 +46,7 @@ class Recogniser:
         self.prime = int(scalars.prime)
         self._fields = list(_fields(order)) if self.prime > 2**31 else [1]
         self._known: dict[int, str | None] = {}
-        self._cosines: dict[int, list[int]] = {}
+        self._lattices: dict[int, _Lattice] = {}
 
     def matrix(self, values: Array) -> Texts | None:
         """Entries of a matrix as text; None where one is not found."""
@@ -74,31 +73,68 @@ class Recogniser:
             )
             number = rational_reconstruction(residue, self.prime, bound)
             return None if number is None else str(number)
-        basis = self._basis(k)
-        size = len(basis) + 1
-        bound = (self.prime // _ACCIDENTS) ** (1 / size)
-        *parts, below = _shortest(basis, residue, self.prime)
-        if not below or max(map(abs, [*parts, below])) > bound:
-            return None
-        text = _sum_text([Fraction(part, below) for part in parts], k)
-        return text if len(text) <= _LENGTH_LIMIT else None
+        lattice = self._lattice(k)
+        for below in range(1, _DENOMINATORS + 1):
+            parts = lattice.nearest(below * residue % self.prime)
+            if parts is not None:
+                text = _sum_text([Fraction(part, below) for part in parts], k)
+                return text if len(text) <= _LENGTH_LIMIT else None
+        return None
 
-    def _basis(self, k: int) -> list[int]:
-        """1, 2cos(2π/k), 2cos(4π/k), …: a basis of the integers of Q(cos 2π/k), mod p."""
-        if k not in self._cosines:
+    def _lattice(self, k: int) -> _Lattice:
+        """For 1, 2cos(2π/k), 2cos(4π/k), …: a basis of the integers of Q(cos 2π/k), mod p."""
+        if k not in self._lattices:
             angles = [f"2*cos(2*pi*{j}/{k})" for j in range(1, _degree(k))]
             values = [int(entry(text).value(self.scalars)) % self.prime for text in angles]
-            self._cosines[k] = [1, *values]
-        return self._cosines[k]
+            self._lattices[k] = _Lattice(values, self.prime)
+        return self._lattices[k]
+
+
+class _Lattice:
+    """Integers a with a_0 + Σ a_j b_j ≡ 0 mod p, in a reduced basis (LLL).
+
+    Args:
+        values: b_1, …
+        prime: p.
+    """
+
+    def __init__(self, values: list[int], prime: int) -> None:
+        from flint import fmpz_mat
+
+        size = len(values) + 1
+        rows = [[prime] + [0] * (size - 1)]
+        for j, value in enumerate(values, start=1):
+            rows.append([-value % prime] + [int(i == j) for i in range(1, size)])
+        reduced = fmpz_mat(rows).lll()
+        inverse = reduced.inv()
+        self.rows = [[int(reduced[i, j]) for j in range(size)] for i in range(size)]
+        parts = [inverse[0, j] for j in range(size)]
+        self.first = [Fraction(int(part.p), int(part.q)) for part in parts]
+        # so few vectors are this small that one in _ACCIDENTS residues meets one by accident
+        room = prime / (_ACCIDENTS * _DENOMINATORS)
+        self.bound = max(1.0, (room ** (1 / size) - 1) / 2)
+
+    def nearest(self, residue: int) -> list[int] | None:
+        """Small a with Σ a_j b_j ≡ residue (Babai 1986, rounding), or None."""
+        short = [residue] + [0] * (len(self.rows) - 1)
+        for row, share in zip(self.rows, self.first, strict=True):
+            count = round(residue * share)
+            if count:
+                short = [one - count * part for one, part in zip(short, row, strict=True)]
+        return short if max(map(abs, short)) <= self.bound else None
 
 
 def agrees(scalars: Residues, texts: Texts, values: Array) -> bool:
     """Whether entries as text are these residues: the check mod another prime."""
-    known: dict[str, int] = {}
-    for text in {text for row in texts for text in row}:
-        known[text] = entry(text).value(scalars).item()
-    found = np.array([[known[text] for text in row] for row in texts], dtype=scalars.dtype)
-    return found.shape == values.shape and not scalars.reduce(found - values).any()
+    if (len(texts), len(texts[0])) != values.shape:
+        return False
+    known: dict[str, Array] = {}
+    for text, value in zip((text for row in texts for text in row), values.ravel(), strict=True):
+        if text not in known:
+            known[text] = entry(text).value(scalars)
+        if scalars.reduce(known[text] - value).any():
+            return False
+    return True
 
 
 def _fields(order: int) -> Iterator[int]:
@@ -111,20 +147,6 @@ def _fields(order: int) -> Iterator[int]:
 def _degree(k: int) -> int:
     """Of Q(cos 2π/k) over Q: φ(k)/2."""
     return max(1, sum(gcd(j, k) == 1 for j in range(1, k + 1)) // 2)
-
-
-def _shortest(basis: list[int], residue: int, prime: int) -> list[int]:
-    """Small integers a_0, …, q, not all 0, with Σ a_j b_j ≡ q·residue mod p (LLL)."""
-    from flint import fmpz_mat
-
-    size = len(basis) + 1
-    # b_0 = 1: the first coordinate absorbs the others, so these rows span all solutions
-    rows = [[prime] + [0] * (size - 1)]
-    for j, value in enumerate([*basis[1:], -residue], start=1):
-        rows.append([-value % prime] + [int(i == j) for i in range(1, size)])
-    reduced = fmpz_mat(rows).lll()
-    short = [int(reduced[0, j]) for j in range(size)]
-    return short if short[-1] >= 0 else [-part for part in short]
 
 
 def _sum_text(parts: list[Fraction], k: int) -> str:

@@ -129,8 +129,7 @@ class _Hunt:
     def _keep(self, written: _Written) -> None:
         """Keep a law unless it fails at the point at hand: verification elsewhere is dear."""
         _, values = self.fields.draw(_enough(self.fields), self.theta)
-        gradients = written.law.gradients(self.scalars, self.theta[0, 0])
-        if not self.scalars.matmul(gradients, values.T).any():
+        if not written.law.derivative(self.scalars, self.theta[0, 0], values).any():
             self.written.append(written)
 
     def _architecture(self) -> RowSpace:

@@ -118,7 +118,7 @@ def _seen(problem: Problem, report: LiftReport) -> str:
     if straight or part is None:
         return words
     turning = f"of which {part[0]} comes" if part[1] else "none of which comes"
-    return f"{words} on Φ and the outputs, {turning} from turning the features"
+    return f"{words} on Φ and the outputs, {turning} from turning inputs or outputs"
 
 
 def turning_together(report: LiftReport) -> list[str]:
@@ -139,30 +139,47 @@ _WORDS = {"complex": ("complex", 2), "quaternionic": ("quaternionic", 4)}
 
 def filled_blocks(network: Network, blocks: Sequence[Block]) -> list[str]:
     """Blocks whose vectors fill them: symmetric, but without a law. Equal ones are told once."""
-    found: Counter[tuple[str, int, int, int]] = Counter()
+    found: Counter[tuple[str, str, int, int, int]] = Counter()
     for block in blocks:
         word, size = _WORDS.get(block.kind or "", ("", 1))
         k, kappa = block.dimension // size, _vectors(network, block)
         if block.symmetry[1] and len(block.copies) and kappa >= k:
-            found[word, k, block.multiplicity, kappa] += 1
+            found[word, _side(network, block), k, block.multiplicity, kappa] += 1
     lines = []
-    for (word, k, multiplicity, kappa), count in found.items():
+    for (word, side, k, multiplicity, kappa), count in found.items():
         kind = f"{word} " if word else ""
         what = f"The {kind}block" if count == 1 else f"Each of the {count} {kind}blocks"
         vectors = "vector" if kappa == 1 else "vectors"
         lines.append(
-            f"{what} of dimension k = {k}, multiplicity {multiplicity}, is filled by κ = {kappa} "
-            f"{vectors} of parameters (κ ≥ k), so its range says nothing."
+            f"{what}{side} of dimension k = {k}, multiplicity {multiplicity}, is filled by "
+            f"κ = {kappa} {vectors} of parameters (κ ≥ k), so its range says nothing."
         )
     return lines
 
 
-def _vectors(network: Network, block: Block) -> int:
-    """κ: fibres of parameters along the features, for each copy that reaches their side."""
+def _side(network: Network, block: Block) -> str:
+    """Where the block lies, when not in the inputs."""
     n = network.input_shape[-1]
-    count, shapes = 0, {parameter.name: parameter.shape for parameter in network.parameters}
+    if not block.copies[..., n:].any():
+        return ""
+    return " of inputs and outputs" if block.copies[..., :n].any() else " of the outputs"
+
+
+def _vectors(network: Network, block: Block) -> int:
+    """κ: how many independent vectors of the block the parameters hold.
+
+    A tensor has features along one axis or two; what is left of it without the block's part of
+    these axes says how many of its entries belong to the block.
+    """
+    n, k = network.input_shape[-1], block.dimension
+    inside: dict[str, dict[int, int]] = {}
     for name, axis, side in network.feature_axes():
         columns = slice(0, n) if side == "input" else slice(n, None)
         copies = sum(bool(copy[:, columns].any()) for copy in block.copies)
-        count += copies * prod(shapes[name]) // shapes[name][axis]
-    return count
+        inside.setdefault(name, {})[axis] = copies * k
+    entries = 0
+    for parameter in network.parameters:
+        held = inside.get(parameter.name, {})
+        left = (length - held.get(axis, 0) for axis, length in enumerate(parameter.shape))
+        entries += parameter.size - prod(left)
+    return entries // k

@@ -76,6 +76,10 @@ class Law(ABC):
     def gradients(self, scalars: Scalars, theta: Array) -> Array:
         """∇h at one θ (D,): (c, D)."""
 
+    def derivative(self, scalars: Scalars, theta: Array, directions: Array) -> Array:
+        """dh(w) = ⟨∇h, w⟩ at one θ (D,) for directions w (batch, D): (batch, c)."""
+        return scalars.matmul(directions, self.gradients(scalars, theta).T)
+
     @abstractmethod
     def data(self) -> dict[str, Any]:
         """What defines it, as JSON: the part of ``to_json`` that ``law_from_json`` reads."""

@@ -112,6 +112,15 @@ class SpanLaw(VectorLaw):
             rows[:, o][:, :, pivots] = scalars.reduce(-moved)
         return self.pullback(scalars, rows.reshape(self.size, len(self.vectors), self.dimension))
 
+    def derivative(self, scalars: Scalars, theta: Array, directions: Array) -> Array:
+        # without gradients, of which a large range has thousands
+        charted, moved = (self._charted(scalars, t) for t in (theta[None], directions))
+        pivots, others = list(self.pivots), self._others
+        back = inverse(scalars, charted[:, :, pivots])
+        ratio = scalars.matmul(back, charted[:, :, others])
+        rest = moved[:, :, others] - scalars.matmul(moved[:, :, pivots], ratio)
+        return scalars.matmul(back, scalars.reduce(rest)).reshape(len(moved), self.size)
+
     def _charted(self, scalars: Scalars, theta: Array) -> Array:
         """The chosen vectors as rows of the matrix whose echelon form counts."""
         chosen = self.chosen(scalars, theta)
