@@ -75,7 +75,7 @@ class TestRing:
             for b in (top, ring.reduce(-top)):
                 assert ints(ring, ring.mul(a, b)) == [int(a[0]) * int(b[0]) % p]
 
-    @pytest.mark.parametrize("inner", [1, 2, 511, 512, 513, 2000])
+    @pytest.mark.parametrize("inner", [1, 2, 511, 512, 513, 2000, 33_000])
     def test_matrix_products_of_any_length(self, ring, inner):
         p = int(ring.prime)
         rng = np.random.default_rng(inner)

@@ -19,7 +19,8 @@ from conserved.arithmetic.primes import Prime, cos_sin_mod
 from conserved.arithmetic.scalars import Array, Scalars
 
 _SPLIT = 16  # int64 matrix products take one factor apart at 2^16
-_INNER = 2**15  # so many terms below 2^16 · 2^31 stay below 2^63
+_INNER = 2**15  # so many terms below 2^16 · 2^31 stay below 2^63, and below 2^32 · 2 below 2^53
+_BLAS = 2**17  # products from which four matrices of floats beat two of integers
 
 
 class Residues(Scalars):
@@ -180,9 +181,22 @@ class IntResidues(Residues):
         return self.reduce(total)
 
     def _short_matmul(self, a: Array, b: Array) -> Array:
+        if a.ndim == b.ndim == 2 and a.size * b.shape[1] > _BLAS:
+            return self._blas_matmul(a, b)
         high, low = a >> _SPLIT, a & ((1 << _SPLIT) - 1)
         upper = self.reduce(high @ b)
         return self.reduce((upper << _SPLIT) + self.reduce(low @ b))
+
+    def _blas_matmul(self, a: Array, b: Array) -> Array:
+        """Both factors in 16-bit halves, whose products are exact in float64."""
+        half = (1 << _SPLIT) - 1
+        (a_high, a_low), (b_high, b_low) = (
+            ((x >> _SPLIT).astype(np.float64), (x & half).astype(np.float64)) for x in (a, b)
+        )
+        total = self.reduce((a_high @ b_high).astype(np.int64))
+        for part in (a_high @ b_low + a_low @ b_high, a_low @ b_low):
+            total = self.reduce((total << _SPLIT) + self.reduce(part.astype(np.int64)))
+        return total
 
     def from_integers(self, values: Any) -> Array:
         return _integers_mod(values, self._p, centred=False)
