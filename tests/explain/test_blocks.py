@@ -34,7 +34,8 @@ def reasons(problem: cq.Problem) -> str:
             "linear:6-1-6",
             "2xorthogonal:3",
             "equivariant",
-            "The block of dimension k = 3, multiplicity 4, is filled by κ = 4 vectors",
+            "The block of inputs and outputs of dimension k = 3, multiplicity 4, "
+            "is filled by κ = 4 vectors",
         ),
         (
             "linear:4-3-2",
@@ -47,6 +48,12 @@ def reasons(problem: cq.Problem) -> str:
             "shift",
             "invariant",
             "Each of the 29 blocks of dimension k = 2, multiplicity 1, is filled by κ = 2 vectors",
+        ),
+        (
+            "linear:4-2-2",
+            "2xrotation:5",
+            "invariant",
+            "The block of the outputs of dimension k = 2, multiplicity 1, is filled by κ = 2",
         ),
         (
             "linear:4-1-1",
@@ -65,7 +72,7 @@ def reasons(problem: cq.Problem) -> str:
 def test_filled_blocks(network, symmetry, labels, words):
     text = reasons(problem_of(network, symmetry, labels))
     assert words in text
-    assert text.count("is filled by") == 1
+    assert text.count("is filled by") == (2 if "the outputs" in words else 1)
 
 
 def test_quaternionic_blocks_are_counted_over_h(tmp_path, monkeypatch):
@@ -85,6 +92,8 @@ DEPENDENCE = [
     ("linear:6-2-6", "2xrotation:5+none:2", "equivariant"),
     ("linear:4-2-3", "permutation", "invariant"),
     ("lightning:dim=3,tokens=2,head=1,out=2", "orthogonal", "invariant"),
+    ("lightning:dim=3,tokens=2,head=1,out=3", "orthogonal", "equivariant"),
+    ("linear:4-4", "permutation", "equivariant"),
 ]
 
 
