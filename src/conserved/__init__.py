@@ -25,10 +25,14 @@ from conserved._version import __version__
 if TYPE_CHECKING:
     from conserved import atlas, errors, flows, law, losses, networks, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
+    from conserved.check import check_file
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError
     from conserved.problem import Problem
+    from conserved.report import write_report
+    from conserved.search import find_laws
+    from conserved.verification import verify
 
 _MODULES = ("atlas", "errors", "flows", "law", "losses", "networks", "symmetry", "testing")
 _HOMES = {
@@ -39,8 +43,12 @@ _HOMES = {
     "Estimate": "cost",
     "Problem": "problem",
     "analyze": "analysis",
+    "check_file": "check",
     "estimate": "cost",
+    "find_laws": "search",
     "lie_closure": "closure",
+    "verify": "verification",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -53,8 +61,10 @@ __all__ = [
     "__version__",
     "analyze",
     "atlas",
+    "check_file",
     "errors",
     "estimate",
+    "find_laws",
     "flows",
     "law",
     "lie_closure",
@@ -62,6 +72,8 @@ __all__ = [
     "networks",
     "symmetry",
     "testing",
+    "verify",
+    "write_report",
 ]
 
 

@@ -45,8 +45,8 @@ class Count:
     certified: bool
 
     def __str__(self) -> str:
-        if self.lower == self.upper and self.certified:
-            return str(self.upper)
+        if self.lower == self.upper:
+            return str(self.upper) if self.certified else f"{self.upper}, not proved"
         if self.lower == 0:
             return f"at most {self.upper}"
         return f"{self.lower} to {self.upper}"
@@ -101,7 +101,8 @@ class Analysis:
         if not closure.rigorous:
             return ("Not certified: the upper bound itself is not a proof.",)
         if count.certified and count.upper:
-            return ("Certified: as many verified laws as the rank leaves room for.",)
+            among = ", of those that survive every activation pattern" if closure.note else ""
+            return (f"Certified: as many verified laws as the rank leaves room for{among}.",)
         if count.certified:
             return ("Certified: the closure fills the parameter space, so nothing is conserved.",)
         if not self.searched:
@@ -109,18 +110,20 @@ class Analysis:
         if not closure.closed:
             return (
                 f"Not certified: the closure was not finished ({closure.stopped}).",
-                "A larger budget would help.",
+                *(("A larger budget would help.",) if "budget" in closure.stopped else ()),
             )
         written = {0: "no law is", 1: "1 law is"}.get(count.lower, f"{count.lower} laws are")
         room = f"{count.upper - count.lower}" + (" more" if count.lower else "")
         tried = "All linear and axis-quadratic functions were tried"
         tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
+        exists = "The rank stands still, so what is missing exists near a generic θ (Frobenius)"
+        if closure.rank == 1:
+            exists = "All data pull along one field, so D − 1 laws exist near a generic θ"
         return (
             f"Not certified: {written} written down, and the rank leaves room for {room}.",
             f"{tried}.",
-            "The rank stands still, so what is missing exists near a generic θ (Frobenius), "
-            "perhaps without a closed form.",
-            "--degree N tries polynomials up to degree N.",
+            f"{exists}, perhaps without a closed form.",
+            *(() if self.degree > 4 else ("--degree N tries polynomials up to degree N.",)),
         )
 
     @property
@@ -280,8 +283,9 @@ class _Run:
             known += tuple(law for law in why.laws if isinstance(law, Law))
             if _lower(known) < closure.upper:
                 found = find_laws(problem, known=known, **self._common())
-                known += self._owned(found)
-                known += self._owned(self._more(problem, known, closure))
+                extra = self._owned(found)
+                extra += self._owned(self._more(problem, known + extra, closure))
+                known, why = known + extra, _with_reasons(why, extra)
         seconds = perf_counter() - start
         return Analysis(
             problem=problem,
@@ -333,6 +337,16 @@ class _Run:
     def _common(self) -> dict[str, Any]:
         deadline = None if self.budget is None else perf_counter() + self.budget
         return {"seed": self.seed, "deadline": deadline, "progress": self.progress}
+
+
+def _with_reasons(why: Explanation, laws: Sequence[Law]) -> Explanation:
+    """The explanation, with what is known of laws that only the search found."""
+    lines = [
+        f"+{law.independent}: {law.text} holds for data of this class, and not for all data."
+        for law in laws
+        if law.origin == "data symmetry"
+    ]
+    return replace(why, reasons=(*why.reasons, *lines)) if lines else why
 
 
 def _lower(laws: Sequence[Law]) -> int:

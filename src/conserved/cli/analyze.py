@@ -34,7 +34,7 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     "--labels",
     default="invariant",
     show_default=True,
-    help="How labels transform: invariant, equivariant or sign.",
+    help="How labels transform: invariant, equivariant, sign, or file.",
 )
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
 @click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")

@@ -9,6 +9,7 @@ from conserved.closure import Closure
 from conserved.law import Law
 
 WIDTH = 100
+_FORMULA = 66  # characters of a formula in the table
 
 
 def analysis_text(analysis: Analysis) -> str:
@@ -75,10 +76,11 @@ def _verdict(analysis: Analysis) -> str:
 def _law_row(law: Law) -> tuple[str, str, str]:
     """How many, the formula, and what it is owed to."""
     several = "" if law.size == law.independent else f", {law.size} numbers"
-    shape = ""
-    if law.name != law.text:
-        shape = f", {law.name.removeprefix(law.text).lstrip(', ')}"
-    return f"+{law.independent}", _cut(law.text, 72), f"{law.origin}, {law.kind}{shape}{several}"
+    text, rest = law.text, law.name.removeprefix(law.text).lstrip(", ")
+    if len(text) > _FORMULA and rest == law.name:  # a name of its own says more than half of it
+        text, rest = law.name, ""
+    shape = f", {rest}" if rest else ""
+    return f"+{law.independent}", _cut(text, _FORMULA), f"{law.origin}, {law.kind}{shape}{several}"
 
 
 def _sentence(text: str) -> str:

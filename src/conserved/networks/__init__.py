@@ -3,6 +3,7 @@
 from conserved.networks.attention import Attention
 from conserved.networks.base import Network, Parameter
 from conserved.networks.grammar import FAMILIES, Family, parse_network
+from conserved.networks.lift import Lift, PolynomialLift, polynomial_lift
 from conserved.networks.lightning import Lightning
 from conserved.networks.linear import Linear
 from conserved.networks.mlp import MLP
@@ -15,12 +16,15 @@ __all__ = [
     "MLP",
     "Attention",
     "Family",
+    "Lift",
     "Lightning",
     "Linear",
     "Network",
     "Parameter",
     "Polynomial",
+    "PolynomialLift",
     "ReLU",
     "SwiGLU",
     "parse_network",
+    "polynomial_lift",
 ]

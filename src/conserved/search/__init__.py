@@ -194,6 +194,9 @@ class _Hunt:
 
     def quadratic(self) -> None:
         """Linear and axis-quadratic laws."""
+        if self.fields.sampled_patterns:  # what holds in one cell only is no law of the network
+            self.notes.append("laws of one cell of activation patterns were not looked for")
+            return
         layout = Layout.of(self.problem.network.parameters)
         together = Unknowns(layout).size <= JOINT_LIMIT
         table = Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT)
