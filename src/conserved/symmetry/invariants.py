@@ -173,13 +173,14 @@ def applied(scalars: Residues, matrix: Array, forms: Array) -> Array:
     """matrix @ M for each form M (k, a, b); generators of large lifts are sparse."""
     filled = int((matrix != 0).sum(axis=1).max(initial=0))
     sparse = 8 * filled <= len(matrix) and filled <= scalars.safe_terms
-    if not sparse or scalars.dtype == object:  # SciPy knows machine numbers only
-        return scalars.matmul(matrix, forms)
-    from scipy.sparse import csr_array
-
     count, a, b = forms.shape
     columns = forms.transpose(1, 0, 2).reshape(a, count * b)
-    product = scalars.reduce(csr_array(matrix) @ columns)
+    if not sparse or scalars.dtype == object:  # SciPy knows machine numbers only
+        product = scalars.matmul(matrix, columns)
+    else:
+        from scipy.sparse import csr_array
+
+        product = scalars.reduce(csr_array(matrix) @ columns)
     return product.reshape(len(matrix), count, b).transpose(1, 0, 2)
 
 
