@@ -17,7 +17,7 @@ Dynamics: ``GradientFlow(time=, rtol=, decay=)``, ``GradientDescent(rate=, steps
 
 from __future__ import annotations
 
-from conserved.simulate.data import Dataset
+from conserved.simulate.data import Dataset, initial, make_dataset
 from conserved.simulate.dynamics import (
     DYNAMICS,
     Adam,
@@ -30,6 +30,7 @@ from conserved.simulate.dynamics import (
     make_dynamics,
 )
 from conserved.simulate.record import Ledger, Rung, Simulation, Tangency, Trajectory, Verdict
+from conserved.simulate.run import simulate
 
 __all__ = [
     "DYNAMICS",
@@ -47,5 +48,8 @@ __all__ = [
     "Tangency",
     "Trajectory",
     "Verdict",
+    "initial",
+    "make_dataset",
     "make_dynamics",
+    "simulate",
 ]

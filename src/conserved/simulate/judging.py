@@ -1,0 +1,267 @@
+"""From runs to verdicts: measures each law where all accuracies meet, and asks ``verdicts``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.real import Reals
+from conserved.arithmetic.scalars import Array
+from conserved.errors import ConservedError, Redraw
+from conserved.law import Law
+from conserved.simulate.data import initial
+from conserved.simulate.dynamics import Adam, Descent, Dynamics, GradientFlow, Momentum
+from conserved.simulate.ledger import Accounts, Books, books, rule_text
+from conserved.simulate.objective import Objective, SampledObjective
+from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
+from conserved.simulate.recorder import Recorder
+from conserved.simulate.rounding import (
+    EPS,
+    Points,
+    Sizes,
+    examined_points,
+    law_sizes,
+    law_values,
+    point_budget,
+    spread_out,
+)
+from conserved.simulate.verdicts import SAFE, Audit, Watched, judge_descent, judge_flow, tangency_of
+
+_GENERIC = 6  # points away from the trajectory
+_ADAM = "Adam rescales every entry of the gradient, so θ does not move along it"
+
+
+class Judge:
+    """Everything about one run that its laws have in common.
+
+    Args:
+        objective: L along the run.
+        average: L on exactly averaged data where the run met moved ones; None if not available.
+        runs: recorders and trajectories: of the run, and of the ladder.
+        laws: to be judged.
+        rng: for points away from the trajectory and rounding errors.
+        scale: of the start.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        average: Objective | None,
+        runs: Sequence[tuple[Recorder, Trajectory]],
+        laws: Sequence[Law],
+        rng: np.random.Generator,
+        scale: float,
+    ) -> None:
+        self.objective, self.average, self.rng = objective, average, rng
+        self.recorder, self.trajectory = runs[0]
+        self.dynamics = self.trajectory.dynamics
+        self.runs = runs
+        main = self.trajectory
+        self.checks = [_checks(recorder) for recorder, _ in runs]
+        most = point_budget(laws)
+        marked = np.isin(np.arange(len(main.times)), self.checks[0])
+        self.rows = spread_out(len(main.times), most, marked)
+        self.points = examined_points(objective, main.thetas[self.rows], rng)
+        gone = np.cumsum(np.abs(np.diff(main.thetas, axis=0)), axis=0)
+        gone = np.concatenate([np.zeros_like(main.thetas[:1]), gone])[self.rows]
+        self.ways = np.diff(gone, axis=0, prepend=gone[:1])
+        self.generic = self._generic_points(scale)
+        self.probes = self._probes() if isinstance(self.dynamics, Descent) else None
+
+    def _generic_points(self, scale: float) -> Points | None:
+        """Random θ as large as the start, far from any symmetric one."""
+        if self.average is None:
+            return None
+        network = self.objective.problem.network
+        size = float(np.linalg.norm(self.trajectory.thetas[0]))
+        thetas = np.stack([initial(network, self.rng, scale) for _ in range(_GENERIC)])
+        if size:
+            thetas *= size / np.linalg.norm(thetas, axis=1, keepdims=True)
+        return examined_points(self.average, thetas, self.rng)
+
+    def _probes(self) -> Points | None:
+        """Gradients met on the way, on the data they were met on."""
+        met = self.recorder.probes
+        if not met:
+            return None
+        thetas, gradients = np.stack([p.theta for p in met]), np.stack([p.gradient for p in met])
+        chosen = [p.chosen for p in met]
+        return examined_points(self.objective, thetas, self.rng, gradients, chosen)
+
+    def verdict(self, number: int, law: Law, accounts: Accounts | None) -> Verdict:
+        """The verdict on the law of that number."""
+        try:
+            with np.errstate(all="ignore"):
+                return self._judged(number, law, accounts)
+        except Redraw:
+            return Verdict(law, "not tested", "it has no value somewhere on the way")
+        except ConservedError as error:
+            return Verdict(law, "not tested", str(error))
+
+    def _judged(self, number: int, law: Law, accounts: Accounts | None) -> Verdict:
+        if not np.isfinite(self.trajectory.values[number]).all():
+            raise Redraw("no value")
+        sizes = law_sizes(law, self.points, self.ways, self.rng)
+        tangency, worst = self._tangency(law)
+        if isinstance(self.dynamics, GradientFlow):
+            degrees = homogeneity(law) if self.dynamics.decay else np.zeros(law.size)
+            if degrees is None:
+                words = "weight decay moves it, and it is not homogeneous, so no rule says how far"
+                return Verdict(law, "not tested", words)
+            watched = self._watched(number, law, sizes, self.dynamics.decay * degrees)
+            return judge_flow(watched, tangency, worst, _decays(self.dynamics.decay, degrees))
+        assert isinstance(self.dynamics, Descent)
+        watched = self._watched(number, law, sizes, np.zeros(law.size))
+        book = None if accounts is None else books(accounts, number)
+        audit = self._audit(law, sizes, book)
+        return judge_descent(
+            watched,
+            audit,
+            book is not None,
+            tangency,
+            random=isinstance(self.objective, SampledObjective),
+            why_not=_ADAM if isinstance(self.dynamics, Adam) else "",
+        )
+
+    def _tangency(self, law: Law) -> tuple[Tangency | None, int]:
+        if self.generic is None:
+            return None, 0
+        try:
+            still = np.zeros_like(self.generic.thetas)
+            return tangency_of(law_sizes(law, self.generic, still, self.rng))
+        except Redraw:
+            return None, 0
+
+    # ---------------------------------------------------------------- drifts and allowances
+
+    def _watched(self, number: int, law: Law, sizes: Sizes, rates: Array) -> Watched:
+        """The law at the moments that all accuracies share.
+
+        ``rates`` (c,): h e^{rate·t} is what stays.
+        """
+        runs = self.runs if isinstance(self.dynamics, Descent) else [*self.runs[1:], self.runs[0]]
+        checks = self.checks if runs is self.runs else [*self.checks[1:], self.checks[0]]
+        moments = min(len(rows) for rows in checks)
+        drifts, allowances, settings = [], [], []
+        for (_, run), rows in zip(runs, checks, strict=True):
+            rows = rows[:moments]
+            grown = np.exp(rates * run.times[rows][:, None])
+            values = run.values[number][rows] * grown
+            drifts.append(values - values[0])
+            allowances.append(self._allowance(sizes, run, rows, rates))
+            settings.append(_setting(run.dynamics)[1])
+        place = np.searchsorted(self.rows, self.checks[0][:moments])
+        name = _setting(self.dynamics)[0]
+        start = self.trajectory.values[number][0]
+        return Watched(
+            law,
+            name,
+            tuple(settings),
+            tuple(drifts),
+            tuple(allowances),
+            sizes.reach[place],
+            start,
+        )
+
+    def _allowance(
+        self, sizes: Sizes, run: Trajectory, rows: NDArray[np.intp], rates: Array
+    ) -> Array:
+        """What numerical error explains at these rows of a run, (K, c).
+
+        Sizes are those met on the main run, whose path the others follow closely.
+        """
+        main = self.trajectory
+        at = np.clip(np.searchsorted(main.times[self.rows], run.times[rows]), 0, len(self.rows) - 1)
+        times = main.times[self.rows]
+        grown = np.exp(rates * times[:, None])
+        size = np.maximum.accumulate(sizes.size * grown, axis=0)[at]
+        noise = np.cumsum(sizes.noise * grown * np.diff(times, prepend=0.0)[:, None], axis=0)[at]
+        steps = run.steps[rows][:, None]
+        rounding = EPS * size * (steps + SAFE) + SAFE * noise
+        if not isinstance(run.dynamics, GradientFlow):
+            return np.asarray(rounding)
+        spread = float(np.sqrt(np.mean(main.thetas[0] ** 2))) or 1.0
+        local = run.dynamics.rtol * (sizes.spread + spread * sizes.slope) * grown
+        return np.asarray(rounding + steps * np.maximum.accumulate(local, axis=0)[at])
+
+    # ---------------------------------------------------------------- single steps
+
+    def _audit(self, law: Law, sizes: Sizes, book: Books | None) -> Audit:
+        assert isinstance(self.dynamics, Descent)
+        if self.probes is None:
+            nothing = np.zeros(law.size)
+            return Audit(nothing, nothing, nothing, _no_ledger(law, "", 0))
+        rate = self.dynamics.rate
+        still = np.zeros_like(self.probes.thetas)
+        met = law_sizes(law, self.probes, still, self.rng)
+        if book is None:  # −η⟨∇h, g⟩ itself, at the steps probed
+            unit = rate * met.noise
+            residual = rate * np.abs(met.inner)
+            ledger = _no_ledger(law, "⟨∇h(θ), g⟩ = 0", len(met.inner))
+            units, power = _ratio(residual, unit), _ratio(rate * met.gross, unit)
+            return Audit(residual.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
+        # h is evaluated twice and the step rounded once; momentum carries older gradients along
+        carried = 1.0
+        if isinstance(self.dynamics, Momentum):
+            carried = 1 / (1 - self.dynamics.momentum)
+        unit = 3 * EPS * met.size + carried * rate * met.noise
+        steps = np.array([probe.step for probe in self.recorder.probes])
+        near = np.clip(np.searchsorted(steps, book.worst_steps - 1, side="right") - 1, 0, None)
+        floor = np.maximum.accumulate(unit, axis=0)[near]
+        units = _ratio(book.worst, floor)
+        ledger = Ledger(
+            rule_text(self.dynamics), book.steps, book.predicted, book.observed, 0, 0, book.audited
+        )
+        power = _ratio(rate * met.gross, unit)
+        return Audit(book.worst.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
+
+
+def homogeneity(law: Law) -> Array | None:
+    """k with h(sθ) = s^k h(θ) for each component, by Euler's identity; None when there is none.
+
+    Example:
+        >>> from conserved.law import GramLaw, GramTerm, Layout
+        >>> layout = Layout((("W1", (2, 3)),))
+        >>> homogeneity(GramLaw(layout=layout, terms=(GramTerm("W1", 0),))).tolist()
+        [2.0, 2.0, 2.0]
+    """
+    rng = np.random.default_rng(law.layout.size)
+    found = []
+    for theta in rng.standard_normal((3, law.layout.size)):
+        value = law_values(law, theta[None])[0]
+        found.append(law.gradients(Reals(), theta) @ theta / np.where(value, value, 1.0))
+    degrees = np.rint(found[0])
+    exact = all(np.abs(each - degrees).max(initial=0.0) < 1e-6 for each in found)
+    return degrees if exact else None
+
+
+def _checks(recorder: Recorder) -> NDArray[np.intp]:
+    """Rows that every accuracy meets; the last row as well for a run that stands alone."""
+    return np.flatnonzero([row.check for row in recorder.rows])
+
+
+def _setting(dynamics: Dynamics) -> tuple[str, float]:
+    if isinstance(dynamics, GradientFlow):
+        return "rtol", dynamics.rtol
+    assert isinstance(dynamics, Descent)
+    return "rate", dynamics.rate
+
+
+def _decays(decay: float, degrees: Array) -> str:
+    if not decay or not degrees.any():
+        return ""
+    kinds = sorted({int(k) for k in degrees})
+    exponent = f"{kinds[0]}λt" if len(kinds) == 1 else "kλt"
+    return f"decays like e^(−{exponent}), and apart from that "
+
+
+def _no_ledger(law: Law, rule: str, audited: int) -> Ledger:
+    none = np.zeros((0, law.size))
+    return Ledger(rule, np.zeros(0, dtype=np.int64), none, none, 0.0, 0.0, audited)
+
+
+def _ratio(values: Array, unit: Array) -> Array:
+    ratio: Array = np.where(unit > 0, values / np.where(unit > 0, unit, 1.0), 0.0)
+    return ratio

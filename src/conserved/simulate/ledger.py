@@ -1,0 +1,172 @@
+"""The exact ledger of descent (theory §10): what each step must do to a true law, and what it did.
+
+Let h(θ) = θᵀMθ + lᵀθ + const and ⟨∇h(θ), g⟩ = 0 for every gradient g met at θ. Steps
+θ⁺ = θ − ηv⁺, v⁺ = μv + g + λθ (heavy ball; μ = 0 is plain descent) then change h by exactly
+
+    h(θ⁺) − h(θ) = −ηw + η² v⁺ᵀMv⁺,   w = μβ + λ⟨∇h(θ), θ⟩,   β⁺ = w − 2η v⁺ᵀMv⁺,
+
+β = ⟨∇h(θ), v⟩ being 0 at the start: the velocities alone predict h. For plain descent and l = 0
+that is h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg. With momentum and without decay it also says that
+h + (2ημ/(1−μ)) θᵀM(−v) grows by η² (1+μ)/(1−μ) v⁺ᵀMv⁺. For a false law the step adds −η⟨∇h, g⟩.
+
+A law that is no polynomial of degree 2 has no such closed form; there −η⟨∇h, g⟩ itself, which
+must be 0, is looked at on some of the steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.arithmetic.real import Reals
+from conserved.arithmetic.scalars import Array
+from conserved.law import Law
+from conserved.simulate.dynamics import Adam, Descent, Momentum
+
+_BLOCK = 64  # steps whose laws are evaluated at once
+_KEPT = 300  # moments at which prediction and observation are kept
+
+
+def has_exact_rule(law: Law, dynamics: Descent) -> bool:
+    """Whether the ledger predicts every step of this law."""
+    return law.kind in ("linear", "quadratic") and not isinstance(dynamics, Adam)
+
+
+def rule_text(dynamics: Descent) -> str:
+    """The prediction as on paper."""
+    if isinstance(dynamics, Momentum) and dynamics.momentum:
+        return "h(θ⁺) = h(θ) − ηw + η² v⁺ᵀMv⁺, w = μβ + λ⟨∇h, θ⟩, β⁺ = w − 2η v⁺ᵀMv⁺"
+    if dynamics.decay:
+        return "h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg"
+    return "h(θ⁺) = h(θ) + η² gᵀMg"
+
+
+@dataclass(eq=False)
+class _Page:
+    """The sums of one law so far."""
+
+    law: Law
+    even: bool  # h(−θ) = h(θ) and h(0) = 0: nothing but θᵀMθ
+    tilt: Array  # β
+    predicted: Array
+    observed: Array
+    rows: list[tuple[int, Array, Array]]  # step, predicted, observed
+    worst: list[tuple[int, Array]]  # step, the largest residual of a block
+
+
+class Accounts:
+    """Books over every step of a descent, for the laws that have an exact rule.
+
+    Args:
+        laws: all laws; those without a rule are passed over.
+        dynamics: the descent.
+    """
+
+    def __init__(self, laws: tuple[Law, ...], dynamics: Descent) -> None:
+        self.dynamics = dynamics
+        self.momentum = dynamics.momentum if isinstance(dynamics, Momentum) else 0.0
+        self.steps = 0
+        self.pages = {
+            number: self._open(law)
+            for number, law in enumerate(laws)
+            if has_exact_rule(law, dynamics)
+        }
+        self._every = max(1, -(-dynamics.steps // (_BLOCK * _KEPT)))
+        self._waiting: list[tuple[Array, Array, Array]] = []
+
+    def _open(self, law: Law) -> _Page:
+        zero = np.zeros(law.size)
+        probe = np.random.default_rng(law.layout.size).standard_normal((1, law.layout.size))
+        odd = np.abs(law.values(Reals(), probe) - law.values(Reals(), -probe)).max()
+        rest = np.abs(law.values(Reals(), 0 * probe)).max()
+        rows = [(0, zero, zero)]
+        return _Page(law, not odd and not rest, zero, zero, zero, rows, [])
+
+    def add(self, theta: Array, direction: Array, moved: Array) -> None:
+        """One step: θ, what η was multiplied by, θ⁺."""
+        self._waiting.append((theta, direction, moved))
+        if len(self._waiting) >= _BLOCK:
+            self.close()
+
+    def close(self) -> None:
+        """Write down the steps that wait."""
+        if not self._waiting or not self.pages:
+            self._waiting = []
+            return
+        theta, direction, moved = (np.stack(column) for column in zip(*self._waiting, strict=True))
+        self._waiting = []
+        self.steps += len(theta)
+        for page in self.pages.values():
+            self._write(page, theta, direction, moved)
+
+    def _write(self, page: _Page, theta: Array, direction: Array, moved: Array) -> None:
+        rate, decay = self.dynamics.rate, self.dynamics.decay
+        before = page.law.values(Reals(), theta)
+        change = page.law.values(Reals(), moved) - before
+        square, _ = _parts(page, direction)
+        pull = np.zeros_like(before)
+        if decay:
+            quadratic, linear = _parts(page, theta)
+            pull = decay * (2 * quadratic + linear)
+        expected = rate**2 * square
+        if self.momentum:
+            for row, drag, curved in zip(expected, pull, square, strict=True):
+                w = self.momentum * page.tilt + drag
+                page.tilt = w - 2 * rate * curved
+                row -= rate * w
+        else:
+            expected -= rate * pull
+        page.predicted = page.predicted + expected.sum(axis=0)
+        page.observed = page.observed + change.sum(axis=0)
+        page.worst.append((self.steps, np.abs(change - expected).max(axis=0)))
+        if (self.steps // _BLOCK) % self._every == 0 or len(theta) < _BLOCK:
+            page.rows.append((self.steps, page.predicted, page.observed))
+
+
+def _parts(page: _Page, theta: Array) -> tuple[Array, Array]:
+    """(θᵀMθ, lᵀθ) at θ (batch, D)."""
+    value = page.law.values(Reals(), theta)
+    if page.even:
+        return value, np.zeros_like(value)
+    other = page.law.values(Reals(), -theta)
+    constant = page.law.values(Reals(), np.zeros_like(theta[:1]))
+    return 0.5 * (value + other) - constant, 0.5 * (value - other)
+
+
+@dataclass(frozen=True, eq=False)
+class Books:
+    """What the accounts of one law came to.
+
+    Attributes:
+        steps: (K,).
+        predicted, observed: (K, c) changes since the start.
+        worst_steps: (B,) where each block ends.
+        worst: (B, c) the largest residual of one step in each block.
+        audited: how many steps.
+    """
+
+    steps: NDArray[np.int64]
+    predicted: Array
+    observed: Array
+    worst_steps: NDArray[np.int64]
+    worst: Array
+    audited: int
+
+
+def books(accounts: Accounts, number: int) -> Books | None:
+    """The books on the law of that number; None where it has no exact rule or no step was made."""
+    page = accounts.pages.get(number)
+    if page is None or not page.worst:
+        return None
+    steps, predicted, observed = zip(*page.rows, strict=True)
+    ends, worst = zip(*page.worst, strict=True)
+    return Books(
+        np.array(steps),
+        np.stack(predicted),
+        np.stack(observed),
+        np.array(ends),
+        np.stack(worst),
+        accounts.steps,
+    )
