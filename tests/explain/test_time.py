@@ -166,3 +166,18 @@ def test_the_length_of_a_lift_is_known_without_it(spec, tau):
     assert network.lift_dimension == tau
     lift = network.lift()
     assert (0 if lift is None else lift.dimension) == (tau if tau <= 1024 else 0)
+
+
+def test_open_bounds_do_not_compare():
+    """A closure that ran out of time says nothing about what the symmetry adds."""
+    problem = problem_of("linear:12-2-1", "shift")
+    stopped = [lie_closure(p, budget=1e-6) for p in (problem, problem.architecture())]
+    assert not any(closure.closed for closure in stopped)
+    text = " ".join(explain(problem, *stopped).reasons)
+    assert "Theorem 4" in text
+    assert "adds" not in text
+    assert "extra" not in text
+    tanh = cq.Problem.from_text("linear:12-2-1", symmetry="shift", loss="logistic")
+    stopped = [lie_closure(p, budget=1e-6) for p in (tanh, tanh.architecture())]
+    (reason,) = explain(tanh, *stopped).reasons
+    assert reason.endswith("data symmetry generically adds no law.")

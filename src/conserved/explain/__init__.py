@@ -78,7 +78,9 @@ def explain(
     """
     if not problem.symmetric:
         return Explanation(())
-    extra = closure.upper - architecture.upper
+    # bounds that are still open do not compare
+    both = closure.closed and architecture.closed
+    extra = closure.upper - architecture.upper if both else None
     first = loss_reason(problem, extra, closure)
     if first:
         return Explanation((first,))
@@ -106,7 +108,7 @@ class _Story:
         stage: what is being looked for, for a sentence should it take too long.
     """
 
-    def __init__(self, problem: Problem, closure: Closure, extra: int, seed: int) -> None:
+    def __init__(self, problem: Problem, closure: Closure, extra: int | None, seed: int) -> None:
         self.problem = problem
         self.closure = closure
         self.extra = extra
@@ -127,10 +129,10 @@ class _Story:
         self.report = with_features(scalars, fields.space, self.report, rng)
         blocks = self.report.features or ()
         self.stage = "the laws that they give"
-        self.found = range_laws(problem, fields, blocks) if self.extra else Findings()
+        self.found = Findings() if self.extra == 0 else range_laws(problem, fields, blocks)
         self.stage = "the group that the loss sees"
         self.report = with_blocks(scalars, fields.space, self.report, rng)
-        if not self.extra and self.closure.rank > 1:
+        if self.extra == 0 and self.closure.rank > 1:
             self.stage = "the reason why there is no law"
             self.why_none = turning_together(self.report)
             self.why_none += order_reason(scalars, problem, fields.space, self.report)

@@ -13,20 +13,22 @@ from conserved.losses import PolynomialLoss
 from conserved.networks.base import Network
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
-from conserved.symmetry.group import readable
+from conserved.symmetry.group import counted, readable
 from conserved.symmetry.isotypic import Block
 
 
-def loss_reason(problem: Problem, extra: int, closure: Closure) -> str:
+def loss_reason(problem: Problem, extra: int | None, closure: Closure) -> str:
     """What the loss alone decides: Theorem 3, the ladder, or room for Theorem 4."""
     loss = problem.loss
     if closure.rank == 0:
         return "The averaged loss does not depend on the parameters at all: nothing ever moves."
     if not isinstance(loss, PolynomialLoss):
-        verdict = "as here" if extra == 0 else "but not here: the network ties points of an orbit"
+        verdict = ", as here" if extra == 0 else ""
+        if extra:
+            verdict = ", but not here: the network ties points of an orbit"
         return (
             f"Theorem 3: {loss.spec} is no polynomial in the prediction, so it tells the points of "
-            f"an orbit apart and data symmetry generically adds no law, {verdict}."
+            f"an orbit apart and data symmetry generically adds no law{verdict}."
         )
     if loss.degree > 2 and problem.labels.name != "invariant":
         return (
@@ -59,7 +61,7 @@ def lift_reasons(
     problem: Problem,
     report: LiftReport,
     found: Findings | None,
-    extra: int,
+    extra: int | None,
     closure: Closure,
 ) -> list[str]:
     """Theorem 4 on this problem: moments, lifted group, blocks and formulas.
@@ -68,7 +70,7 @@ def lift_reasons(
         problem: squared error and a network with a lift.
         report: what the loss sees, as far as it is known.
         found: the laws; None where they were not looked for to the end.
-        extra: how many laws the symmetry adds at most.
+        extra: how many laws the symmetry adds; None where a bound is still open.
         closure: the bound with the symmetry.
     """
     lines = [
@@ -80,16 +82,16 @@ def lift_reasons(
     seen = _seen(problem, report)
     if seen:
         lines.append(f"{problem.group.name} acts; {seen}.")
-    if closure.rank == 1:
+    if closure.rank == 1 and closure.closed:
         lines.append(
             "All data pull along one and the same direction field: D − 1 = "
-            f"{closure.parameters - 1} laws."
+            f"{counted(closure.parameters - 1, 'law')}."
         )
     if found is None:
         return lines
     lines += found.lines
     explained = sum(law.independent for law in found.laws)
-    if closure.rank > 1 and explained < extra:
+    if extra is not None and closure.rank > 1 and explained < extra:
         lines.append(_unexplained(extra, extra - explained))
     return lines
 
