@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array
-from conserved.errors import ConservedError, Redraw
 from conserved.law import Law
 from conserved.simulate.data import initial
 from conserved.simulate.dynamics import Adam, Descent, Dynamics, GradientFlow, Momentum
-from conserved.simulate.ledger import Accounts, Books, books, rule_text
+from conserved.simulate.ledger import Accounts, Books, books, rule_text, step_scale
 from conserved.simulate.objective import Objective, SampledObjective
 from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
 from conserved.simulate.recorder import Recorder
@@ -92,17 +91,12 @@ class Judge:
 
     def verdict(self, number: int, law: Law, accounts: Accounts | None) -> Verdict:
         """The verdict on the law of that number."""
-        try:
-            with np.errstate(all="ignore"):
-                return self._judged(number, law, accounts)
-        except Redraw:
-            return Verdict(law, "not tested", "it has no value somewhere on the way")
-        except ConservedError as error:
-            return Verdict(law, "not tested", str(error))
+        with np.errstate(all="ignore"):
+            return self._judged(number, law, accounts)
 
     def _judged(self, number: int, law: Law, accounts: Accounts | None) -> Verdict:
-        if not np.isfinite(self.trajectory.values[number]).all():
-            raise Redraw("no value")
+        if not np.isfinite(self.trajectory.values[number][0]).all():
+            return Verdict(law, "not tested", "it has no value at the start")
         sizes = law_sizes(law, self.points, self.ways, self.rng)
         tangency, worst = self._tangency(law)
         if isinstance(self.dynamics, GradientFlow):
@@ -128,11 +122,8 @@ class Judge:
     def _tangency(self, law: Law) -> tuple[Tangency | None, int]:
         if self.generic is None:
             return None, 0
-        try:
-            still = np.zeros_like(self.generic.thetas)
-            return tangency_of(law_sizes(law, self.generic, still, self.rng))
-        except Redraw:
-            return None, 0
+        still = np.zeros_like(self.generic.thetas)
+        return tangency_of(law_sizes(law, self.generic, still, self.rng))
 
     # ---------------------------------------------------------------- drifts and allowances
 
@@ -201,7 +192,8 @@ class Judge:
             residual = rate * np.abs(met.inner)
             ledger = _no_ledger(law, "⟨∇h(θ), g⟩ = 0", len(met.inner))
             units, power = _ratio(residual, unit), _ratio(rate * met.gross, unit)
-            return Audit(residual.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
+            worst = np.nan_to_num(residual).max(axis=0)
+            return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
         # h is evaluated twice and the step rounded once; momentum carries older gradients along
         carried = 1.0
         if isinstance(self.dynamics, Momentum):
@@ -209,8 +201,9 @@ class Judge:
         unit = 3 * EPS * met.size + carried * rate * met.noise
         steps = np.array([probe.step for probe in self.recorder.probes])
         near = np.clip(np.searchsorted(steps, book.worst_steps - 1, side="right") - 1, 0, None)
-        floor = np.maximum.accumulate(unit, axis=0)[near]
-        units = _ratio(book.worst, floor)
+        scale = step_scale(self.probes.thetas, rate * self.probes.gradients)[:, None]
+        floor = np.maximum.accumulate(unit / scale, axis=0)[near]
+        units = _ratio(book.scaled, floor)
         ledger = Ledger(
             rule_text(self.dynamics), book.steps, book.predicted, book.observed, 0, 0, book.audited
         )

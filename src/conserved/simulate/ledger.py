@@ -53,7 +53,7 @@ class _Page:
     predicted: Array
     observed: Array
     rows: list[tuple[int, Array, Array]]  # step, predicted, observed
-    worst: list[tuple[int, Array]]  # step, the largest residual of a block
+    worst: list[tuple[int, Array, Array]]  # step, the largest residual of a block, per scale
 
 
 class Accounts:
@@ -120,9 +120,17 @@ class Accounts:
             expected -= rate * pull
         page.predicted = page.predicted + expected.sum(axis=0)
         page.observed = page.observed + change.sum(axis=0)
-        page.worst.append((self.steps, np.abs(change - expected).max(axis=0)))
+        residual = np.abs(change - expected)
+        scale = step_scale(theta, rate * direction)[:, None]
+        page.worst.append((self.steps, residual.max(axis=0), (residual / scale).max(axis=0)))
         if (self.steps // _BLOCK) % self._every == 0 or len(theta) < _BLOCK:
             page.rows.append((self.steps, page.predicted, page.observed))
+
+
+def step_scale(theta: Array, step: Array) -> Array:
+    """(‖θ‖ + ‖θ⁺ − θ‖)²: what a quadratic law and its rounding grow with, (batch, D) → (batch,)."""
+    scale: Array = (np.linalg.norm(theta, axis=1) + np.linalg.norm(step, axis=1)) ** 2
+    return np.where(scale > 0, scale, 1.0)
 
 
 def _parts(page: _Page, theta: Array) -> tuple[Array, Array]:
@@ -144,6 +152,7 @@ class Books:
         predicted, observed: (K, c) changes since the start.
         worst_steps: (B,) where each block ends.
         worst: (B, c) the largest residual of one step in each block.
+        scaled: (B, c) the same in units of ``step_scale``.
         audited: how many steps.
     """
 
@@ -152,6 +161,7 @@ class Books:
     observed: Array
     worst_steps: NDArray[np.int64]
     worst: Array
+    scaled: Array
     audited: int
 
 
@@ -161,12 +171,13 @@ def books(accounts: Accounts, number: int) -> Books | None:
     if page is None or not page.worst:
         return None
     steps, predicted, observed = zip(*page.rows, strict=True)
-    ends, worst = zip(*page.worst, strict=True)
+    ends, worst, scaled = zip(*page.worst, strict=True)
     return Books(
         np.array(steps),
         np.stack(predicted),
         np.stack(observed),
         np.array(ends),
         np.stack(worst),
+        np.stack(scaled),
         accounts.steps,
     )

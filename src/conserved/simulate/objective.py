@@ -16,7 +16,7 @@ from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
 from conserved.networks import Network
 from conserved.problem import Problem
-from conserved.simulate.averages import Readout, RealSpace, flattened, real_space
+from conserved.simulate.averages import Readout, RealSpace, averages, flattened
 from conserved.simulate.data import Dataset
 from conserved.simulate.haar import random_elements
 from conserved.simulate.losses import real_loss
@@ -164,8 +164,7 @@ class MomentObjective(Objective):
             if lift is None or problem.loss.spec not in ("mse", "poly:2"):
                 advice = "averaged moments need squared error and a tensorizable network"
                 raise InputError("augment", "full", advice)
-            readout = Readout(lift)
-            space = readout, real_space(problem, readout)
+            space = averages(problem, lift)
         self.readout, self.space = space
         phi = self.readout.features(data.inputs)
         y = data.labels.reshape(len(data), -1, data.labels.shape[-1])

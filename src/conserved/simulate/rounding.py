@@ -100,7 +100,7 @@ class Sizes:
 
 
 def law_sizes(law: Law, points: Points, ways: Array, rng: np.random.Generator) -> Sizes:
-    """Measure a law at points.
+    """Measure a law at points; rows are nan where it has no value.
 
     Args:
         law: with c functions.
@@ -110,7 +110,6 @@ def law_sizes(law: Law, points: Points, ways: Array, rng: np.random.Generator) -
 
     Raises:
         LimitError: gradients too large for memory.
-        Redraw: the law has no value at a point.
     """
     if law.size * law.layout.size > _MATRIX_LIMIT:
         raise LimitError(
@@ -122,8 +121,8 @@ def law_sizes(law: Law, points: Points, ways: Array, rng: np.random.Generator) -
     for theta, gradient, noise, way in zip(
         points.thetas, points.gradients, points.noise, ways, strict=True
     ):
-        slopes = _finite_gradients(law, theta)
-        shift = np.abs(_finite_gradients(law, _moved(theta, rng)) - slopes) * (EPS / _JITTER)
+        slopes = _gradients_or_nan(law, theta)
+        shift = np.abs(_gradients_or_nan(law, _moved(theta, rng)) - slopes) * (EPS / _JITTER)
         inner, steep, pull = slopes @ gradient, np.abs(slopes), np.abs(gradient)
         gross = steep @ pull
         rows.append(
@@ -142,14 +141,12 @@ def law_sizes(law: Law, points: Points, ways: Array, rng: np.random.Generator) -
     return Sizes(size, spread, slope, inner, gross, rounded, np.cumsum(way, axis=0))
 
 
-def _finite_gradients(law: Law, theta: Array) -> Array:
+def _gradients_or_nan(law: Law, theta: Array) -> Array:
     try:
         slopes = law.gradients(Reals(), theta)
-    except np.linalg.LinAlgError as error:
-        raise Redraw("the law has no value at this point") from error
-    if not np.isfinite(slopes).all():
-        raise Redraw("the law has no value at this point")
-    return slopes
+    except (np.linalg.LinAlgError, Redraw):
+        return np.full((law.size, len(theta)), np.nan)
+    return np.where(np.isfinite(slopes), slopes, np.nan)
 
 
 def point_budget(laws: Sequence[Law]) -> int:

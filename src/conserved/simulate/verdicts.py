@@ -60,14 +60,29 @@ class Watched:
     reach: Array
     start: Array
 
-    def rungs(self, component: int) -> tuple[Rung, ...]:
+    def telling(self, at: int) -> NDArray[np.bool_]:
+        """(K, c): where numerical error is far below what the law could have moved.
+
+        Late on the way it may not be: a quotient of numbers that both go to 0, say.
+        """
+        telling: NDArray[np.bool_] = POWER * self.allowances[at] <= self.reach
+        return telling
+
+    def largest(self, values: Array, component: int, at: int) -> float:
+        """The largest value of a component at the moments that tell, or at any if none does."""
+        chosen = self.telling(at)[:, component] & np.isfinite(values[:, component])
+        if not chosen.any():
+            chosen = np.isfinite(values[:, component])
+        return float(np.abs(values[chosen, component]).max(initial=0.0))
+
+    def rungs(self, component: int, at: int) -> tuple[Rung, ...]:
         """The largest drift of one component at each accuracy."""
         return tuple(
             Rung(
                 self.setting,
                 value,
-                float(np.abs(drift[:, component]).max()),
-                float(allowance[:, component].max()),
+                self.largest(drift, component, at),
+                self.largest(allowance, component, at),
             )
             for value, drift, allowance in zip(
                 self.settings, self.drifts, self.allowances, strict=True
@@ -91,9 +106,9 @@ class Watched:
             reason,
             component=component,
             start=float(np.abs(self.start).max()),
-            drift=float(np.abs(self.drifts[at][:, component]).max()),
-            reach=float(self.reach[-1, component]),
-            rungs=self.rungs(component),
+            drift=self.largest(self.drifts[at], component, at),
+            reach=self.largest(self.reach, component, at),
+            rungs=self.rungs(component, at),
             ledger=ledger,
             tangency=tangency,
         )
@@ -120,32 +135,27 @@ def judge_flow(watched: Watched, tangency: Tangency | None, worst: int, decays: 
     drift, allowance = np.abs(watched.drifts[-1]), watched.allowances[-1]
     looser = np.abs(watched.drifts[-2]) if len(watched.drifts) > 1 else np.zeros_like(drift)
     broken = (drift > SAFE * allowance) & (drift >= _STAYS * looser)
-    component = _largest(drift, np.maximum(watched.reach, allowance))
-    text = _falls(watched, component)
     if broken.any():
         component = _largest(np.where(broken, drift, 0), allowance)
-        reason = (
-            f"moves by {_n(drift[:, component].max())}, "
-            f"{_percent(drift[:, component].max(), watched.reach[-1, component])} of what it "
-            f"could; {_stays(watched, component)}"
-        )
+        moved = watched.largest(drift, component, -1)
+        share = _percent(moved, watched.largest(watched.reach, component, -1))
+        reason = f"moves by {_n(moved)}, {share} of what it could; {_stays(watched, component)}"
         return watched.verdict("broken", reason, component, tangency=tangency)
-    tested = POWER * allowance[-1] <= watched.reach[-1]
+    telling = watched.telling(-1)
+    tested = telling.any(axis=0)
+    component = _largest(np.where(telling, drift, 0), watched.reach)
     if not tested.any():
-        return watched.verdict(
-            "not tested", _too_short(watched, allowance), component, tangency=tangency
-        )
+        reason = _too_short(watched, allowance)
+        return watched.verdict("not tested", reason, component, tangency=tangency)
     if tangency is not None and tangency.units > REFUSED:
         return watched.verdict("broken", _hidden(tangency), worst, tangency=tangency)
     fine = (drift <= allowance) | ((drift <= 0.1 * looser) & (POWER * drift <= watched.reach))
-    if not fine[:, tested].all():
-        component = _largest(drift * tested, allowance)
-        reason = f"{_falls(watched, component)}, more than the solver promises and less than a "
-        return watched.verdict(
-            "not tested", reason + "false law shows", component, tangency=tangency
-        )
+    if (telling & ~fine).any():
+        component = _largest(np.where(telling & ~fine, drift, 0), allowance)
+        reason = f"{_falls(watched, component)}: more than the solver promises, less than false"
+        return watched.verdict("not tested", reason, component, tangency=tangency)
     outcome: Outcome = "drifting as predicted" if decays else "conserved"
-    reason = f"{decays}{text}{_partly(tested)}"
+    reason = f"{decays}{_falls(watched, component)}{_partly(tested, telling)}"
     return watched.verdict(outcome, reason, component, tangency=tangency)
 
 
@@ -186,7 +196,8 @@ def judge_descent(
         why_not: what to say of a law that is true and yet not kept by this kind of step.
     """
     drift, allowance = np.abs(watched.drifts[0]), watched.allowances[0]
-    component = _largest(drift, np.maximum(watched.reach, allowance))
+    telling = watched.telling(0)
+    component = _largest(np.where(telling, drift, 0), watched.reach)
     refused = audit.units > REFUSED
     if refused.any():
         component = int(np.argmax(np.where(refused, audit.units, 0)))
@@ -196,7 +207,7 @@ def judge_descent(
         )
     tested = audit.power >= POWER
     if not tested.any():
-        reason = "not tested: no step moves its parameters by more than rounding can hide"
+        reason = "no step moves its parameters by more than rounding can hide"
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     if (audit.units[tested] > EXPLAINED).any():
         left = _n(audit.units[tested].max())
@@ -204,14 +215,16 @@ def judge_descent(
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     if tangency is not None and tangency.units > REFUSED:
         return _verdict(watched, audit, "broken", _hidden(tangency), component, tangency)
-    if (drift <= allowance).all():
-        reason = f"moves by {_n(drift.max())}, which is rounding{_partly(tested)}"
+    moved = watched.largest(drift, component, 0)
+    if telling.any() and (drift <= allowance)[telling].all():
+        reason = f"moves by {_n(moved)}, which is rounding{_partly(tested, telling)}"
         return _verdict(watched, audit, "conserved", reason, component, tangency)
     if why_not:
-        reason = f"moves by {_n(drift[:, component].max())}: {why_not}"
+        reason = f"moves by {_n(moved)}: {why_not}"
         return _verdict(watched, audit, "broken", reason, component, tangency)
     shrinks, words = halving(watched, component)
-    if shrinks is False or (shrinks is None and not predicted):
+    if not predicted and not shrinks:
+        words = words or "no rule says how far these steps may move it"
         reason = f"its single steps are those of a true law, but {words}"
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     leaks = f"{_n(max(audit.units.max(), 0))} units of rounding"
@@ -219,6 +232,7 @@ def judge_descent(
     if not predicted:
         reason = f"⟨∇h, g⟩ = 0 at every step examined, up to {leaks}"
     reason += f"; {words}" if words else ""
+    reason += "; the step is too large for that to halve" if words and not shrinks else ""
     return _verdict(watched, audit, "drifting as predicted", reason, component, tangency)
 
 
@@ -277,7 +291,7 @@ def _largest(values: Array, unit: Array) -> int:
 
 def _falls(watched: Watched, component: int) -> str:
     """How the drift goes with the tolerance."""
-    rungs = watched.rungs(component)
+    rungs = watched.rungs(component, -1)
     steps = " → ".join(_n(rung.drift) for rung in rungs)
     levels = " → ".join(f"{rung.value:.0e}".replace("e-0", "e-") for rung in rungs)
     if len(rungs) == 1:
@@ -286,7 +300,7 @@ def _falls(watched: Watched, component: int) -> str:
 
 
 def _stays(watched: Watched, component: int) -> str:
-    rungs = watched.rungs(component)
+    rungs = watched.rungs(component, -1)
     if len(rungs) == 1:
         return f"the solver explains {_n(rungs[0].allowance)}"
     first, last = rungs[0], rungs[-1]
@@ -297,11 +311,14 @@ def _stays(watched: Watched, component: int) -> str:
 
 
 def _too_short(watched: Watched, allowance: Array) -> str:
-    reach = float(watched.reach[-1].max())
-    if not reach:
+    if not np.isfinite(watched.reach).all() and len(watched.reach) < 2:
+        return "it has no value at the start"
+    reach, explained = np.nanmax(watched.reach), np.nanmax(allowance)
+    if not reach > 0:
         return "its parameters do not move"
-    explained = _n(allowance[-1].max())
-    return f"path too short: it could move {_n(reach)}, and numerical error explains {explained}"
+    return (
+        f"path too short: it could move {_n(reach)}, and numerical error explains {_n(explained)}"
+    )
 
 
 def _hidden(tangency: Tangency) -> str:
@@ -321,9 +338,17 @@ def _leak(audit: Audit, component: int, true_on_average: bool) -> str:
     return words
 
 
-def _partly(tested: NDArray[np.bool_]) -> str:
-    count = int(tested.sum())
-    return "" if tested.all() else f" ({count} of {len(tested)} functions move)"
+def _partly(tested: NDArray[np.bool_], telling: NDArray[np.bool_]) -> str:
+    words = []
+    if not tested.all():
+        words.append(f"{int(tested.sum())} of {len(tested)} functions move")
+    # the start tells nothing, so it does not count
+    lost = len(telling) - 1 - int(np.flatnonzero(telling.any(axis=1)).max(initial=0))
+    if lost:
+        words.append(
+            f"up to moment {len(telling) - 1 - lost} of {len(telling) - 1}; then too small"
+        )
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def _percent(part: float, whole: float) -> str:
