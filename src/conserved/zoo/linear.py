@@ -146,11 +146,15 @@ class LinearFigure(Measurement):
         for run in self.flow:
             x, y = in_plane(run.thetas)[0]
             axes.plot([x], [y], "o", color="white", markeredgecolor=style.BLACK, markersize=4.5)
+        axes.plot([0], [0], "+", color=style.GREY, markersize=7)
+        style.tag(
+            axes, f"dots: steps, rate {COARSE}", (0.97, 0.97), style.BLUE, ha="right", va="top"
+        )
         style.plane(axes, "P, the zero-sum part of W", x="W₁ − W₂", y="(W₁ + W₂ − 2W₃)/√3")
 
     def _draw_turning(self, axes: Axes) -> None:
         groups = (
-            (self.random, style.ORANGE),
+            (self.random, style.GREEN),
             (self.plain, style.VERMILION),
             (self.flow, style.BLUE),
         )
@@ -161,10 +165,18 @@ class LinearFigure(Measurement):
         end = max(self.matched)
         most = max(max(self.turns(runs)) for runs in (self.flow, self.coarse, self.fine))
         axes.set_xlim(0, 1.5 * end)
-        words = f"averaged: 0 ± {style.power(most)},\nflow and steps alike"
-        style.tag(axes, words, (1.04 * end, 0), style.BLUE, xycoords="data", va="center")
-        style.tag(axes, "plain data, flow", (0.68, 0.97), style.VERMILION, va="top")
-        style.tag(axes, "one random shift\nfor each step", (0.68, 0.03), style.ORANGE, va="bottom")
+        words = "plain data, flow", f"averaged: 0 ± {style.power(most)},\nflow and steps alike"
+        ends = [self._farthest_end(runs) for runs in (self.plain, self.random)]
+        labels = (
+            (words[0], ends[0], style.VERMILION),
+            (words[1], 0.0, style.BLUE),
+            ("one random shift\neach step", ends[1], style.GREEN),
+        )
+        style.name_ends(axes, labels, 1.04 * end)
+
+    def _farthest_end(self, runs: tuple[Trajectory, ...]) -> float:
+        ends = [float(self._turning(runs, start)[1][-1]) for start in range(len(runs))]
+        return max(ends, key=abs)
 
 
 def measure(

@@ -23,6 +23,7 @@ GREY = "#767676"
 TWO_COLUMNS = 7.0  # inches
 ONE_COLUMN = 3.4
 DPI = 220
+_APART = 0.09  # share of a panel that one line of words takes
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -62,6 +63,24 @@ def tag(axes: Axes, text: str, at: tuple[float, float], color: str, **more: Any)
     ground = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0}
     settings: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": 7.5, "bbox": ground}
     axes.annotate(text, at, color=color, **settings | more)
+
+
+def name_ends(axes: Axes, labels: Sequence[tuple[str, float, str]], x: float) -> None:
+    """Names at the right of curves, moved apart where they would meet.
+
+    Args:
+        axes: with all curves drawn, since names keep a share of its height apart.
+        labels: (words, height of the curve's end, colour).
+        x: where the names begin.
+    """
+    low, high = axes.get_ylim()
+    apart = _APART * (high - low)
+    placed: list[float] = []
+    for words, height, color in sorted(labels, key=lambda label: label[1]):
+        lines = words.count("\n") + 1
+        lowest = placed[-1] + apart * (1 + lines) / 2 if placed else low + apart * lines / 2
+        placed.append(max(height, lowest))
+        tag(axes, words, (x, placed[-1]), color, xycoords="data", va="center")
 
 
 def plain_ticks(axes: Axes, values: Sequence[float], labels: Sequence[str], axis: str) -> None:
