@@ -16,6 +16,10 @@ from conserved.arithmetic.primes import Prime
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
 
+_LIMB = 21  # bits; three limbs hold 61
+_INNER = 2**9  # so many terms of three products below 2^42 stay below 2^53
+_BLAS = 2**12  # products from which limbs pay
+
 
 class WideResidues(Residues):
     """Residues in [0, p) as Python integers in object arrays, p < 2^61.
@@ -43,7 +47,19 @@ class WideResidues(Residues):
         return self.reduce(np.asarray(a * b, dtype=object))
 
     def matmul(self, a: Array, b: Array) -> Array:
-        return self.reduce(np.matmul(a, b))
+        if a.size * b.shape[-1] < _BLAS:
+            return self.reduce(np.matmul(a, b))
+        total: Array | int = 0
+        for start in range(0, a.shape[-1], _INNER):
+            stop = start + _INNER
+            parts = a[..., start:stop], b[..., start:stop, :]
+            total = total + _limb_product(*(self._limbs(part) for part in parts))
+        return self.reduce(np.asarray(total, dtype=object))
+
+    def _limbs(self, x: Array) -> list[Array]:
+        """x = x_0 + x_1·2^21 + x_2·2^42, as float64."""
+        whole, mask = np.remainder(x.astype(np.int64), self._p), (1 << _LIMB) - 1
+        return [((whole >> (_LIMB * i)) & mask).astype(np.float64) for i in range(3)]
 
     def inverse(self, x: Array) -> Array:
         return np.asarray(self._invert(x), dtype=object)
@@ -61,3 +77,17 @@ class WideResidues(Residues):
 
     def from_canonical(self, x: NDArray[np.uint64]) -> Array:
         return x.astype(object)
+
+
+def _limb_product(left: list[Array], right: list[Array]) -> Array:
+    """a @ b from their limbs, whose products are exact in float64.
+
+    Python's integers then meet only the entries of the product, not every term of it.
+    """
+    total: Array | None = None
+    for power in range(4, -1, -1):
+        pairs = [(left[i], right[power - i]) for i in range(3) if 0 <= power - i < 3]
+        whole = sum(a @ b for a, b in pairs).astype(np.int64).astype(object)  # type: ignore[union-attr]
+        total = whole if total is None else (total << _LIMB) + whole
+    assert total is not None
+    return total

@@ -144,7 +144,7 @@ class _Hunt:
     def _texts(self, candidate: Candidate) -> tuple[list[Texts], str] | None:
         """Exact coefficients: short fractions, or else what a prime near 2^61 tells."""
         found = _recognised(self.small, candidate)
-        if found is not None or self.roots == 1:
+        if found is not None:
             return found
         if self.wide is None:
             self.wide = self._wide()
