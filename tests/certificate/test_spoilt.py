@@ -141,6 +141,30 @@ def test_many_changes_at_once(name: str, seed: int, times: int) -> None:
     is_accepted(randomly_spoilt(document(name), random.Random(seed), times), sample(name))
 
 
+PARTS = (("problem", "groups", "parameters"), ("problem", "groups"), ("laws",), ("claims",))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parts_of_other_certificates(name: str) -> None:
+    """Problems, laws and claims that are true where they come from, and not here."""
+    for other in NAMES:
+        for parts in PARTS:
+            if other != name:
+                spoilt = {**document(name), **{part: document(other)[part] for part in parts}}
+                assert not is_accepted(spoilt, sample(name))
+
+
+def test_laws_and_claims_of_another_loss() -> None:
+    """All data know no loss, and the certificate stays true; under a symmetry it does not."""
+    data = document("linear")
+    data["problem"]["loss"] = "poly:3"
+    assert is_accepted(data, sample("linear"))
+    data = document("range under a symmetry")
+    data["problem"]["loss"] = "poly:3"
+    data["claims"][0]["upper"]["recipe"]["route"] = "orbits"
+    assert not is_accepted(data, sample("range under a symmetry"))
+
+
 # ------------------------------------------------------------------ as text
 
 
