@@ -13,6 +13,7 @@ from conserved.cli.analyze import analyze
 from conserved.cli.atlas import atlas
 from conserved.cli.check import check
 from conserved.cli.listing import list_names
+from conserved.cli.simulate import simulate
 from conserved.errors import ConservedError
 
 UNUSABLE_INPUT = 2
@@ -29,6 +30,7 @@ commands.add_command(analyze)
 commands.add_command(atlas)
 commands.add_command(check)
 commands.add_command(list_names)
+commands.add_command(simulate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -36,6 +36,8 @@ _ENTRIES = 2 * 10**8  # of all conditions on the candidates together; 1.6 GB
 class Readout:
     """How Ãᵀ, with A(θ) Φ = Ã Φ̃, is read off a network, over the reals.
 
+    Law it obeys: ``lifted`` is linear and ``pulled_back`` its transpose.
+
     A polynomial network is evaluated at τ points at which the monomials are well conditioned: a
     pivoted QR decomposition picks them from many.
 
@@ -46,7 +48,7 @@ class Readout:
     def __init__(self, lift: Lift) -> None:
         self.lift = lift
         self.scale = np.sqrt(lift.metric.astype(np.float64))
-        self.points, self.back = None, np.diag(1.0 / self.scale)
+        self.points, self.back = None, None
         if isinstance(lift, PolynomialLift):
             self.points = _good_points(lift, self.scale)
             self.back = np.linalg.inv(self.features(self.points)[:, 0])
@@ -56,11 +58,19 @@ class Readout:
         return self.lift.features(Reals(), x) * self.scale
 
     def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
-        """F with Ãᵀ = back @ F, (τ, m) per sample; θ (1, batch, D)."""
+        """F, from which ``lifted`` makes Ãᵀ, (τ, m) per sample; θ (1, batch, D)."""
         if self.points is None:
             return self.lift.outputs_at(tape, theta)
         points = np.broadcast_to(self.points, (theta.shape[1], *self.points.shape))
         return self.lift.network.run(tape, theta, points)
+
+    def lifted(self, outputs: Array) -> Array:
+        """Ãᵀ from F, both (batch, τ, m)."""
+        return outputs / self.scale[:, None] if self.back is None else self.back @ outputs
+
+    def pulled_back(self, slopes: Array) -> Array:
+        """Gradients in F from those in Ãᵀ."""
+        return slopes / self.scale[:, None] if self.back is None else self.back.T @ slopes
 
     def representation(self, matrices: Array) -> Array:
         """ρ(g) on the Φ̃ that inputs reach, orthogonal there: (g, n, n) → (g, τ, τ)."""

@@ -152,6 +152,7 @@ class Judge:
             tuple(settings),
             tuple(drifts),
             tuple(allowances),
+            self.trajectory.times[self.checks[0][:moments]],
             sizes.reach[place],
             start,
         )

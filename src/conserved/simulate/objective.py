@@ -189,10 +189,10 @@ class MomentObjective(Objective):
         tape = Tape(FormalRing(Reals()))
         output, variables = self.readout.outputs_at(tape, theta[None])
         flat = output.value.reshape(len(theta), *product.shape)
-        lifted = self.readout.back @ flat  # Ãᵀ, (batch, τ, m)
+        lifted = self.readout.lifted(flat)  # Ãᵀ, (batch, τ, m)
         stretched = square @ lifted
         values = (lifted * (0.5 * stretched - product)).sum(axis=(1, 2)) + constant
-        seed = (self.readout.back.T @ (stretched - product)).reshape(output.value.shape)
+        seed = self.readout.pulled_back(stretched - product).reshape(output.value.shape)
         return values, _flat(self.problem.network, tape, output, seed, variables)
 
     def jittered(self, rng: np.random.Generator, amount: float) -> MomentObjective:

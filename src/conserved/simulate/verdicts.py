@@ -48,6 +48,7 @@ class Watched:
         settings: its value for each, coarsest first.
         drifts: for each accuracy (K, c), signed.
         allowances: for each accuracy (K, c).
+        times: (K,).
         reach: (K, c).
         start: (c,) h(θ(0)).
     """
@@ -57,6 +58,7 @@ class Watched:
     settings: tuple[float, ...]
     drifts: tuple[Array, ...]
     allowances: tuple[Array, ...]
+    times: Array
     reach: Array
     start: Array
 
@@ -142,7 +144,7 @@ def judge_flow(watched: Watched, tangency: Tangency | None, worst: int, decays: 
         reason = f"moves by {_n(moved)}, {share} of what it could; {_stays(watched, component)}"
         return watched.verdict("broken", reason, component, tangency=tangency)
     telling = watched.telling(-1)
-    tested = telling.any(axis=0)
+    tested: NDArray[np.bool_] = telling.any(axis=0)
     component = _largest(np.where(telling, drift, 0), watched.reach)
     if not tested.any():
         reason = _too_short(watched, allowance)
@@ -155,7 +157,7 @@ def judge_flow(watched: Watched, tangency: Tangency | None, worst: int, decays: 
         reason = f"{_falls(watched, component)}: more than the solver promises, less than false"
         return watched.verdict("not tested", reason, component, tangency=tangency)
     outcome: Outcome = "drifting as predicted" if decays else "conserved"
-    reason = f"{decays}{_falls(watched, component)}{_partly(tested, telling)}"
+    reason = f"{decays}{_falls(watched, component)}{_partly(watched, telling)}"
     return watched.verdict(outcome, reason, component, tangency=tangency)
 
 
@@ -217,7 +219,7 @@ def judge_descent(
         return _verdict(watched, audit, "broken", _hidden(tangency), component, tangency)
     moved = watched.largest(drift, component, 0)
     if telling.any() and (drift <= allowance)[telling].all():
-        reason = f"moves by {_n(moved)}, which is rounding{_partly(tested, telling)}"
+        reason = f"moves by {_n(moved)}, which is rounding{_partly(watched, telling)}"
         return _verdict(watched, audit, "conserved", reason, component, tangency)
     if why_not:
         reason = f"moves by {_n(moved)}: {why_not}"
@@ -338,16 +340,15 @@ def _leak(audit: Audit, component: int, true_on_average: bool) -> str:
     return words
 
 
-def _partly(tested: NDArray[np.bool_], telling: NDArray[np.bool_]) -> str:
+def _partly(watched: Watched, telling: NDArray[np.bool_]) -> str:
+    """What the verdict leaves out."""
     words = []
+    tested = telling.any(axis=0)
     if not tested.all():
         words.append(f"{int(tested.sum())} of {len(tested)} functions move")
-    # the start tells nothing, so it does not count
-    lost = len(telling) - 1 - int(np.flatnonzero(telling.any(axis=1)).max(initial=0))
-    if lost:
-        words.append(
-            f"up to moment {len(telling) - 1 - lost} of {len(telling) - 1}; then too small"
-        )
+    last = int(np.flatnonzero(telling.any(axis=1)).max(initial=0))
+    if last < len(telling) - 1:
+        words.append(f"up to time {_n(watched.times[last])}; later numerical error could hide it")
     return f" ({'; '.join(words)})" if words else ""
 
 

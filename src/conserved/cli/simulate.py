@@ -1,0 +1,250 @@
+"""``conserved simulate``: train, and watch the laws."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conserved.errors import ConservedError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conserved.law import Law
+    from conserved.problem import Problem
+    from conserved.simulate.dynamics import Dynamics
+    from conserved.simulate.record import Simulation
+    from conserved.simulate.run import Progress as Report
+
+ALL_HOLD = 0
+SOME_DO_NOT = 3
+LONG_RUN = 2.0  # seconds before a bar appears
+_FILE_BYTES = 64 * 2**20
+# what the settings of the dynamics are called here
+_OPTIONS = {
+    "time": "--time",
+    "rtol": "--rtol",
+    "rate": "--lr",
+    "steps": "--steps",
+    "momentum": "--momentum",
+    "decay": "--weight-decay",
+    "size": "--batch",
+}
+
+
+@click.command()
+@click.argument("network")
+@click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
+@click.option(
+    "--symmetry", default="none", show_default=True, help="See: conserved list symmetries."
+)
+@click.option("--labels", default="invariant", show_default=True, help="How labels transform.")
+@click.option(
+    "--dynamics",
+    default="flow",
+    show_default=True,
+    metavar="NAME",
+    help="flow, gd, sgd, momentum or adam.",
+)
+@click.option("--time", type=float, help="How long to follow the flow.  [default: 10]")
+@click.option("--rtol", type=float, help="Tolerance of the solver.  [default: 1e-13]")
+@click.option("--lr", type=float, help="The size of a step.  [default: 0.01]")
+@click.option("--steps", type=int, help="How many steps.  [default: 1000]")
+@click.option("--momentum", type=float, help="μ of the heavy ball.  [default: 0.9]")
+@click.option("--weight-decay", type=float, help="λ.  [default: 0]")
+@click.option("--batch", type=int, help="Data in a minibatch.  [default: 8 for sgd, else all]")
+@click.option(
+    "--data",
+    default="teacher",
+    show_default=True,
+    help="teacher, random, digits, fashion-mnist, FILE.csv or FILE.npz.",
+)
+@click.option("--samples", type=int, help="How many data.  [default: 32; all of a file]")
+@click.option(
+    "--augment",
+    type=click.Choice(["full", "random", "none"]),
+    help="Average over the group, or move data at random.  [default: full]",
+)
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Of the random start.")
+@click.option("--length", type=float, help="Stop when the path of the parameters is as long.")
+@click.option("--law", metavar="FILE.json", help="Watch these laws, not those of the analysis.")
+@click.option("--seed", type=int, default=0, show_default=True, help="An integer ≥ 0.")
+@click.option("--output", metavar="FILE.json", help="Write the record; also when interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def simulate(
+    network: str,
+    loss: str,
+    symmetry: str,
+    labels: str,
+    dynamics: str,
+    data: str,
+    samples: int | None,
+    augment: str | None,
+    scale: float,
+    length: float | None,
+    law: str | None,
+    seed: int,
+    output: str | None,
+    as_json: bool,
+    time: float | None,
+    rtol: float | None,
+    lr: float | None,
+    steps: int | None,
+    momentum: float | None,
+    weight_decay: float | None,
+    batch: int | None,
+) -> int:
+    """Train NETWORK and say of each law whether it holds.
+
+    Exit status: 0 every law is conserved or drifts as predicted, 3 some law is broken or not
+    tested, 2 unusable input, 130 interrupted.
+    """
+    from conserved.cli.simulation_text import simulation_text
+    from conserved.problem import Problem
+    from conserved.simulate.run import simulate as run
+
+    problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels)
+    settings = {
+        "time": time,
+        "rtol": rtol,
+        "rate": lr,
+        "steps": steps,
+        "momentum": momentum,
+        "decay": weight_decay,
+        "size": batch,
+    }
+    moves = _dynamics(dynamics, settings)
+    if output is not None:
+        _require_writable(output)
+    laws = _known_laws(problem, seed) if law is None else _laws_from_file(problem, law)
+
+    def save(partial: Simulation) -> None:
+        if output is not None:
+            _write(partial, output)
+            click.echo(f"conserved: partial record in {output}", err=True)
+
+    with _progress() as progress:
+        simulation = run(
+            problem,
+            laws,
+            dynamics=moves,
+            data=data,
+            augment=augment,  # type: ignore[arg-type]
+            samples=samples,
+            scale=scale,
+            length=length,
+            seed=seed,
+            progress=progress,
+            on_interrupt=save,
+        )
+    if output is not None:
+        _write(simulation, output)
+    if as_json:
+        click.echo(json.dumps(simulation.to_json(), ensure_ascii=False))
+    else:
+        click.echo(simulation_text(simulation))
+    return ALL_HOLD if simulation.holds else SOME_DO_NOT
+
+
+def _dynamics(name: str, settings: dict[str, float | int | None]) -> Dynamics:
+    """The dynamics asked for, with errors in the words of the command line."""
+    from conserved.simulate.dynamics import DYNAMICS, make_dynamics
+
+    if name not in DYNAMICS:
+        make_dynamics(name)
+    known = [_OPTIONS[key] for key in DYNAMICS[name].__dataclass_fields__ if key in _OPTIONS]
+    for key, value in settings.items():
+        if value is not None and _OPTIONS[key] not in known:
+            advice = f"{name} does not take it; it takes {', '.join(known)}"
+            raise InputError(_OPTIONS[key], value, advice)
+    try:
+        return make_dynamics(name, **settings)
+    except InputError as error:
+        option = next((_OPTIONS[k] for k in settings if k == error.argument), error.argument)
+        raise InputError(option, error.given, error.advice) from error
+
+
+def _known_laws(problem: Problem, seed: int) -> tuple[Law, ...]:
+    """What the analysis finds."""
+    from conserved.analysis import analyze
+
+    return tuple(analyze(problem, seed=seed).laws)
+
+
+def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
+    """Laws from the JSON of an analysis, a list of laws, or one law."""
+    from conserved.law import Layout, law_from_json
+
+    path = Path(name)
+    try:
+        if path.stat().st_size > _FILE_BYTES:
+            raise InputError("--law", name, "larger than 64 MiB")
+        found = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError("--law", name, error.strerror or "cannot be read") from error
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ConservedError):
+            raise
+        raise InputError("--law", name, "is no JSON") from error
+    if isinstance(found, dict) and "laws" in found:
+        found = found["laws"]
+    items = found if isinstance(found, list) else [found]
+    layout = Layout.of(problem.network.parameters)
+    return tuple(law_from_json(item, layout, f"laws[{k}]") for k, item in enumerate(items))
+
+
+def _require_writable(name: str) -> None:
+    """Refuse a file that cannot be written before anything is computed."""
+    folder = Path(name).absolute().parent
+    if Path(name).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError("--output", name, "cannot be written; give a file in a folder of yours")
+
+
+def _write(simulation: Simulation, name: str) -> None:
+    """Write the record in one piece: a reader sees the old file or the new one."""
+    path = Path(name).absolute()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(simulation.to_json(), file, ensure_ascii=False)
+            file.write("\n")
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that nobody else may read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _progress() -> Iterator[Report | None]:
+    """A bar on stderr, when that is a terminal and the run is not over at once."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=1.0)
+    start = perf_counter()
+
+    def report(stage: str, share: float) -> None:
+        bar.update(task, description=stage, completed=share)
+        if perf_counter() - start > LONG_RUN:
+            bar.start()
+
+    try:
+        yield report
+    finally:
+        bar.stop()

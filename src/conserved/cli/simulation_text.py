@@ -1,0 +1,134 @@
+"""A simulation as text for a terminal."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.simulate.record import Simulation, Verdict
+
+WIDTH = 100
+_BARS = "▁▂▃▄▅▆▇█"
+_POINTS = 24
+
+
+def simulation_text(simulation: Simulation) -> str:
+    """What was trained, how far it went, and one verdict for each law."""
+    problem, run = simulation.problem, simulation.trajectory
+    network = problem.network
+    group = f"; {problem.group.describe()}" if problem.symmetric else ""
+    dynamics = f"{simulation.dynamics.formula}; {simulation.dynamics.text}"
+    question = [
+        ("network", network.spec, f"{network.size:,} parameters"),
+        ("loss", problem.loss.spec, ""),
+        ("data", simulation.data.name, simulation.data.summary + group),
+        ("", "", f"{simulation.route}{_augmented(simulation)}"),
+        ("dynamics", simulation.dynamics.name, dynamics),
+    ]
+    losses = f"{_number(run.losses[0])} → {_number(run.losses[-1])}"
+    course = f"path length {_number(run.lengths[-1])}, {run.stopped}"
+    blocks = [
+        _aligned(question),
+        f"  loss  {losses}  {sparkline(run.losses, run.lengths)}  {course}",
+        _table(simulation) or "  No law to watch.",
+        _ending(simulation),
+    ]
+    return "\n\n".join(blocks)
+
+
+def sparkline(values: NDArray[np.float64], along: NDArray[np.float64]) -> str:
+    """A curve in one line of text, against the length of the path.
+
+    Example:
+        >>> sparkline(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+        '▁▁▁▁▂▂▂▃▃▃▄▄▅▅▅▆▆▆▇▇▇███'
+    """
+    finite = np.isfinite(values)
+    if not finite.any() or along[-1] <= along[0]:
+        return ""
+    places = np.linspace(along[0], along[-1], _POINTS)
+    curve = np.interp(places, along[finite], values[finite])
+    low, high = float(curve.min()), float(curve.max())
+    if high <= low:
+        return _BARS[0] * _POINTS
+    levels = np.rint((curve - low) / (high - low) * (len(_BARS) - 1)).astype(int)
+    return "".join(_BARS[level] for level in levels)
+
+
+def _augmented(simulation: Simulation) -> str:
+    if not simulation.problem.symmetric or simulation.augment != "none":
+        return ""
+    return ", not averaged over the group"
+
+
+def _table(simulation: Simulation) -> str:
+    header = ("law", "n", "start", "drift", "of reach", "", "verdict")
+    rows = [header]
+    for number, verdict in enumerate(simulation.verdicts):
+        rows.append(
+            (
+                _cut(verdict.law.text, 44),
+                str(verdict.law.independent or verdict.law.size),
+                _number(verdict.start),
+                _number(verdict.drift),
+                _number(verdict.relative),
+                _curve(simulation, number, verdict),
+                verdict.outcome,
+            )
+        )
+    if len(rows) == 1:
+        return ""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [
+            cell.rjust(width) if 0 < k < 5 else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  " + "  ".join(cells).rstrip())
+        if number:
+            lines.append(_wrapped(simulation.verdicts[number - 1].reason))
+    return "\n".join(lines)
+
+
+def _curve(simulation: Simulation, number: int, verdict: Verdict) -> str:
+    """How a law that moves does so; the noise of one that stays says nothing."""
+    if verdict.outcome in ("conserved", "not tested"):
+        return ""
+    run = simulation.trajectory
+    return sparkline(np.abs(run.drift(number)[:, verdict.component]), run.lengths)
+
+
+def _ending(simulation: Simulation) -> str:
+    verdicts = simulation.verdicts
+    held = sum(verdict.holds for verdict in verdicts)
+    if not verdicts:
+        summary = "No law was watched."
+    elif held == len(verdicts):
+        summary = "Every law holds." if held > 1 else "The law holds."
+    else:
+        summary = f"{held} of {len(verdicts)} laws hold."
+    return f"{summary}\nSeed {simulation.seed}, {simulation.seconds:.3g} s."
+
+
+def _number(value: float) -> str:
+    if value == 0:
+        return "0"
+    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _wrapped(sentence: str) -> str:
+    unbroken = sentence.replace(" → ", "\u00a0→\u00a0")
+    lines = fill(unbroken, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return lines.replace("\u00a0", " ")
+
+
+def _aligned(rows: list[tuple[str, str, str]]) -> str:
+    first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
+    return "\n".join(f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
