@@ -413,3 +413,11 @@ def test_sums_over_a_part_of_the_group_are_refused(monkeypatch):
     problem = problem_of(("lightning:dim=3,tokens=2,head=1,out=1", "shift", "invariant"))
     with pytest.raises(ConservedError, match="not invariant"):
         moment_space(problem, splitting_scalars(problem))
+
+
+def test_a_group_whose_elements_do_not_fit_is_averaged_by_its_generators():
+    """Shifts of 400 coordinates: 201 moments, 64 million entries of elements."""
+    space = moment_space(
+        problem_of(("linear:400-1-1", "shift", "invariant")), residues(BLAS_PRIMES[0])
+    )
+    assert (len(space.quadratic), len(space.mixed)) == (201, 1)

@@ -108,7 +108,9 @@ def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
 def _few_elements(problem: Problem, lift: Lift) -> bool:
     """Whether orbit sums are the cheaper road: a small group with very many invariants."""
     group, tau = problem.group, lift.dimension
-    return group.finite and group.order <= tau and tau**4 > 2 * group.order * _CANDIDATES
+    if not group.finite or group.order > tau or group.order * group.dimension**2 > _CHUNK:
+        return False
+    return tau**4 > 2 * group.order * _CANDIDATES
 
 
 def along_generators(
