@@ -13,6 +13,7 @@ from conserved.cli.analyze import analyze
 from conserved.cli.atlas import atlas
 from conserved.cli.check import check
 from conserved.cli.listing import list_names
+from conserved.cli.reproduce import reproduce
 from conserved.cli.simulate import simulate
 from conserved.errors import ConservedError
 
@@ -31,6 +32,7 @@ commands.add_command(atlas)
 commands.add_command(check)
 commands.add_command(list_names)
 commands.add_command(simulate)
+commands.add_command(reproduce)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -74,6 +74,9 @@ class Published:
     source: str
     module: str
 
+    def to_json(self) -> dict[str, str]:
+        return {"name": self.name, "title": self.title, "source": self.source}
+
     def measure(self, seed: int = 0) -> Measurement:
         """Compute its numbers."""
         measure = import_module(f"conserved.zoo.{self.module}").measure
@@ -146,9 +149,7 @@ class Reproduction:
         return {
             "schema": SCHEMA,
             "version": __version__,
-            "name": self.published.name,
-            "title": self.published.title,
-            "source": self.published.source,
+            **self.published.to_json(),
             "seed": self.seed,
             "holds": self.holds,
             "claims": [claim.to_json() for claim in self.claims],

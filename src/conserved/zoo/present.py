@@ -1,0 +1,102 @@
+"""A reproduction for people: text in a terminal, a record and a picture in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from textwrap import indent
+
+from conserved.errors import ConservedError
+from conserved.zoo.figure import PUBLISHED, Reproduction
+
+NO_PICTURE = "no picture: pip install 'conserved[plot]'"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        record: the JSON file.
+        picture: the PNG file, or None without matplotlib.
+    """
+
+    record: Path
+    picture: Path | None
+
+
+def as_text(found: Reproduction, written: Written | None = None) -> str:
+    """The claim of the figure, each check with its numbers, and the figure in characters."""
+    head = f"{found.published.name}: {found.published.title} ({found.published.source})"
+    width = max(len(claim.text) for claim in found.claims)
+    checks = [
+        f"  {'PASS' if claim.holds else 'FAIL'}  {claim.text:<{width}}  {claim.numbers}"
+        for claim in found.claims
+    ]
+    failed = sum(not claim.holds for claim in found.claims)
+    count = len(found.claims)
+    verdict = f"All {count} checks pass" if found.holds else f"{failed} of {count} checks FAIL"
+    lines = [f"{verdict}; seed {found.seed}, {found.seconds:.3g} s."]
+    if written is not None:
+        picture = NO_PICTURE if written.picture is None else str(written.picture)
+        lines.append(f"{written.record}, {picture}")
+    blocks = [head, "\n".join(checks), indent(found.measurement.chart(), "  "), "\n".join(lines)]
+    return "\n\n".join(blocks)
+
+
+def listed() -> str:
+    """All names with what they show.
+
+    Example:
+        >>> print(listed().splitlines()[0].partition(" ")[0])
+        polynomial
+    """
+    rows = [(entry.name, entry.title, entry.source) for entry in PUBLISHED.values()]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Columns of text.
+
+    Example:
+        >>> print(aligned([("a", "long", "x"), ("bcd", "e", "y")]))
+        a    long  x
+        bcd  e     y
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def save(found: Reproduction, folder: str | PathLike[str]) -> Written:
+    """Write NAME.json and, where matplotlib is installed, NAME.png; the folder is made.
+
+    Raises:
+        ConservedError: the files cannot be written.
+    """
+    place = Path(folder)
+    record, picture = (place / f"{found.published.name}{end}" for end in (".json", ".png"))
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        part = record.with_suffix(".json.part")
+        text = json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False)
+        part.write_text(text + "\n", "utf-8")
+        part.replace(record)  # whole or not at all, also when interrupted
+        drawn = _draw(found, picture)
+    except OSError as error:
+        raise ConservedError(f"output '{folder}': {error.strerror or error}") from error
+    return Written(record, picture if drawn else None)
+
+
+def _draw(found: Reproduction, path: Path) -> bool:
+    try:
+        figure = found.measurement.draw()
+    except ImportError:  # matplotlib is an extra
+        return False
+    part = path.with_suffix(".png.part")
+    figure.savefig(part, format="png", facecolor="white")
+    part.replace(path)
+    return True
