@@ -415,9 +415,15 @@ def test_sums_over_a_part_of_the_group_are_refused(monkeypatch):
         moment_space(problem, splitting_scalars(problem))
 
 
-def test_a_group_whose_elements_do_not_fit_is_averaged_by_its_generators():
-    """Shifts of 400 coordinates: 201 moments, 64 million entries of elements."""
-    space = moment_space(
-        problem_of(("linear:400-1-1", "shift", "invariant")), residues(BLAS_PRIMES[0])
-    )
-    assert (len(space.quadratic), len(space.mixed)) == (201, 1)
+def test_a_group_whose_elements_do_not_fit_is_averaged_by_its_generators(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the elements were listed")
+
+    monkeypatch.setattr(averages, "_CANDIDATES", 1)
+    monkeypatch.setattr(averages, "enumerate_group", refuse)
+    scalars = residues(BLAS_PRIMES[0])
+    with pytest.raises(AssertionError, match="listed"):
+        moment_space(problem_of(("linear:9-1-1", "shift", "invariant")), scalars)
+    monkeypatch.setattr(averages, "_CHUNK", 9 * 9 * 9 - 1)
+    space = moment_space(problem_of(("linear:9-1-1", "shift", "invariant")), scalars)
+    assert (len(space.quadratic), len(space.mixed)) == (5, 1)
