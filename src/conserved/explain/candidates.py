@@ -64,6 +64,13 @@ class Candidate:
         """κ, before any dependence."""
         return sum(len(part.indices) for part in self.parts)
 
+    @property
+    def subject(self) -> str:
+        """The parameters and the place in words."""
+        names = list(dict.fromkeys(part.tensor for part in self.parts))
+        name = names[0] if len(names) == 1 else f"[{' '.join(names)}]"
+        return f"{name} {self.place}" if self.place else name
+
     def vectors(self, scalars: Residues, theta: Array) -> Array:
         """P at θ (batch, D): (batch, κ, k), one vector a row."""
         moved = [scalars.matmul(theta[:, part.indices], part.image.T) for part in self.parts]

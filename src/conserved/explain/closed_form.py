@@ -68,9 +68,7 @@ class Recogniser:
     def _within(self, k: int, residue: int) -> str | None:
         """A number of Q(cos 2π/k), or None."""
         if k == 1:
-            bound = (
-                isqrt(self.prime // _ACCIDENTS) if self.prime > 2**31 else isqrt(self.prime) // 3
-            )
+            bound = isqrt(self.prime // _ACCIDENTS)
             number = rational_reconstruction(residue, self.prime, bound)
             return None if number is None else str(number)
         lattice = self._lattice(k)

@@ -46,7 +46,7 @@ def _part(scalars: Residues, functionals: Array, what: str) -> str | None:
     space = RowSpace(scalars, len(support))
     space.add(functionals[:, support])
     whole = len(support) == functionals.shape[1]
-    where = what if whole else f"{what} {_numbers(support)}"
+    where = what if whole else f"{what[:-1] if len(support) == 1 else what} {_numbers(support)}"
     if space.rank == len(support):
         return "" if whole else where
     if space.rank == 1 and not (space.basis[0] != space.basis[0, 0]).any():

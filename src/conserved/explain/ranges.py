@@ -61,6 +61,7 @@ def range_laws(problem: Problem, fields: MomentFields, blocks: tuple[Block, ...]
         blocks: isotypic blocks of its features.
     """
     hunt = _Hunt(problem, fields)
+    hunt.lost += [_unsplit(block) for block in blocks if not len(block.copies)]
     for candidate in candidates(fields.scalars, fields.space, blocks, fields.rng):
         hunt.examine(candidate)
     return hunt.findings()
@@ -96,11 +97,8 @@ class _Hunt:
             return
         texts = self._texts(candidate)
         if texts is None:
-            what = "vectors" if kind is None else f"{kind} of the vectors"
-            self.lost.append(
-                f"The {what} {candidate.place or 'of all features'} may be conserved too, but no "
-                "short exact form of the coefficients was found, so nothing is counted for it."
-            )
+            what = "phase" if kind is None else kind
+            self.lost.append(_unwritten(f"{what} of {candidate.subject}"))
             return
         parts, square = texts
         if kind is not None:
@@ -116,7 +114,8 @@ class _Hunt:
         known = self._architecture()
         laws, lines = [], []
         for written, holds in zip(self.written, verdict, strict=True):
-            if not holds:
+            if not holds:  # a number mod p was taken for another one
+                self.lost.append(_unwritten(written.law.name))
                 continue
             raised = int(known.add(written.law.gradients(self.scalars, self.theta[0, 0])).sum())
             if raised:
@@ -164,6 +163,20 @@ class _Hunt:
         blocks, _ = feature_blocks(scalars, space, rng)
         recogniser = Recogniser(scalars, self.roots)
         return [(recogniser, other) for other in candidates(scalars, space, blocks, rng)]
+
+
+def _unwritten(name: str) -> str:
+    return (
+        f"The {name} may be conserved too, but no short exact form of its coefficients was found, "
+        "so nothing is counted for it."
+    )
+
+
+def _unsplit(block: Block) -> str:
+    return (
+        f"A block of {block.size} dimensions was not split into irreducible parts over this field, "
+        "so no law was looked for on it."
+    )
 
 
 def _shape(candidate: Candidate) -> tuple[object, ...]:

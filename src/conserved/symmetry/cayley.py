@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ ORBIT_LIMIT = 50_000  # elements of a group that is listed
 ELEMENT_BYTES = 2**29  # of all their matrices together
 _CHUNK_BYTES = 2**25  # of the products compared at once
 _POINT_ROWS = 2
+_WORDS, _LETTERS = 48, 12  # random products, and their lengths
+_LARGEST_ORDER = 240  # of a product that counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,33 @@ def order_by_closure(group: Group, limit: int = ORBIT_LIMIT) -> int | float:
     same = np.array_equal(first.parents, second.parents)
     same = same and np.array_equal(first.letters, second.letters)
     return len(first.parents) if same else UNKNOWN_ORDER
+
+
+def exponent_of_words(group: Group) -> int:
+    """The least common multiple of the orders of random products of a finite group's generators.
+
+    It divides the exponent of the group, and but for unlucky draws is the exponent. Products of
+    large order are left out.
+
+    Example:
+        >>> from conserved.symmetry import Icosahedral
+        >>> exponent_of_words(Icosahedral())
+        30
+    """
+    ring, rng = residues(prime_with_roots(group.roots)), np.random.default_rng(0)
+    generators = group.generators(ring)
+    exponent = 1
+    for _ in range(_WORDS if len(generators) else 0):
+        word = identity(group.dimension, ring)
+        for letter in rng.integers(len(generators), size=rng.integers(1, _LETTERS)):
+            word = ring.matmul(word, generators[letter])
+        start = moved = ring.random(rng, (group.dimension, 1))
+        for order in range(1, _LARGEST_ORDER + 1):
+            moved = ring.matmul(word, moved)
+            if not (moved != start).any():
+                exponent = lcm(exponent, order)
+                break
+    return exponent
 
 
 def spell(words: Words, generators: Array, scalars: Scalars) -> Array:

@@ -30,7 +30,7 @@ from conserved.arithmetic.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
-from conserved.symmetry.cayley import order_by_closure
+from conserved.symmetry.cayley import exponent_of_words, order_by_closure
 from conserved.symmetry.group import Group, counted, readable, shortened
 from conserved.symmetry.presentation import Matrices
 from conserved.symmetry.representation import require_representation
@@ -39,6 +39,7 @@ SCHEMA = "conserved.group/1"
 _BYTES_LIMIT = 10**6
 _SIZE_LIMIT = 512
 _COUNT_LIMIT = 64
+_SPLIT_LIMIT = 128  # coordinates up to which orders of products are worked out
 _LISTS = {  # key: what a message calls one of its matrices
     "generators": "generator",
     "infinitesimal": "infinitesimal generator",
@@ -110,6 +111,14 @@ class FileGroup(Group):
     def roots(self) -> int:
         lists = (self.moves, self.turns, self.label_moves, self.label_turns)
         return lcm(*(matrices.roots for matrices in lists if matrices is not None))
+
+    @cached_property
+    def splitting(self) -> int:
+        # roots of unity of the order of the exponent split a finite group (Brauer)
+        if len(self.turns) or self.dimension > _SPLIT_LIMIT:
+            return self.roots
+        order = lcm(self.roots, exponent_of_words(self))
+        return order if order <= ROOTS_LIMIT else self.roots
 
     def document(self) -> dict[str, Any]:
         """The JSON object that ``group_from`` makes this group of, numbers as texts."""

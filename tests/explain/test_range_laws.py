@@ -1,0 +1,393 @@
+"""Laws owed to data symmetry with exact coefficients: as many as the exact counts leave room for,
+true over other fields and along explicit orbits, and refused when anything is false.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import conserved as cq
+from conserved.arithmetic.primes import INT64_PRIMES, prime_with_roots
+from conserved.arithmetic.residues import residues
+from conserved.arithmetic.rowspace import RowSpace
+from conserved.closure import lie_closure
+from conserved.explain import closed_form, explain, modules
+from conserved.explain.candidates import candidates
+from conserved.fields import MomentFields, OrbitFields, moment_space
+from conserved.law import Layout, PhaseLaw, RationalLaw, SpanLaw, law_from_json
+from conserved.lifted import feature_blocks, splitting_scalars
+from conserved.symmetry import read_group
+from conserved.verification import constant_along, verify
+from tests.moments.oracles import monomial_generators, unitary_algebra
+
+
+def problem_of(network, symmetry, labels="invariant"):
+    return cq.Problem.from_text(network, symmetry=symmetry, labels=labels)
+
+
+def found_for(problem, seed=0):
+    """The laws, the sentences, and how many laws the symmetry adds by exact counts."""
+    closures = lie_closure(problem), lie_closure(problem.architecture())
+    why = explain(problem, *closures, seed=seed)
+    return why.laws, why.reasons, closures[0].upper - closures[1].upper
+
+
+def assert_laws(problem, count=None):
+    """All extra laws are found, hold over a fresh field, survive JSON, and number what they say."""
+    laws, reasons, extra = found_for(problem)
+    assert sum(law.independent for law in laws) == extra, (laws, reasons)
+    assert count is None or extra == count
+    assert all(verify(problem, laws, seed=99).holds)
+    layout = Layout.of(problem.network.parameters)
+    for law in laws:
+        assert law.origin == "data symmetry"
+        assert law_from_json(json.loads(json.dumps(law.to_json())), layout) == law
+    return laws
+
+
+# ------------------------------------------------------------------ counts, over swept ranges
+
+SWEPT = [
+    *((f"linear:{n}-{h}-{m}", "permutation") for n, h, m in [(3, 1, 1), (5, 2, 2), (6, 3, 1)]),
+    *((f"linear:{n}-1-1", "shift") for n in range(3, 13)),
+    ("linear:4-2-3-2", "permutation"),
+    ("linear:9-1-1", "3xpermutation:3"),
+    ("linear:10-2-1", "2xpermutation:5"),
+    ("linear:7-2-1", "permutation:3+permutation:4"),
+    ("linear:9-1-1", "shift:5+permutation:3+none:1"),
+    ("linear:5-2-3", "signflip"),
+    ("poly:2-1-2,power=2", "rotation:7"),
+    ("poly:3-2-1,power=2", "icosahedral"),
+    ("poly:4-3-1,power=2", "orthogonal"),
+    ("lightning:dim=5,tokens=2,head=1,out=2", "orthogonal"),
+    *((f"linear:{n}-{p}", "shift") for n in (4, 5, 6, 9) for p in (1, 3)),
+    *((f"linear:{n}-{p}", "permutation") for n in (3, 5) for p in (1, 2)),
+    ("linear:7-2", "permutation:3+orthogonal:3+none:1"),
+    ("linear:9-2", "grid-shift:3x3"),
+    ("linear:6-2", "2xpermutation:3"),
+    ("linear:6-2", "grid-flip:2x3"),
+    *((f"linear:4-{p}", "2xrotation:5") for p in (1, 2, 3, 4)),
+    *((f"linear:6-{p}", "3xrotation:3") for p in (3, 4)),
+]
+EQUIVARIANT = [
+    *((f"linear:{n}-{h}-{n}", "hyperoctahedral") for n, h in [(3, 1), (5, 1), (5, 2), (6, 1)]),
+    *((f"linear:{n}-1-{n}", "permutation") for n in (4, 6)),
+    *((f"linear:{n}-{n}", "shift") for n in (3, 4, 5)),
+    ("linear:3-3", "orthogonal"),
+    ("linear:3-3", "icosahedral"),
+    ("linear:4-4", "permutation"),
+    ("linear:4-4", "2xrotation:3"),
+    ("linear:6-6", "2xpermutation:3"),
+]
+
+
+@pytest.mark.parametrize("network, symmetry", SWEPT)
+def test_all_extra_laws_are_written_down(network, symmetry):
+    assert_laws(problem_of(network, symmetry))
+
+
+@pytest.mark.parametrize("network, symmetry", EQUIVARIANT)
+def test_equivariant_labels(network, symmetry):
+    assert_laws(problem_of(network, symmetry, "equivariant"))
+
+
+@pytest.mark.parametrize("n, p", [(2, 1), (3, 2), (3, 3), (4, 2)])
+def test_one_layer_off_the_equivariant_maps(n, p):
+    """O(n) on the inputs, nothing on the labels: all of W keeps its direction. Labels that turn
+    as inputs do take one direction, the identity, out of it."""
+    assert_laws(problem_of(f"linear:{n}-{p}", "orthogonal"), n * p - 1)
+    (law,) = assert_laws(problem_of(f"linear:{n}-{n}", "orthogonal", "equivariant"), n**2 - 2)
+    assert law.name.startswith("direction of W1")
+    assert law.name.endswith("apart from the equivariant maps")
+
+
+# ------------------------------------------------------------------ groups in other coordinates
+
+
+def householder(*v):
+    """The rational reflection 1 − 2vvᵀ/vᵀv."""
+    size = sum(Fraction(x) ** 2 for x in v)
+    return np.array(
+        [[int(i == j) - 2 * a * b / size for j, b in enumerate(v)] for i, a in enumerate(v)]
+    )
+
+
+def turned(generators, frame, infinitesimal=()):
+    """A group with these generators in another orthonormal frame."""
+    document = {"schema": "conserved.group/1"}
+    for key, matrices in (("generators", generators), ("infinitesimal", infinitesimal)):
+        moved = [frame @ np.array(m, dtype=object) @ frame.T for m in matrices]
+        document[key] = [[[str(x) for x in row] for row in m] for m in moved]
+    return document
+
+
+@pytest.fixture
+def group_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(document):
+        (tmp_path / "g.json").write_text(json.dumps(document), encoding="utf-8")
+        assert read_group("g.json")
+        return "g.json"
+
+    return write
+
+
+S4 = [np.roll(np.eye(4, dtype=int), 1, axis=0), np.eye(4, dtype=int)[[1, 0, 2, 3]]]
+
+
+@pytest.mark.parametrize("network, labels", [("4-2-1", "invariant"), ("4-1-4", "equivariant")])
+def test_a_rational_frame(group_file, network, labels):
+    symmetry = group_file(turned(S4, householder(1, 2, 0, -1)))
+    assert_laws(problem_of(f"linear:{network}", symmetry, labels), 2)
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_copies_that_no_coordinate_separates(group_file, monkeypatch, split):
+    """Two copies of S_4 in a dense frame; with and without an element of least rank at hand."""
+    if not split:
+        monkeypatch.setattr(modules, "_elements", lambda scalars, algebra: iter(()))
+    generators = [np.kron(np.eye(2, dtype=int), g) for g in S4]
+    symmetry = group_file(turned(generators, householder(1, 2, 0, -1, 1, 1, 0, 3)))
+    (law,) = assert_laws(problem_of("linear:8-1-1", symmetry), 2)
+    assert law.dimension == (3 if split else 6)
+
+
+@pytest.mark.parametrize("n", [5, 7, 8])
+def test_cycles_from_a_file(group_file, n):
+    """Integer matrices whose blocks need roots of unity all the same."""
+    symmetry = group_file(turned([np.roll(np.eye(n, dtype=int), 1, axis=0)], np.eye(n, dtype=int)))
+    named = assert_laws(problem_of(f"linear:{n}-1-1", "shift"))
+    ours = assert_laws(problem_of(f"linear:{n}-1-1", symmetry), (n - 1) // 2)
+    assert [law.text for law in ours] == [law.text for law in named]
+
+
+def test_a_frame_of_cosines(group_file):
+    """A fivefold turn of coordinates 1 and 3 beside a trivial one, in a frame turned by 2π/5."""
+    c, s = "cos(2*pi/5)", "sin(2*pi/5)"
+    turn = [[c, f"-{s}", "0"], [s, c, "0"], ["0", "0", "1"]]
+    # R g Rᵀ with R a turn by 2π/5 of coordinates 2 and 3
+    moved = [
+        [c, f"-{s}*{c}", f"-{s}*{s}"],
+        [f"{c}*{s}", f"{c}*{c}*{c} + {s}*{s}", f"{c}*{c}*{s} - {s}*{c}"],
+        [f"{s}*{s}", f"{s}*{c}*{c} - {c}*{s}", f"{s}*{c}*{s} + {c}*{c}"],
+    ]
+    for matrix in (turn, moved):
+        symmetry = group_file({"schema": "conserved.group/1", "generators": [matrix]})
+        (law,) = assert_laws(problem_of("linear:3-1-1", symmetry), 1)
+    assert law.roots == 5 or law.roots == 20
+
+
+# ------------------------------------------------------------------ complex and quaternionic blocks
+
+ALGEBRAS = [
+    ("complex", 2, 2, 1, {"phase": 1}),
+    ("complex", 3, 2, 1, {"complex range": 4, "phase": 1}),
+    ("complex", 3, 3, 1, {"phase": 1}),
+    ("quaternionic", 2, 2, 1, {}),
+    ("quaternionic", 3, 2, 1, {"quaternionic range": 8}),
+]
+
+
+@pytest.mark.parametrize("kind, k, copies, h, expected", ALGEBRAS)
+@pytest.mark.parametrize("dense", [False, True])
+def test_other_algebras(group_file, kind, k, copies, h, expected, dense):
+    """Theory §6: 2κ(k − κ) + 1 over C, 4κ(k − κ) over H."""
+    generators = monomial_generators(kind, k, copies)
+    n = len(generators[0])
+    frame = householder(1, 2, -1, *[0] * (n - 4), 1) if dense else np.eye(n, dtype=int)
+    problem = problem_of(f"linear:{n}-{h}-1", group_file(turned(generators, frame)))
+    laws = assert_laws(problem, sum(expected.values()))
+    assert {law.name.split(" of ")[0]: law.independent for law in laws} == expected
+
+
+def test_the_unitary_group(group_file):
+    """U(3) on two copies, h = 1: 5 extra laws (theory §6)."""
+    symmetry = group_file(turned([], np.eye(12, dtype=int), unitary_algebra(3, 2)))
+    kinds = [type(law) for law in assert_laws(problem_of("linear:12-1-1", symmetry), 5)]
+    assert kinds == [SpanLaw, PhaseLaw]
+
+
+# ------------------------------------------------------------------ forms and words
+
+
+def test_figure_2():
+    """C_3 on R^3 (2606.10913, figure 2)."""
+    (law,) = assert_laws(problem_of("linear:3-1", "shift"))
+    assert isinstance(law, RationalLaw)
+    assert law.text == "(W1[1,1] − W1[1,2]) / (W1[1,1] + W1[1,2] − 2 W1[1,3])"
+    assert law.name == "direction of W1 on the zero-sum part of the features"
+
+
+NAMES = [
+    ("linear:6-2", "shift", "invariant", "direction of W1 on the frequency-2 part of the features"),
+    ("linear:6-2", "shift", "invariant", "direction of W1 on the alternating part of the features"),
+    ("linear:6-2-1", "permutation:4+none:2", "invariant", "on the zero-sum part of features 1–4"),
+    ("linear:7-1-1", "none:3+permutation:4", "invariant", "on the zero-sum part of features 4–7"),
+    (
+        "linear:8-1-1",
+        "2xpermutation:4",
+        "invariant",
+        "on the zero-sum parts of features 1–4 and 5–8",
+    ),
+    ("linear:4-1-4", "permutation", "equivariant", "range of [W1 W2] on the zero-sum part of the"),
+    ("linear:5-1-3", "negation", "invariant", "direction of W2"),
+    (
+        "linear:9-1-1",
+        "shift:5+permutation:3+none:1",
+        "invariant",
+        "frequency-2 part of features 1–5",
+    ),
+    ("lightning:dim=4,tokens=2,head=1,out=1", "orthogonal", "invariant", "range of [Q K V]"),
+    ("lightning:dim=5,tokens=2,head=1,out=1", "orthogonal:4+none:1", "invariant", "features 1–4"),
+]
+
+
+@pytest.mark.parametrize("network, symmetry, labels, words", NAMES)
+def test_blocks_have_names(network, symmetry, labels, words):
+    laws, reasons, _ = found_for(problem_of(network, symmetry, labels))
+    assert any(words in law.name for law in laws)
+    assert any(words in reason for reason in reasons)
+
+
+def test_frequencies_come_in_order():
+    laws, _, _ = found_for(problem_of("linear:12-1-1", "shift"))
+    names = [law.name for law in laws]
+    assert [f"frequency-{f}" in name for f, name in enumerate(names, 1)] == [True] * 5
+
+
+@pytest.mark.parametrize(
+    "network, symmetry", [("linear:8-1-1", "2xpermutation:4"), ("linear:5-2", "shift")]
+)
+def test_coefficients_do_not_depend_on_seed_or_draw(network, symmetry):
+    problem = problem_of(network, symmetry)
+    first, second = found_for(problem, seed=0)[0], found_for(problem, seed=5)[0]
+    assert [law.text for law in first] == [law.text for law in second]
+    assert [getattr(law, "parts", law) for law in first] == [
+        getattr(law, "parts", law) for law in second
+    ]
+
+
+# ------------------------------------------------------------------ two roads, and refusals
+
+
+@pytest.mark.parametrize(
+    "network, symmetry, labels",
+    [
+        ("linear:4-2-1", "permutation", "invariant"),
+        ("linear:5-1-1", "shift", "invariant"),
+        ("linear:4-3", "2xrotation:5", "invariant"),
+        ("linear:4-4", "shift", "equivariant"),
+    ],
+)
+def test_laws_are_constant_along_explicit_orbits(network, symmetry, labels):
+    """Found along the moments, checked on orbits element by element over another field."""
+    problem = problem_of(network, symmetry, labels)
+    laws, _, _ = found_for(problem)
+    scalars = residues(prime_with_roots(20, below=2**31))
+    orbits = OrbitFields(problem, scalars, np.random.default_rng(3))
+    theta = orbits.point()
+    _, values = orbits.draw(12, theta)
+    space = RowSpace(scalars, orbits.dimension)
+    for law in laws:
+        assert constant_along(orbits, law, theta[0, 0], values)
+        assert int(space.add(law.gradients(scalars, theta[0, 0])).sum()) == law.independent
+
+
+def changed(law, old, new):
+    """The same law with one coefficient exchanged, the first of its kind."""
+    part, rows = law.parts[0], [list(row) for row in law.parts[0].matrix]
+    row = next(row for row in rows if old in row)
+    row[row.index(old)] = new
+    part = dataclasses.replace(part, matrix=tuple(map(tuple, rows)))
+    return dataclasses.replace(law, parts=(part, *law.parts[1:]))
+
+
+@pytest.mark.parametrize(
+    "network, symmetry, labels, old, new",
+    [
+        ("linear:4-2-1", "permutation", "invariant", "-1", "1"),
+        ("linear:5-1-1", "shift", "invariant", "2*cos(2*pi/5)", "2*cos(4*pi/5)"),
+        ("linear:5-1-5", "hyperoctahedral", "equivariant", "1", "2"),
+        ("linear:4-3", "2xrotation:5", "invariant", "1", "2"),
+    ],
+)
+def test_false_coefficients_are_refused(network, symmetry, labels, old, new):
+    problem = problem_of(network, symmetry, labels)
+    law = next(
+        law
+        for law in found_for(problem)[0]
+        if isinstance(law, SpanLaw) and any(old in row for row in law.parts[0].matrix)
+    )
+    assert verify(problem, [law, changed(law, old, new)]).holds == (True, False)
+
+
+def test_a_law_of_the_symmetry_is_false_for_all_data():
+    problem = problem_of("linear:4-2-1", "permutation")
+    (law,) = found_for(problem)[0]
+    assert verify(problem, [law]).holds == (True,)
+    assert verify(problem.architecture(), [law]).holds == (False,)
+
+
+def test_a_sampled_average_refuses_the_law():
+    """Theory §5: a mean over sampled rotations is not invariant, and range laws drift along it."""
+    problem = problem_of("linear:4-2-1", "orthogonal")
+    (law,) = [law for law in found_for(problem)[0] if law.kind == "range"]
+    scalars = residues(INT64_PRIMES[0])
+    rng = np.random.default_rng(0)
+    fields = MomentFields(problem, scalars, rng)
+    theta = fields.point()
+    assert constant_along(fields, law, theta[0, 0], fields.draw(4, theta)[1])
+    noise = scalars.random(rng, fields.space.quadratic.shape)
+    sampled = scalars.reduce(fields.space.quadratic + noise + noise.swapaxes(-1, -2))
+    fields.space = dataclasses.replace(fields.space, quadratic=sampled)
+    fields._quadratic = sampled
+    assert not constant_along(fields, law, theta[0, 0], fields.draw(4, theta)[1])
+
+
+def test_what_has_no_exact_form_is_said_and_not_counted(monkeypatch):
+    monkeypatch.setattr(closed_form, "_DEGREE_LIMIT", 1)
+    laws, reasons, extra = found_for(problem_of("linear:7-1-1", "shift"))
+    assert (laws, extra) == ((), 3)
+    assert sum("no short exact form" in reason for reason in reasons) == 3
+    assert any("frequency-3" in reason for reason in reasons)
+
+
+def test_a_wrong_reconstruction_does_not_pass(monkeypatch):
+    """Planted: every number is read as its conjugate; the check mod another prime says no."""
+    honest = closed_form._sum_text
+    monkeypatch.setattr(
+        closed_form, "_sum_text", lambda parts, k: honest([parts[0], -parts[1], *parts[2:]], k)
+    )
+    laws, reasons, _ = found_for(problem_of("linear:5-1-1", "shift"))
+    assert laws == ()
+    assert sum("no short exact form" in reason for reason in reasons) == 2
+
+
+def test_candidates_are_canonical():
+    """The same arrays mod p whatever elements of the algebra were drawn."""
+    problem = problem_of("linear:9-1-1", "3xpermutation:3")
+    scalars = splitting_scalars(problem)
+    space = moment_space(problem, scalars)
+    images = []
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        blocks, _ = feature_blocks(scalars, space, rng)
+        found = candidates(scalars, space, blocks, rng)
+        images.append([part.image.tolist() for one in found for part in one.parts])
+    assert images[0] == images[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [17, 24, 31, 40])
+def test_long_cycles(n):
+    """Fields of degree up to 16; beyond, some frequencies have no short form mod 61 bits."""
+    laws, reasons, extra = found_for(problem_of(f"linear:{n}-1-1", "shift"))
+    lost = sum("no short exact form" in reason for reason in reasons)
+    assert len(laws) + lost == extra == (n - 1) // 2
+    assert lost <= (1 if n == 31 else 0)
