@@ -18,12 +18,16 @@ def simulation_text(simulation: Simulation) -> str:
     """What was trained, how far it went, and one verdict for each law."""
     problem, run = simulation.problem, simulation.trajectory
     network = problem.network
-    group = f"; {problem.group.describe()}" if problem.symmetric else ""
     dynamics = f"{simulation.dynamics.formula}; {simulation.dynamics.text}"
     question = [
         ("network", network.spec, f"{network.size:,} parameters"),
         ("loss", problem.loss.spec, ""),
-        ("data", simulation.data.name, simulation.data.summary + group),
+        ("data", simulation.data.name, simulation.data.summary),
+        *(
+            [("symmetry", problem.group.name, problem.group.describe())]
+            if problem.symmetric
+            else []
+        ),
         ("", "", f"{simulation.route}{_augmented(simulation)}"),
         ("dynamics", simulation.dynamics.name, dynamics),
     ]
@@ -108,6 +112,8 @@ def _ending(simulation: Simulation) -> str:
         summary = "No law was watched."
     elif held == len(verdicts):
         summary = "Every law holds." if held > 1 else "The law holds."
+    elif len(verdicts) == 1:
+        summary = "The law does not hold, or was not tested."
     else:
         summary = f"{held} of {len(verdicts)} laws hold."
     return f"{summary}\nSeed {simulation.seed}, {simulation.seconds:.3g} s."

@@ -110,7 +110,7 @@ class Descent(Dynamics):
         require_number("rate", self.rate, above=0.0)
         require_count("steps", self.steps, STEP_LIMIT)
         if self.batch is not None:
-            require_count("batch", self.batch, STEP_LIMIT)
+            require_count("size", self.batch, STEP_LIMIT)
 
     @property
     def time_per_step(self) -> float:

@@ -6,8 +6,8 @@ Let h(θ) = θᵀMθ + lᵀθ + const and ⟨∇h(θ), g⟩ = 0 for every gradie
     h(θ⁺) − h(θ) = −ηw + η² v⁺ᵀMv⁺,   w = μβ + λ⟨∇h(θ), θ⟩,   β⁺ = w − 2η v⁺ᵀMv⁺,
 
 β = ⟨∇h(θ), v⟩ being 0 at the start: the velocities alone predict h. For plain descent and l = 0
-that is h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg. With momentum and without decay it also says that
-h + (2ημ/(1−μ)) θᵀM(−v) grows by η² (1+μ)/(1−μ) v⁺ᵀMv⁺. For a false law the step adds −η⟨∇h, g⟩.
+that is h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg. With momentum, without decay, it also says that
+h − (2ημ/(1−μ)) θᵀMv grows by η² (1+μ)/(1−μ) v⁺ᵀMv⁺. For a false law a step adds −η⟨∇h, g⟩.
 
 A law that is no polynomial of degree 2 has no such closed form; there −η⟨∇h, g⟩ itself, which
 must be 0, is looked at on some of the steps.

@@ -180,7 +180,7 @@ class Verdict:
 
     @property
     def relative(self) -> float:
-        """Drift as a share of the reach: 0 for a true law under the flow, ≤ 1 for any."""
+        """Drift as a share of the reach: next to 0 for a true law under the flow."""
         return self.drift / self.reach if self.reach > 0 else 0.0
 
     @property

@@ -67,8 +67,7 @@ class Watched:
 
         Late on the way it may not be: a quotient of numbers that both go to 0, say.
         """
-        telling: NDArray[np.bool_] = POWER * self.allowances[at] <= self.reach
-        return telling
+        return np.asarray((POWER * self.allowances[at] <= self.reach) & (self.reach > 0))
 
     def largest(self, values: Array, component: int, at: int) -> float:
         """The largest value of a component at the moments that tell, or at any if none does."""
@@ -144,7 +143,7 @@ def judge_flow(watched: Watched, tangency: Tangency | None, worst: int, decays: 
         reason = f"moves by {_n(moved)}, {share} of what it could; {_stays(watched, component)}"
         return watched.verdict("broken", reason, component, tangency=tangency)
     telling = watched.telling(-1)
-    tested: NDArray[np.bool_] = telling.any(axis=0)
+    tested = telling.any(axis=0)
     component = _largest(np.where(telling, drift, 0), watched.reach)
     if not tested.any():
         reason = _too_short(watched, allowance)
@@ -343,7 +342,7 @@ def _leak(audit: Audit, component: int, true_on_average: bool) -> str:
 def _partly(watched: Watched, telling: NDArray[np.bool_]) -> str:
     """What the verdict leaves out."""
     words = []
-    tested = telling.any(axis=0)
+    tested = np.asarray(telling.any(axis=0))
     if not tested.all():
         words.append(f"{int(tested.sum())} of {len(tested)} functions move")
     last = int(np.flatnonzero(telling.any(axis=1)).max(initial=0))

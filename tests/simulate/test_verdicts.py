@@ -1,0 +1,291 @@
+"""No true law is called broken and no planted false one conserved; traps are seen through."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import conserved as cq
+from conserved.law import (
+    GramLaw,
+    GramTerm,
+    Layout,
+    Polynomial,
+    PolynomialLaw,
+    RationalLaw,
+    SpanLaw,
+    SpanPart,
+)
+from conserved.simulate import (
+    Adam,
+    Dataset,
+    Dynamics,
+    GradientDescent,
+    GradientFlow,
+    Momentum,
+    Simulation,
+    StochasticDescent,
+    make_dataset,
+    simulate,
+)
+from tests.simulate.planted import PLANTED, Planted, column_sums, gram
+
+FLOW = GradientFlow(time=1.0)
+DESCENTS: tuple[Dynamics, ...] = (
+    GradientDescent(rate=0.02, steps=60),
+    StochasticDescent(rate=0.02, steps=60, size=4),
+    StochasticDescent(rate=0.02, steps=60, size=5, decay=0.1),
+    Momentum(rate=0.004, steps=60),
+    Momentum(rate=0.004, steps=60, size=4, decay=0.1, momentum=0.8),
+)
+
+
+def check(planted: Planted, dynamics: Dynamics, seed: int, wanted: str) -> None:
+    true, false = planted.laws()
+    found = simulate(planted.problem, true + false, dynamics=dynamics, seed=seed, samples=12)
+    assert [v.outcome for v in found.verdicts[: len(true)]] == [wanted] * len(true), [
+        v.reason for v in found.verdicts
+    ]
+    assert [v.outcome for v in found.verdicts[len(true) :]] == ["broken"] * len(false), [
+        v.reason for v in found.verdicts
+    ]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda p: p.network)
+def test_along_the_flow(planted: Planted) -> None:
+    time = 0.2 if planted.network.startswith("relu") else 1.0  # kinks are slow to follow
+    check(planted, GradientFlow(time=time), 0, "conserved")
+
+
+@pytest.mark.parametrize("dynamics", DESCENTS, ids=lambda d: d.text)
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda p: p.network)
+def test_along_descent(planted: Planted, dynamics: Dynamics) -> None:
+    check(planted, dynamics, 1, "drifting as predicted")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda p: p.network)
+def test_over_many_starts(planted: Planted, seed: int) -> None:
+    """Long runs, too: some blow up, some stop at a kink; none may be judged wrongly."""
+    true, false = planted.laws()
+    for dynamics in (GradientFlow(time=3.0), *DESCENTS):
+        found = simulate(planted.problem, true + false, dynamics=dynamics, seed=seed)
+        outcomes = [v.outcome for v in found.verdicts]
+        assert "broken" not in outcomes[: len(true)], (dynamics.text, outcomes)
+        assert set(outcomes[len(true) :]) <= {"broken", "not tested"}, (dynamics.text, outcomes)
+
+
+@settings(max_examples=10)
+@given(
+    widths=st.lists(st.integers(1, 4), min_size=3, max_size=4),
+    seed=st.integers(0, 10**6),
+    scale=st.floats(0.1, 2.0),
+    time=st.floats(0.1, 3.0),
+)
+def test_over_random_linear_networks(
+    widths: list[int], seed: int, scale: float, time: float
+) -> None:
+    problem = cq.Problem(network=cq.networks.Linear(*widths))
+    layout = Layout.of(problem.network.parameters)
+    true = gram(layout, "symmetric: W1.0 -1*W2.1")
+    false = gram(layout, "symmetric: W1.0 1*W2.1")
+    for dynamics in (GradientFlow(time=time), StochasticDescent(rate=0.01, steps=40)):
+        found = simulate(problem, [true, false], dynamics=dynamics, seed=seed, scale=scale)
+        assert found.verdicts[0].outcome != "broken", found.verdicts[0].reason
+        assert not found.verdicts[1].holds, found.verdicts[1].reason
+
+
+# ------------------------------------------------------------------ laws owed to the symmetry
+
+
+def direction(layout: Layout, last: int) -> RationalLaw:
+    """(W1 − W2)/(W1 + W2 + last·W3); −2 is the true one (theory §6)."""
+    above = Polynomial.of({(0,): 1, (1,): -1})
+    below = Polynomial.of({(0,): 1, (1,): 1, (2,): last})
+    return RationalLaw(layout=layout, components=((above, below),), origin="data symmetry")
+
+
+def shifted(dynamics: Dynamics, **more: object) -> Simulation:
+    problem = cq.Problem.from_text("linear:3-1", symmetry="shift")
+    layout = Layout.of(problem.network.parameters)
+    laws = [direction(layout, -2), direction(layout, -1)]
+    return simulate(problem, laws, dynamics=dynamics, samples=6, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "dynamics",
+    [FLOW, GradientDescent(steps=80), StochasticDescent(steps=80, size=2), Momentum(steps=80)],
+    ids=lambda d: d.name,
+)
+def test_the_direction_under_cyclic_shifts(dynamics: Dynamics) -> None:
+    """Kept by descent exactly: the update is affine in W and the all-ones vector."""
+    found = shifted(dynamics)
+    assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
+    assert found.verdicts[0].drift < 1e-9
+
+
+def test_no_average_no_law() -> None:
+    for augment in ("none", "random"):
+        found = shifted(GradientDescent(steps=80), augment=augment)
+        assert [v.outcome for v in found.verdicts] == ["broken", "broken"]
+    assert "law of the exact average" in found.verdicts[0].reason
+    assert "law of the exact average" not in found.verdicts[1].reason
+
+
+def spans(problem: cq.Problem) -> tuple[SpanLaw, SpanLaw]:
+    """The range of W1 on the zero-sum part (true under permutations), and on all of it (false)."""
+    layout = Layout.of(problem.network.parameters)
+    zero_sum = tuple(tuple({i: "1", 3: "-1"}.get(j, "0") for j in range(4)) for i in range(3))
+    first = tuple(tuple("1" if i == j else "0" for j in range(4)) for i in range(3))
+    true, false = (
+        SpanLaw(
+            layout=layout,
+            what="range",
+            parts=(SpanPart("W1", 1, rows),),
+            vectors=(0, 1),
+            pivots=(0, 1),
+            origin="data symmetry",
+        )
+        for rows in (zero_sum, first)
+    )
+    return true, false
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_ranges_under_permutations(decay: float) -> None:
+    """Weight decay leaves a range where it is and shrinks a quadratic law at a known rate."""
+    problem = cq.Problem.from_text("linear:4-2-1", symmetry="permutation")
+    balance = gram(Layout.of(problem.network.parameters), "symmetric: W1.0 -1*W2.1")
+    flow = GradientFlow(time=1.0, decay=decay)
+    found = simulate(problem, [*spans(problem), balance], dynamics=flow)
+    kept = "drifting as predicted" if decay else "conserved"
+    assert [v.outcome for v in found.verdicts] == ["conserved", "broken", kept]
+    if decay:
+        values = found.trajectory.values[2]
+        np.testing.assert_allclose(values[-1], np.exp(-2 * decay) * values[0], rtol=1e-9)
+
+
+def test_linear_laws_of_cross_entropy() -> None:
+    """Column sums of the last layer: kept by every descent, not by weight decay or Adam."""
+    problem = cq.Problem.from_text("relu:3-4-3", loss="cross-entropy")
+    layout = Layout.of(problem.network.parameters)
+    laws = [column_sums(layout, "W2"), column_sums(layout, "W1")]
+    plain = simulate(problem, laws, dynamics=Momentum(steps=60, rate=0.01))
+    assert [v.outcome for v in plain.verdicts] == ["conserved", "broken"]
+    decaying = simulate(problem, laws, dynamics=GradientDescent(steps=60, decay=0.1))
+    assert [v.outcome for v in decaying.verdicts] == ["drifting as predicted", "broken"]
+
+
+def test_adam_breaks_what_the_gradient_keeps() -> None:
+    planted = PLANTED[0]
+    true, _ = planted.laws()
+    found = simulate(planted.problem, true, dynamics=Adam(steps=60))
+    assert found.verdicts[0].outcome == "broken"
+    assert "Adam rescales" in found.verdicts[0].reason
+    assert found.verdicts[0].tangency is not None
+    assert found.verdicts[0].tangency.units < 100
+
+
+# ------------------------------------------------------------------ traps
+
+
+def small() -> tuple[cq.Problem, Layout]:
+    problem = cq.Problem(network=cq.networks.Linear(3, 2, 1))
+    return problem, Layout.of(problem.network.parameters)
+
+
+def test_nothing_moves_nothing_is_tested() -> None:
+    problem, layout = small()
+    laws = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W1.0 W2.1")]
+    for dynamics in (FLOW, GradientDescent(steps=20), Momentum(steps=20)):
+        still = simulate(problem, laws, dynamics=dynamics, start=np.zeros(8))
+        assert [v.outcome for v in still.verdicts] == ["not tested", "not tested"]
+        assert not still.holds
+
+
+@pytest.mark.parametrize(
+    "dynamics", [GradientFlow(time=1e-8), GradientDescent(rate=1e-13, steps=5)]
+)
+def test_a_path_too_short_tests_nothing(dynamics: Dynamics) -> None:
+    problem, layout = small()
+    found = simulate(problem, [gram(layout, "symmetric: W1.0 -1*W2.1")], dynamics=dynamics)
+    assert found.verdicts[0].outcome == "not tested", found.verdicts[0].reason
+
+
+def test_a_law_that_is_zero_throughout() -> None:
+    """A balanced start: h = 0 gives no scale, and the verdict needs none."""
+    problem, layout = small()
+    start = np.concatenate([np.outer([0.6, 0.8], [0.0, 0.6, 0.8]).ravel(), [0.6, 0.8]])
+    laws = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W1.0 -2*W2.1")]
+    found = simulate(problem, laws, dynamics=FLOW, start=start)
+    assert found.verdicts[0].start < 1e-15
+    assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
+
+
+def test_a_start_with_equal_units_hides_nothing() -> None:
+    """‖w_1‖² − a_2² holds while both units stay equal, and nowhere else."""
+    problem, layout = small()
+    row, weight = [0.3, -0.5, 0.9], 0.7
+    start = np.array([*row, *row, weight, weight])
+    crossed = GramTerm("W1", 0, 1, (0, 1, 1)), GramTerm("W2", 1, -1, (1, 2, 1))
+    law = GramLaw(layout=layout, terms=crossed, part="trace")
+    for dynamics in (FLOW, GradientDescent(steps=50)):
+        found = simulate(problem, [law], dynamics=dynamics, start=start)
+        assert found.verdicts[0].outcome == "broken"
+        assert "this trajectory only" in found.verdicts[0].reason
+
+
+def test_a_dead_unit_is_not_counted_as_tested() -> None:
+    problem = cq.Problem.from_text("relu:2-3-1")
+    layout = Layout.of(problem.network.parameters)
+    rng = np.random.default_rng(0)
+    inputs = np.abs(rng.standard_normal((8, 2)))
+    data = Dataset("positive", "positive inputs", inputs, rng.standard_normal((8, 1)))
+    start = np.array([-1.0, -2.0, 0.6, 0.8, 0.4, -0.1, 0.5, 0.7, -0.3])  # the first unit is dead
+    law = gram(layout, "diagonal: W1.0 -1*W2.1")
+    found = simulate(problem, [law], dynamics=GradientDescent(steps=50), data=data, start=start)
+    assert found.verdicts[0].outcome == "drifting as predicted"
+    flow = simulate(problem, [law], dynamics=GradientFlow(time=0.2), data=data, start=start)
+    assert "2 of 3 functions move" in flow.verdicts[0].reason
+
+
+def test_a_violation_in_the_ninth_digit_is_seen() -> None:
+    problem, layout = small()
+    true = gram(layout, "diagonal: W1.0 -1*W2.1").polynomials()[0]
+    bent = Polynomial.of({**dict(true.terms), (0,): Fraction(1, 10**8)})
+    law = PolynomialLaw(layout=layout, components=(bent,))
+    found = simulate(problem, [law], dynamics=GradientFlow(time=2.0))
+    assert found.verdicts[0].outcome == "broken"
+    assert 0 < found.verdicts[0].drift < 1e-7
+    steps = simulate(problem, [law], dynamics=StochasticDescent(steps=60))
+    assert not steps.verdicts[0].holds
+
+
+def test_a_flow_that_blows_up() -> None:
+    """A cubic loss has no lower bound: θ goes to infinity in finite time."""
+    problem = cq.Problem.from_text("linear:2-2-1", loss="poly:3")
+    layout = Layout.of(problem.network.parameters)
+    laws = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W1.0 W2.1")]
+    for dynamics in (GradientFlow(time=50.0), GradientDescent(rate=0.05, steps=5000)):
+        found = simulate(problem, laws, dynamics=dynamics, seed=3, samples=8)
+        assert found.trajectory.stopped.startswith("blew up"), found.trajectory.stopped
+        assert not found.trajectory.complete
+        assert found.verdicts[0].outcome != "broken", found.verdicts[0].reason
+        assert not found.verdicts[1].holds
+
+
+def test_a_stiff_problem() -> None:
+    """Curvatures a factor 10^4 apart: an explicit solver needs many steps, and the law holds."""
+    problem, layout = small()
+    data = make_dataset(problem, "teacher", samples=8, rng=np.random.default_rng(0))
+    inputs = data.inputs * np.array([30.0, 1.0, 0.3])
+    stiff = Dataset("stiff", "inputs of very different size", inputs, data.labels)
+    laws = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W1.0 W2.1")]
+    found = simulate(problem, laws, dynamics=GradientFlow(time=0.5), data=stiff)
+    assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
+    assert found.trajectory.steps[-1] > 100
