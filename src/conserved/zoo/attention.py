@@ -239,6 +239,7 @@ def measure_half(
     symmetry: str,
     features: int,
     *,
+    network: str = NETWORK,
     seed: int = 0,
     starts: int = STARTS,
     flow: GradientFlow = FLOW,
@@ -249,10 +250,11 @@ def measure_half(
     Args:
         symmetry: what is averaged over.
         features: on how many features the span is watched.
+        network: with one head and one output.
         seed, starts, flow: as for ``measure``.
         drawn: for each of these numbers, a run under so many random elements instead.
     """
-    problem = Problem.from_text(NETWORK, symmetry=symmetry)
+    problem = Problem.from_text(network, symmetry=symmetry)
     data = make_dataset(problem, "teacher", samples=SAMPLES, rng=np.random.default_rng([seed, 0]))
     law = span_law(problem, features)
     thetas = [initial(problem.network, np.random.default_rng([seed, 1, k])) for k in range(starts)]
@@ -291,7 +293,8 @@ def span_law(problem: Problem, features: int) -> Law:
         >>> print(law, law.size)
         range of [Q K V] on the first 7 features 12
     """
-    rows = np.eye(features, DIM, dtype=int)
+    dim = problem.network.input_shape[-1]
+    rows = np.eye(features, dim, dtype=int)
     matrix = tuple(tuple(str(entry) for entry in row) for row in rows.tolist())
     return SpanLaw(
         layout=Layout.of(problem.network.parameters),
@@ -299,14 +302,14 @@ def span_law(problem: Problem, features: int) -> Law:
         parts=tuple(SpanPart(name, 0, matrix) for name in "QKV"),
         vectors=(0, 1, 2),
         pivots=(0, 1, 2),
-        place="" if features == DIM else f"on the first {features} features",
+        place="" if features == dim else f"on the first {features} features",
         origin="data symmetry",
     )
 
 
 def vectors(thetas: Array, features: int) -> Array:
-    """The first features of Q, K and V side by side: θ (S, 24) → (S, features, 3)."""
-    side_by_side: Array = thetas.reshape(-1, 3, DIM)[:, :, :features].swapaxes(1, 2)
+    """The first features of Q, K and V side by side: θ (S, 3·dim) → (S, features, 3)."""
+    side_by_side: Array = thetas.reshape(len(thetas), KAPPA, -1)[:, :, :features].swapaxes(1, 2)
     return side_by_side
 
 
