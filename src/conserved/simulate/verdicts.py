@@ -228,10 +228,11 @@ def judge_descent(
         words = words or "no rule says how far these steps may move it"
         reason = f"its single steps are those of a true law, but {words}"
         return _verdict(watched, audit, "not tested", reason, component, tangency)
-    leaks = f"{_n(max(audit.units.max(), 0))} units of rounding"
-    reason = f"each step moves it by what the ledger predicts, up to {leaks}"
+    units = int(np.ceil(audit.units.max()))
+    leaks = "up to rounding" if units <= 1 else f"up to {units} units of rounding"
+    reason = f"each step moves it by what the ledger predicts, {leaks}"
     if not predicted:
-        reason = f"⟨∇h, g⟩ = 0 at every step examined, up to {leaks}"
+        reason = f"⟨∇h, g⟩ = 0 at every step examined, {leaks}"
     reason += f"; {words}" if words else ""
     reason += "; the step is too large for that to halve" if words and not shrinks else ""
     return _verdict(watched, audit, "drifting as predicted", reason, component, tangency)
