@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ALL_HOLD = 0
 SOME_DO_NOT = 3
 LONG_RUN = 2.0  # seconds before a bar appears
+LAW_BUDGET = 10.0  # seconds for each bound of the analysis: laws are wanted here, not their count
 _FILE_BYTES = 64 * 2**20
 # what the settings of the dynamics are called here
 _OPTIONS = {
@@ -124,7 +125,7 @@ def simulate(
     moves = _dynamics(dynamics, settings)
     if output is not None:
         _require_writable(output)
-    laws = _known_laws(problem, seed) if law is None else _laws_from_file(problem, law)
+    given = None if law is None else _laws_from_file(problem, law)
 
     def save(partial: Simulation) -> None:
         if output is not None:
@@ -132,6 +133,7 @@ def simulate(
             click.echo(f"conserved: partial record in {output}", err=True)
 
     with _progress() as progress:
+        laws = _known_laws(problem, seed, progress) if given is None else given
         simulation = run(
             problem,
             laws,
@@ -172,11 +174,15 @@ def _dynamics(name: str, settings: dict[str, float | int | None]) -> Dynamics:
         raise InputError(option, error.given, error.advice) from error
 
 
-def _known_laws(problem: Problem, seed: int) -> tuple[Law, ...]:
+def _known_laws(problem: Problem, seed: int, progress: Report | None) -> tuple[Law, ...]:
     """What the analysis finds."""
     from conserved.analysis import analyze
 
-    return tuple(analyze(problem, seed=seed).laws)
+    def report(stage: str, done: int, of: int) -> None:
+        if progress is not None:
+            progress(stage, done / max(of, 1))
+
+    return tuple(analyze(problem, seed=seed, budget=LAW_BUDGET, progress=report).laws)
 
 
 def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:

@@ -17,6 +17,9 @@ Dynamics: ``GradientFlow(time=, rtol=, decay=)``, ``GradientDescent(rate=, steps
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 from conserved.simulate.data import Dataset, initial, make_dataset
 from conserved.simulate.dynamics import (
     DYNAMICS,
@@ -53,3 +56,12 @@ __all__ = [
     "make_dynamics",
     "simulate",
 ]
+
+
+class _Callable(ModuleType):
+    """This package is also the function: ``cq.simulate(…)`` works whichever was loaded first."""
+
+    __call__ = staticmethod(simulate)
+
+
+sys.modules[__name__].__class__ = _Callable
