@@ -224,6 +224,29 @@ def test_figure_2():
     assert law.name == "direction of W1 on the zero-sum part of the features"
 
 
+@pytest.mark.parametrize(
+    "n, m, symmetry",
+    [
+        (3, 1, "octahedral"),
+        (3, 2, "tetrahedral"),
+        (4, 1, "hyperoctahedral"),
+        (6, 1, "hyperoctahedral"),
+    ],
+)
+def test_reciprocal_squares(n, m, symmetry):
+    """No rotation is unseen, and n − 2 laws there are all the same."""
+    (law,) = assert_laws(problem_of(f"poly:{n}-1-{m},power=2", symmetry), n - 2)
+    assert law.name == "direction of the differences of 1/W1[i]²"
+
+
+@pytest.mark.parametrize(
+    "network", ["poly:3-1-1,power=2", "poly:3-2-1,power=2", "poly:3-1-1,power=3"]
+)
+def test_reciprocal_squares_are_not_claimed_elsewhere(network):
+    laws, _, _ = found_for(problem_of(network, "icosahedral"))
+    assert not any("1/W1" in law.name for law in laws)
+
+
 NAMES = [
     ("linear:6-2", "shift", "invariant", "direction of W1 on the frequency-2 part of the features"),
     ("linear:6-2", "shift", "invariant", "direction of W1 on the alternating part of the features"),

@@ -28,6 +28,7 @@ from conserved.explain.candidates import Candidate, candidates
 from conserved.explain.closed_form import Recogniser, Texts, agrees
 from conserved.explain.modules import complex_independent
 from conserved.explain.quotients import quotient
+from conserved.explain.reciprocals import reciprocal_law
 from conserved.fields import MomentFields, OrbitFields, moment_space
 from conserved.law import Law, Layout, PhaseLaw, SpanLaw, SpanPart
 from conserved.lifted import feature_blocks
@@ -64,6 +65,9 @@ def range_laws(problem: Problem, fields: MomentFields, blocks: tuple[Block, ...]
     hunt.lost += [_unsplit(block) for block in blocks if not len(block.copies)]
     for candidate in candidates(fields.scalars, fields.space, blocks, fields.rng):
         hunt.examine(candidate)
+    reciprocals = reciprocal_law(problem.network)
+    if reciprocals is not None:
+        hunt.keep(_Written(reciprocals, _numbers(reciprocals.size)))
     return hunt.findings()
 
 
@@ -102,11 +106,11 @@ class _Hunt:
             return
         parts, square = texts
         if kind is not None:
-            self._keep(_span(self.layout, self.scalars, candidate, parts, kind, self.theta[0]))
+            self.keep(_span(self.layout, self.scalars, candidate, parts, kind, self.theta[0]))
         if candidate.kind == "complex":
             law = _phase(self.layout, self.scalars, candidate, parts, square, self.theta[0])
             if law is not None:
-                self._keep(_Written(law, "one number"))
+                self.keep(_Written(law, _numbers(1)))
 
     def findings(self) -> Findings:
         """Verify over another field, and count."""
@@ -121,11 +125,12 @@ class _Hunt:
             if raised:
                 law = replace(written.law, independent=raised, origin="data symmetry")
                 laws.append(law)
-                shown = f": {law.text}" if law.text != law.name else ""
+                single = law.size == 1 and law.text != law.name
+                shown = f": {law.text}" if single else ""
                 lines.append(f"+{raised}: the {law.name} is conserved, {written.formula}{shown}.")
         return Findings(tuple(laws), (*lines, *self.lost))
 
-    def _keep(self, written: _Written) -> None:
+    def keep(self, written: _Written) -> None:
         """Keep a law unless it fails at the point at hand: verification elsewhere is dear."""
         _, values = self.fields.draw(_enough(self.fields), self.theta)
         if not written.law.derivative(self.scalars, self.theta[0, 0], values).any():
@@ -247,7 +252,7 @@ def _span(
     if what == "direction":
         chosen = list(range(len(here)))
         pivots = [int((here.reshape(-1) != 0).argmax())]
-        formula = f"{here.size} − 1 = {here.size - 1} numbers" if here.size > 2 else "one number"
+        formula = f"{here.size} − 1 = {here.size - 1} numbers" if here.size > 2 else _numbers(1)
     else:
         space = RowSpace(scalars, k)
         chosen = np.flatnonzero(space.add(here)).tolist()
@@ -264,6 +269,10 @@ def _span(
         field=candidate.kind if what == "range" else "real",
     )
     return _Written(quotient(law) or law, formula)
+
+
+def _numbers(count: int) -> str:
+    return "one number" if count == 1 else f"{count} numbers"
 
 
 def _formula(k: int, kappa: int, units: int) -> str:
