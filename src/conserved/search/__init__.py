@@ -15,15 +15,13 @@ import numpy as np
 
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import LimitError, Redraw
 from conserved.fields import Fields, make_fields
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 from conserved.search.ansatz import JOINT_LIMIT, UNKNOWN_LIMIT, linear_laws, quadratic_laws
-from conserved.search.independence import counted
+from conserved.search.independence import Tangents
 from conserved.search.powers import MONOMIAL_LIMIT, monomial_count, polynomial_laws
 from conserved.search.quotients import quotient_laws
 from conserved.search.unknowns import Unknowns
@@ -167,22 +165,21 @@ class _Hunt:
         self.fields: Fields = make_fields(
             problem, residues(prime), np.random.default_rng([seed, 4]), "auto"
         )
-        self.theta, self.space = self._point(known)
+        self.space = self._space(known)
 
     @property
     def done(self) -> bool:
         late = self.deadline is not None and perf_counter() > self.deadline
         return late or (self.upper is not None and self.space.rank >= self.upper)
 
-    def _point(self, known: Sequence[Law]) -> tuple[Array, RowSpace]:
-        """A point at which the known laws have gradients, and their span."""
+    def _space(self, known: Sequence[Law]) -> Tangents:
+        """The gradients of the known laws, at a point where they have some."""
         for _ in range(_POINTS):
-            theta = self.fields.point()[0, 0]
-            space = RowSpace(self.fields.scalars, self.fields.dimension)
+            space = Tangents(self.fields.scalars, self.fields.point()[0, 0], self.seed)
             try:
                 for law in known:
-                    space.add(law.gradients(space.scalars, theta))
-                return theta, space
+                    space.add(law)
+                return space
             except Redraw:
                 continue
         raise Redraw("the laws known have no gradients at random points")
@@ -205,10 +202,10 @@ class _Hunt:
         if layout.size <= UNKNOWN_LIMIT:
             self.unknowns = max(layout.size, table.size)
             self._take(linear_laws(self.fields))
-        if table.skipped:
-            axes = ", ".join(f"axis {axis + 1} of {name}" for name, axis in table.skipped)
+        if long := [axis for axis in table.axes if axis.diagonal]:
+            axes = ", ".join(f"axis {axis.axis + 1} of {axis.tensor}" for axis in long)
             self.notes.append(
-                f"quadratic laws along {axes} were not looked for: "
+                f"along {axes} only sums of squares were looked for: "
                 f"more than {UNKNOWN_LIMIT:,} unknown coefficients"
             )
         if not self.done:
@@ -223,9 +220,8 @@ class _Hunt:
         if degree < 2 or self.fields.sampled_patterns:
             return
         self._report(f"polynomials up to degree {degree}")
-        space, theta = self._copy(), self.theta
         try:
-            found = polynomial_laws(self.fields, degree, space, theta)
+            found = polynomial_laws(self.fields, degree, self.space.copy(), self.space.theta)
         except LimitError as error:
             if asked:
                 raise
@@ -242,12 +238,7 @@ class _Hunt:
         for degree in (1, 2):
             self._report(f"quotients of degree {degree}")
             if not self.done:
-                self._take(quotient_laws(self.fields, degree, self._copy(), self.theta))
-
-    def _copy(self) -> RowSpace:
-        copy = RowSpace(self.space.scalars, self.space.width)
-        copy.add(self.space.basis)
-        return copy
+                self._take(quotient_laws(self.fields, degree, self.space.copy(), self.space.theta))
 
     def _take(self, laws: Sequence[Law]) -> None:
         """Verify, count and keep."""
@@ -257,7 +248,7 @@ class _Hunt:
         true = [law for law, holds in zip(laws, verdict.holds, strict=True) if holds]
         if len(true) < len(laws):
             self.notes.append(f"{len(laws) - len(true)} candidates were refused by verification")
-        self.laws += counted(true, self.space, self.theta)
+        self.laws += self.space.counted(true)
         self._report("laws")
 
     def _report(self, stage: str) -> None:

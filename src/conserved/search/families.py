@@ -63,7 +63,7 @@ def gram_laws(
     families = [family for entries in hints if (family := _family(unknowns, entries))]
     for family in sorted(dict.fromkeys(families), key=lambda f: -_height(unknowns, f)):
         height = _height(unknowns, family)
-        rows, columns = np.triu_indices(height)
+        rows, columns = _sought(unknowns, family, height)
         combinations = combined(unknowns, scalars, family, rows, columns)
         inside = ~solutions.remainder(combinations).any(axis=1)
         held = np.zeros((height, height), dtype=np.bool_)
@@ -115,6 +115,16 @@ def _family(unknowns: Unknowns, entries: list[_Entry]) -> Family | None:
         return None
     first = min(e.i for e in entries)
     return tuple(Link(e.tensor, e.axis, e.value / lead.value, e.i - first) for e in entries)
+
+
+def _sought(unknowns: Unknowns, family: Family, height: int) -> tuple[Index, Index]:
+    """The entries (i, j) that can be asked for: all, or the diagonal where an axis is too long."""
+    axes = [unknowns.axis(link.tensor, link.axis) for link in family]
+    if any(axis is not None and axis.diagonal for axis in axes):
+        every = np.arange(height)
+        return every, every
+    i, j = np.triu_indices(height)
+    return i, j
 
 
 def _height(unknowns: Unknowns, family: Family) -> int:

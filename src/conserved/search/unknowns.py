@@ -30,6 +30,7 @@ class Axis:
         start: where its unknowns begin.
         rows: positions in θ of its slices, (d, entries of a slice).
         pinned: whether S_dd is left out.
+        diagonal: whether only S_ii are sought: an axis too long for all S_ij.
     """
 
     tensor: str
@@ -37,6 +38,7 @@ class Axis:
     start: int
     rows: Index
     pinned: bool
+    diagonal: bool = False
 
     @property
     def height(self) -> int:
@@ -46,7 +48,7 @@ class Axis:
     @cached_property
     def pairs(self) -> tuple[Index, Index]:
         """The (i, j), i ≤ j, that have an unknown, in its order."""
-        i, j = np.triu_indices(self.height)
+        i, j = _pairs(self.height, self.diagonal)
         stop = len(i) - self.pinned
         return i[:stop], j[:stop]
 
@@ -54,27 +56,34 @@ class Axis:
     def size(self) -> int:
         return len(self.pairs[0])
 
-    @cached_property
-    def place(self) -> Index:
-        """(d, d): the unknown of S_ij, −1 for the one left out."""
-        table = np.full((self.height, self.height), -1)
-        i, j = self.pairs
-        table[i, j] = table[j, i] = self.start + np.arange(self.size)
-        return table
+    def places(self, i: Index, j: Index) -> Index:
+        """The unknowns of S_ij, i ≤ j, −1 for the one left out."""
+        if self.diagonal:
+            assert (i == j).all(), "only the diagonal of this axis has unknowns"
+            order = i
+        else:  # row after row of the upper triangle
+            order = i * self.height - i * (i - 1) // 2 + j - i
+        return np.where(order < self.size, self.start + order, -1)
 
 
-def _within(layout: Layout, room: float) -> set[tuple[str, int]]:
-    """The axes whose unknowns fit, the shortest first."""
-    axes = [
-        (height, name, axis) for name, shape in layout.tensors for axis, height in enumerate(shape)
-    ]
-    kept = set()
-    for height, name, axis in sorted(axes):
-        room -= height * (height + 1) // 2
+def _pairs(height: int, diagonal: bool) -> tuple[Index, Index]:
+    if diagonal:
+        every = np.arange(height)
+        return every, every
+    i, j = np.triu_indices(height)
+    return i, j
+
+
+def _whole(layout: Layout, room: float) -> int:
+    """The height up to which all S_ij of every axis fit."""
+    heights = sorted(height for _, shape in layout.tensors for height in shape)
+    most = 0
+    for height in dict.fromkeys(heights):
+        room -= heights.count(height) * height * (height + 1) // 2
         if room < 0:
             break
-        kept.add((name, axis))
-    return kept
+        most = height
+    return most
 
 
 class Unknowns:
@@ -83,10 +92,7 @@ class Unknowns:
     Args:
         layout: the parameters.
         linear: whether linear terms are among them.
-        limit: with more unknowns than this the longest axes are left out.
-
-    Attributes:
-        skipped: the axes left out, as (tensor, axis).
+        limit: with more unknowns than this the longest axes keep only S_ii.
 
     Example:
         >>> table = Unknowns(Layout((("W1", (2, 3)), ("b1", (2,)))))
@@ -96,8 +102,8 @@ class Unknowns:
 
     def __init__(self, layout: Layout, *, linear: bool = True, limit: float = inf) -> None:
         self.layout = layout
-        kept = _within(layout, limit - (layout.size if linear else 0) - len(layout.tensors))
-        self.skipped: list[tuple[str, int]] = []
+        heights = sum(sum(shape) for _, shape in layout.tensors)
+        whole = _whole(layout, limit - (layout.size if linear else 0) - heights)
         self.linear = layout.size if linear else 0
         self.norms: dict[str, int] = {}
         self.axes: list[Axis] = []
@@ -110,11 +116,8 @@ class Unknowns:
             for axis, height in enumerate(shape):
                 if pinned and height == 1:
                     continue  # its only S is the norm
-                if (name, axis) not in kept:
-                    self.skipped.append((name, axis))
-                    continue
                 rows = GramTerm(name, axis).indices(layout)
-                self.axes.append(Axis(name, axis, start, rows, pinned))
+                self.axes.append(Axis(name, axis, start, rows, pinned, height > whole))
                 start += self.axes[-1].size
         self.size = start
         self._by_axis = {(a.tensor, a.axis): a for a in self.axes}
@@ -133,10 +136,14 @@ class Unknowns:
             out[:, column] = scalars.reduce(2 * scalars.reduce(products.sum(axis=1)))
         for axis in self.axes:
             x, w = theta[:, axis.rows], fields[:, axis.rows]  # (batch, d, slice)
+            columns = slice(axis.start, axis.start + axis.size)
+            if axis.diagonal:
+                norms = scalars.reduce(2 * scalars.reduce(scalars.mul(x, w).sum(axis=-1)))
+                out[:, columns] = norms[:, : axis.size]
+                continue
             product = scalars.matmul(x, w.swapaxes(-1, -2))
             i, j = axis.pairs
-            both = scalars.reduce(product[:, i, j] + product[:, j, i])
-            out[:, axis.start : axis.start + axis.size] = both
+            out[:, columns] = scalars.reduce(product[:, i, j] + product[:, j, i])
         return out
 
     def entry(self, scalars: Residues, tensor: str, axis: int, i: Index, j: Index) -> Array:
@@ -147,12 +154,12 @@ class Unknowns:
         if known is None:
             out[:, self.norms[tensor]] = 1
             return out
-        places = known.place[i, j]
+        places = known.places(i, j)
         out[rows[places >= 0], places[places >= 0]] = 1
         last = rows[places < 0]
         if len(last):  # the norm less the other diagonal entries
             out[last, self.norms[tensor]] = 1
-            others = np.diagonal(known.place)[:-1]
+            others = known.places(*(np.arange(known.height - 1),) * 2)
             out[np.ix_(last, others)] = scalars.from_integers(-1)
         return out
 
