@@ -12,7 +12,15 @@ from pathlib import Path
 from subprocess import CalledProcessError, TimeoutExpired
 from typing import Any
 
-from benchmarks import growth_group, growth_parameters, laws, lifted, published_suite, start_up
+from benchmarks import (
+    growth_group,
+    growth_parameters,
+    laws,
+    lifted,
+    published_suite,
+    simulate,
+    start_up,
+)
 from benchmarks.machine import ROOT, in_words
 from benchmarks.measure import RESULTS, Result, WrongCountError, finished, preamble, read, write
 from benchmarks.tables import aligned, update_document
@@ -24,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "growth_group": growth_group.run,
     "lifted": lifted.run,
     "laws": laws.run,
+    "simulate": simulate.run,
     "start_up": start_up.run,
 }
 

@@ -50,8 +50,9 @@ def run_flow(
     def field(_: float, point: Array) -> Array:
         recorder.evaluations += 1
         slope = -objective.evaluate(point[None])[1][0] - dynamics.decay * point
-        bounded: Array = np.clip(np.nan_to_num(slope, nan=_HUGE), -_HUGE, _HUGE)
-        return bounded
+        if not np.abs(slope).sum() < _HUGE:  # nan too
+            slope = np.clip(np.nan_to_num(slope, nan=_HUGE), -_HUGE, _HUGE)
+        return np.asarray(slope)
 
     scale = float(np.abs(theta).max(initial=0.0)) or 1.0
     spread = float(np.sqrt(np.mean(theta**2))) or 1.0
