@@ -47,7 +47,7 @@ def sparkline(values: NDArray[np.float64], along: NDArray[np.float64]) -> str:
 
     Example:
         >>> sparkline(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-        '▁▁▁▁▂▂▂▃▃▃▄▄▅▅▅▆▆▆▇▇▇███'
+        '▁▁▂▂▂▃▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇██'
     """
     finite = np.isfinite(values)
     if not finite.any() or along[-1] <= along[0]:
