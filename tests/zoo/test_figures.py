@@ -15,7 +15,7 @@ from conserved.problem import Problem
 from conserved.simulate import Dataset, GradientFlow, StochasticDescent
 from conserved.simulate.objective import PointObjective, make_objective
 from conserved.symmetry import enumerate_group
-from conserved.zoo import attention, linear, polynomial, step_size
+from conserved.zoo import attention, linear, polynomial, reproduce, step_size
 
 
 def failing(measurement):
@@ -164,15 +164,10 @@ def test_paths_are_compared_at_equal_length(half):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_whole_attention_figure(seed):
-    assert failing(attention.measure(seed=seed)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("module", [linear, polynomial])
-def test_whole_figures_from_other_seeds(module, seed):
-    assert failing(module.measure(seed=seed)) == []
+@pytest.mark.parametrize("name", ["polynomial", "linear", "attention"])
+def test_whole_figures_from_several_seeds(name, seed):
+    found = reproduce(name, seed=seed)
+    assert [str(claim) for claim in found.claims if not claim.holds] == []
 
 
 # ------------------------------------------------------------------ step size
@@ -225,6 +220,6 @@ def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch):
 def test_the_step_size_figure_on_real_digits():
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     for seed in (0, 1, 2):
-        measured = step_size.measure(seed=seed)
-        assert failing(measured) == []
-        assert measured.data == "300 of handwritten digits (scikit-learn), classes 0 to 9"
+        found = reproduce("step-size", seed=seed)
+        assert [str(claim) for claim in found.claims if not claim.holds] == []
+        assert "300 of handwritten digits" in found.to_json()["measurement"]["data"]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from conserved._version import __version__
+from conserved.arithmetic.threads import threads_for
 from conserved.errors import InputError, nearest
 from conserved.zoo.claim import Claim, all_hold
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = "conserved.reproduction/1"
+_SMALL = 300  # columns of the largest matrix in any figure
 
 
 class Measurement(ABC):
@@ -173,7 +175,8 @@ def reproduce(name: str, *, seed: int = 0) -> Reproduction:
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError("seed", seed, "give a whole number from 0")
     start = perf_counter()
-    measurement = published.measure(seed)
+    with threads_for(_SMALL):
+        measurement = published.measure(seed)
     claims = measurement.claims()
     return Reproduction(published, measurement, claims, seed, perf_counter() - start)
 
