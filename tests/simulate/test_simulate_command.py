@@ -213,6 +213,8 @@ def test_equal_path_length() -> None:
     owed = next(k for k, law in enumerate(laws) if law.origin == "data symmetry")
     averaged, plain = (np.abs(f.trajectory.drift_at_length(owed, 0.5)).max() for f in runs)
     assert averaged < 1e-9 < 1e-3 < plain
+    assert [f.verdicts[owed].outcome for f in runs] == ["conserved", "broken"]
+    assert runs[1].verdicts[owed].drift >= plain
     with pytest.raises(cq.errors.InputError, match="the path has length"):
         runs[0].trajectory.drift_at_length(owed, 5.0)
 

@@ -6,6 +6,7 @@ them. That is what they are here to show.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import inf
 
 import numpy as np
@@ -40,7 +41,7 @@ def random_elements(group: Group, count: int, rng: np.random.Generator) -> Eleme
         True
     """
     if group.order <= ORBIT_LIMIT:
-        every = enumerate_group(group, Reals())
+        every = _listed(group)
         chosen = rng.integers(len(every.signs), size=count)
         labels = None if every.labels is None else every.labels[chosen]
         return Elements(every.matrices[chosen], every.signs[chosen], labels)
@@ -54,6 +55,11 @@ def random_elements(group: Group, count: int, rng: np.random.Generator) -> Eleme
     matrices = _matrices(group, count, rng)
     # of all the groups drawn from here the sign character is the determinant
     return Elements(matrices, np.rint(np.linalg.det(matrices)).astype(np.int64))
+
+
+@lru_cache(maxsize=4)  # drawn from at every step
+def _listed(group: Group) -> Elements:
+    return enumerate_group(group, Reals())
 
 
 def _matrices(group: Group, count: int, rng: np.random.Generator) -> Array:

@@ -232,7 +232,7 @@ def homogeneity(law: Law) -> Array | None:
 
 
 def _checks(recorder: Recorder) -> NDArray[np.intp]:
-    """Rows that every accuracy meets; the last row as well for a run that stands alone."""
+    """Rows that every accuracy meets."""
     return np.flatnonzero([row.check for row in recorder.rows])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +81,11 @@ class Recorder:
             self.probes = [p for p in self.probes if p.step % kept == 0]
 
     def finish(self, stopped: str, *, complete: bool) -> None:
-        """The run is over; its last row is kept whatever its number."""
+        """The run is over; its last row is kept, and one that all accuracies meet if complete."""
         self.stopped, self.complete = stopped, complete
         self.close()
+        if complete:
+            self.rows[-1] = replace(self.rows[-1], check=True)
 
     def close(self) -> None:
         """Keep the last moment, also of a run that was interrupted."""
