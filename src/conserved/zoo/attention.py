@@ -198,7 +198,8 @@ def _draw_half(axes: Axes, half: Half, title: str) -> None:
             axes.plot(lengths[-1:], angles[-1:], "o", color=color, markersize=3)
     style.panel(axes, title, x="path length")
     words = f"averaged: below {style.power(max(half.turns(half.averaged)))}°"
-    style.tag(axes, words, (0.97, 0.09), style.BLUE, ha="right", va="bottom")
+    axes.set_ylim(bottom=-0.15 * axes.get_ylim()[1])  # room for words below the line
+    style.tag(axes, words, (0.97, 0.02), style.BLUE, ha="right", va="bottom")
     style.tag(axes, "plain data", (0.04, 0.97), style.VERMILION, va="top")
 
 

@@ -147,9 +147,7 @@ class LinearFigure(Measurement):
             x, y = in_plane(run.thetas)[0]
             axes.plot([x], [y], "o", color="white", markeredgecolor=style.BLACK, markersize=4.5)
         axes.plot([0], [0], "+", color=style.GREY, markersize=7)
-        style.tag(
-            axes, f"dots: steps, rate {COARSE}", (0.97, 0.97), style.BLUE, ha="right", va="top"
-        )
+        style.tag(axes, f"dots: steps,\nrate {COARSE}", (0.04, 0.96), style.BLUE, va="top")
         style.plane(axes, "P, the zero-sum part of W", x="W₁ − W₂", y="(W₁ + W₂ − 2W₃)/√3")
 
     def _draw_turning(self, axes: Axes) -> None:
