@@ -1,4 +1,4 @@
-"""What docs/reproduce.md says of pictures and records; its commands are run in tests/test_docs.py."""
+"""What docs/reproduce.md says of pictures and records; tests/test_docs.py runs its commands."""
 
 from __future__ import annotations
 

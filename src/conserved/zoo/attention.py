@@ -50,7 +50,6 @@ KAPPA = 3  # columns of [Q K V]
 STARTS, SAMPLES = 6, 32
 LENGTH = 0.5  # of every path; the starts have norm 2 or so
 FLOW = GradientFlow(time=10.0)  # at most
-_LOOSE = 1e-7  # tolerance where the end of a path is looked for
 DRAWN = (1, 4, 16, 64)  # random elements in the place of the average
 STAYS, TURNS = 1e-8, 1.0  # degrees: rounding, and what the eye sees
 
@@ -263,12 +262,8 @@ def measure_half(
     def run(
         start: Array, data: Dataset = data, laws: Sequence[Law] = (), **more: Any
     ) -> Simulation:
-        # the time that a path of this length takes, so that all tolerances meet at its end
-        loose = replace(flow, rtol=_LOOSE)
-        common: dict[str, Any] = {"data": data, "start": start, "seed": seed, **more}
-        rough = simulate(problem, dynamics=loose, length=LENGTH, **common).trajectory
-        time = float(np.interp(LENGTH, rough.lengths, rough.times))
-        return simulate(problem, laws, dynamics=replace(flow, time=time), **common)
+        common: dict[str, Any] = {"dynamics": flow, "length": LENGTH, "seed": seed}
+        return simulate(problem, laws, data=data, start=start, **common, **more)
 
     averaged = [run(theta, laws=[law]) for theta in thetas]
     plain = [run(theta, augment="none") for theta in thetas]
