@@ -279,8 +279,8 @@ class _Run:
         closure, why = architecture, Explanation(())
         if problem.symmetric:
             closure = self.closure(problem, _lower(known))
-            why = explain(problem, closure, architecture, seed=self.seed)
-            known += tuple(law for law in why.laws if isinstance(law, Law))
+            why = explain(problem, closure, architecture, seed=self.seed, budget=self.budget)
+            known += why.laws
             if _lower(known) < closure.upper:
                 found = find_laws(problem, known=known, **self._common())
                 extra = self._owned(found)

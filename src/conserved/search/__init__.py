@@ -69,7 +69,9 @@ def unknowns_of(problem: Problem, degree: int = 0) -> int:
     """
     layout = Layout.of(problem.network.parameters)
     together = Unknowns(layout).size <= JOINT_LIMIT
-    size = max(layout.size, Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT).size)
+    size = Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT).size
+    if layout.size <= UNKNOWN_LIMIT:
+        size = max(size, layout.size)
     return max(size, monomial_count(layout.size, degree) if degree > 2 else 0)
 
 
@@ -97,7 +99,7 @@ def find_laws(
         ['‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4']
     """
     hunt = _Hunt(problem, seed, known, None, deadline, progress)
-    with threads_for(problem.network.size):
+    with threads_for(hunt.unknowns):
         hunt.quadratic()
     return hunt.found()
 
@@ -158,7 +160,7 @@ class _Hunt:
         self.laws: list[Law] = []
         self.notes: list[str] = []
         self.start = perf_counter()
-        self.unknowns = 0
+        self.unknowns = unknowns_of(problem)
         self.degree = 0
         roots = lcm(problem.group.roots, *(law.roots for law in known))
         prime = BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
@@ -198,9 +200,7 @@ class _Hunt:
         together = Unknowns(layout).size <= JOINT_LIMIT
         table = Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT)
         self._report("linear and quadratic laws")
-        self.unknowns = table.size
         if layout.size <= UNKNOWN_LIMIT:
-            self.unknowns = max(layout.size, table.size)
             self._take(linear_laws(self.fields))
         if long := [axis for axis in table.axes if axis.diagonal]:
             axes = ", ".join(f"axis {axis.axis + 1} of {axis.tensor}" for axis in long)

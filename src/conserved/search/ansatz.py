@@ -5,7 +5,6 @@ Cost: as many evaluations of one field as there are unknowns, and one rank of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from math import lcm
 
@@ -14,6 +13,7 @@ import numpy as np
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
+from conserved.arithmetic.threads import threads_for
 from conserved.fields import Fields
 from conserved.law import GramLaw, GramTerm, Law, Layout, Polynomial, PolynomialLaw
 from conserved.search.families import gram_laws
@@ -45,8 +45,9 @@ def quadratic_laws(fields: Fields, *, linear: bool = False) -> list[Law]:
     scalars = fields.scalars
 
     def conditions(count: int) -> Array:
-        theta, values = samples(fields, count)
-        return unknowns.conditions(scalars, theta, values)
+        with threads_for(1):  # many small products: threads would only wait for each other
+            theta, values = samples(fields, count)
+            return unknowns.conditions(scalars, theta, values)
 
     basis = solutions(scalars, unknowns.size, conditions)
     if not len(basis):
@@ -158,6 +159,3 @@ def _fibre(layout: Layout, vector: Vector) -> tuple[str, int, int] | None:
         if block.shape[axis] > 1 and fibre.tolist() == positions:
             return tensor, axis, positions[0]
     return None
-
-
-Sampler = Callable[[int], tuple[Array, Array]]

@@ -66,6 +66,11 @@ class Axis:
         return np.where(order < self.size, self.start + order, -1)
 
 
+def _slices(vectors: Array, rows: Index) -> Array:
+    """The slices of each vector (batch, D): (batch, d, slice), contiguous, as BLAS wants them."""
+    return vectors.take(rows.ravel(), axis=1).reshape(len(vectors), *rows.shape)
+
+
 def _pairs(height: int, diagonal: bool) -> tuple[Index, Index]:
     if diagonal:
         every = np.arange(height)
@@ -135,7 +140,7 @@ class Unknowns:
             products = scalars.mul(theta[:, index], fields[:, index])
             out[:, column] = scalars.reduce(2 * scalars.reduce(products.sum(axis=1)))
         for axis in self.axes:
-            x, w = theta[:, axis.rows], fields[:, axis.rows]  # (batch, d, slice)
+            x, w = _slices(theta, axis.rows), _slices(fields, axis.rows)
             columns = slice(axis.start, axis.start + axis.size)
             if axis.diagonal:
                 norms = scalars.reduce(2 * scalars.reduce(scalars.mul(x, w).sum(axis=-1)))
