@@ -10,9 +10,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
-from conserved.closure import Closure, Progress, check_arguments, lie_closure
+from conserved.closure import Closure, Progress, check_arguments, lie_closure, no_closure
 from conserved.cost import estimate
-from conserved.errors import InputError
+from conserved.errors import InputError, RankLimitError
 from conserved.explain import Explanation, explain
 from conserved.law import Law
 from conserved.problem import Problem
@@ -46,10 +46,10 @@ class Count:
 
     def __str__(self) -> str:
         if self.lower == self.upper:
-            return str(self.upper) if self.certified else f"{self.upper}, not proved"
+            return f"{self.upper:,}" if self.certified else f"{self.upper:,}, not proved"
         if self.lower == 0:
-            return f"at most {self.upper}"
-        return f"{self.lower} to {self.upper}"
+            return f"at most {self.upper:,}"
+        return f"{self.lower:,} to {self.upper:,}"
 
     def to_json(self) -> dict[str, int | bool]:
         return {"lower": self.lower, "upper": self.upper, "certified": self.certified}
@@ -107,6 +107,12 @@ class Analysis:
             return ("Certified: the closure fills the parameter space, so nothing is conserved.",)
         if not self.searched:
             return ("Not certified: no laws were looked for, so only the rank is known.",)
+        if not closure.ranks:
+            return (
+                f"Not certified: {count.lower:,} laws are written down; how many there are at most "
+                "is not known.",
+                f"{closure.stopped[:1].upper()}{closure.stopped[1:]}.",
+            )
         if not closure.closed:
             return (
                 f"Not certified: the closure was not finished ({closure.stopped}).",
@@ -142,6 +148,9 @@ class Analysis:
         """
         from conserved.certificate import certify  # costs another run; made when asked for
 
+        if not self.closure.ranks:
+            advice = "has too many parameters for an exact rank, and a certificate needs one"
+            raise InputError("network", self.problem.network.spec, advice)
         return certify(
             self.problem,
             self.closure,
@@ -241,9 +250,14 @@ def analyze(
     """
     check_arguments(problem, seed, 0, budget, progress)
     _check_degree(degree)
-    estimate(problem)  # refuses what would not fit in memory
     start = perf_counter()
     run = _Run(problem, seed, budget, degree, progress)
+    try:
+        estimate(problem)  # refuses what would not fit in memory
+    except RankLimitError as error:
+        if not laws:
+            raise
+        return run.laws_alone(start, str(error))
     if laws:
         return run.with_laws(start)
     closure = run.closure(problem, 0)
@@ -298,6 +312,24 @@ class _Run:
             degree=self.reached,
             seed=self.seed,
             seconds=seconds,
+        )
+
+    def laws_alone(self, start: float, why: str) -> Analysis:
+        """Laws of the architecture where the exact rank would not fit in memory."""
+        problem = self.problem
+        found = find_laws(problem.architecture(), **self._common())
+        closure = no_closure(problem, why, self.seed)
+        return Analysis(
+            problem=problem,
+            closure=closure,
+            architecture_closure=closure,
+            laws=found.laws,
+            explanation=Explanation(()),
+            notes=found.notes,
+            searched=True,
+            degree=0,
+            seed=self.seed,
+            seconds=perf_counter() - start,
         )
 
     def closure(self, problem: Problem, lower: int) -> Closure:

@@ -156,6 +156,31 @@ def lie_closure(
     )
 
 
+def no_closure(problem: Problem, why: str, seed: int = 0) -> Closure:
+    """The bound that needs no work: at most D laws, and why no better one was sought.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> no_closure(Problem(network=Linear(3, 2, 2)), "too large").upper
+        10
+    """
+    size = problem.network.size
+    return Closure(
+        upper=size,
+        parameters=size,
+        ranks=(),
+        closed=False,
+        stopped=why,
+        route="none",
+        rigorous=True,
+        note="",
+        prime=int(BLAS_PRIMES[0]),
+        seed=int(seed),
+        evaluations=0,
+        seconds=0.0,
+    )
+
+
 def _at_some_point(
     problem: Problem,
     scalars: Residues,

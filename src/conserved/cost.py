@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conserved.errors import InputError, LimitError
+from conserved.errors import InputError, LimitError, RankLimitError
 from conserved.fields import Route, choose_route
 from conserved.fields.base import CHUNK_BYTES
 from conserved.problem import Problem
@@ -63,7 +63,7 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
     elimination = _MATRICES * 8 * size**2
     if elimination > MEMORY_LIMIT:
         most = int((MEMORY_LIMIT / (8 * _MATRICES)) ** 0.5)
-        raise LimitError(
+        raise RankLimitError(
             f"network '{problem.network.spec}': {size:,} parameters need about "
             f"{_size(elimination)} for the exact rank; the limit is {_size(MEMORY_LIMIT)}, "
             f"about {most:,} parameters"

@@ -37,6 +37,10 @@ class LimitError(ConservedError, ValueError):
     """A well-formed problem that is too large; the message has the estimate and the limit."""
 
 
+class RankLimitError(LimitError):
+    """More parameters than an exact rank fits in memory; laws can still be looked for."""
+
+
 class Redraw(ConservedError, ArithmeticError):
     """An unlucky random point (a zero divisor, a non-square); drawing again cures it."""
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conserved.errors import InputError
+from conserved.errors import InputError, RankLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conserved.closure import Progress as Report
+    from conserved.problem import Problem
 
 CERTIFIED = 0
 BOUNDS_DIFFER = 3
@@ -67,15 +68,12 @@ def analyze(
     """
     from conserved.analysis import analyze as run
     from conserved.cli.text import analysis_text
-    from conserved.cost import estimate
     from conserved.problem import Problem
 
     problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels, flow=flow)
     require_writable("--certificate", certificate)
     require_writable("--report", report)
-    cost = estimate(problem)
-    if cost.seconds > LONG_RUN:
-        click.echo(f"estimate: {cost}", err=True)
+    _announce(problem)
     with _progress() as progress:
         analysis = run(
             problem,
@@ -98,6 +96,21 @@ def analyze(
         write_report(analysis, report, certificate=analysis.certificate.to_json())
         click.echo(f"report: {report}", err=True)
     return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
+
+
+def _announce(problem: Problem) -> None:
+    """Say on stderr what a long run will take; what cannot be run is refused by the run itself."""
+    from conserved.cost import estimate
+    from conserved.search import unknowns_of
+
+    try:
+        cost = estimate(problem)
+    except RankLimitError:
+        unknowns = unknowns_of(problem)
+        click.echo(f"no exact rank; laws with {unknowns:,} unknown coefficients", err=True)
+        return
+    if cost.seconds > LONG_RUN:
+        click.echo(f"estimate: {cost}", err=True)
 
 
 def require_writable(option: str, path: str | None) -> None:

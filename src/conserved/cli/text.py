@@ -38,6 +38,8 @@ def analysis_text(analysis: Analysis) -> str:
 
 
 def _count_row(name: str, count: Count, closure: Closure) -> tuple[str, str, str]:
+    if not closure.ranks:
+        return name, str(count), "no rank: too many parameters"
     ranks = " → ".join(str(rank) for rank in closure.ranks)
     lengths = ", ".join(str(2**level) for level in range(len(closure.ranks)))
     if len(closure.ranks) > 1:
@@ -54,7 +56,7 @@ def _verdict(analysis: Analysis) -> str:
     lines = []
     closures = {id(c): c for c in (analysis.closure, analysis.architecture_closure)}.values()
     for closure in closures:
-        if not closure.closed:
+        if closure.ranks and not closure.closed:
             which = "Not closed"
             if analysis.problem.symmetric:
                 which += " with the symmetry" if closure is analysis.closure else " for all data"
@@ -69,7 +71,8 @@ def _verdict(analysis: Analysis) -> str:
         *(fill(line, WIDTH, initial_indent="  ", subsequent_indent="  ") for line in rest),
     ]
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
-    lines.append(f"Ranks mod {primes}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
+    ranks = f"Ranks mod {primes}" if analysis.closure.ranks else "No rank"
+    lines.append(f"{ranks}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
     return "\n".join(lines)
 
 
