@@ -39,6 +39,7 @@ LEVELS = {
     "recipe": 3.4,  # a rank to find again
     "brackets": 3.3,  # nested brackets of fields
     "genericity": 3.3,  # whether the formal values of fields are generic
+    "liespan": 3.4,  # the span of fields and brackets at a point
     "closure": 4,
     "search": 4,
     "check": 4,

@@ -10,11 +10,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
-from conserved.closure import Closure, Progress, check_arguments, lie_closure, no_closure
+from conserved.closure import Closure, check_arguments, lie_closure, no_closure
 from conserved.cost import estimate
 from conserved.errors import InputError, RankLimitError
 from conserved.explain import Explanation, explain
 from conserved.law import Law
+from conserved.liespan import Progress
 from conserved.problem import Problem
 from conserved.search import Found, find_laws, find_more
 from conserved.verification import verify

@@ -179,9 +179,9 @@ def test_a_wrong_lifted_answer_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_a_tiny_lifted_run_is_right_and_a_wrong_one_refused() -> None:
-    case = lifted.Case(Task("linear:4-2-1", "permutation"), 5, 2, 1.0)
+    case = lifted.Case(Task("linear:4-2-1", "permutation"), 5, 1.0)
     result = lifted.run(1, [case], commands=False)
-    assert [m.details["named"] for m in result.measurements] == [0, 2]
+    assert [m.details["written_down"] for m in result.measurements] == [0, 5]
     with pytest.raises(WrongCountError):
         lifted.run(1, [replace(case, laws=6)], commands=False)
 

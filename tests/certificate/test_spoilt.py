@@ -22,10 +22,11 @@ from conserved.check import check_certificate
 from conserved.check.document import portable
 from conserved.check.reading import dumped
 from conserved.cli import run
-from conserved.closure import LieSpan, lie_closure
+from conserved.closure import lie_closure
 from conserved.errors import ConservedError
 from conserved.fields import make_fields
 from conserved.law import Law
+from conserved.liespan import LieSpan
 from conserved.problem import Problem
 from conserved.symmetry import files_of
 from tests.certificate.samples import NAMES, document, sample, text

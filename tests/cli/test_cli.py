@@ -266,7 +266,7 @@ REFUSALS: list[tuple[list[str], list[str]]] = [
     (["analyze", "linear:4-2-2", "--loss", "logistic"], ["one output", "has 2"]),
     (["analyze", "linear:4-2-1", "--flow", "gradeint"], ["did you mean 'gradient'?"]),
     (["analyze", "linear:9000-9000-9000"], ["162,000,000", "10,000,000"]),
-    (["analyze", "linear:1000-100-10"], ["101,000 parameters", "GB", "limit"]),
+    (["analyze", "linear:1000-100-10", "--no-laws"], ["101,000 parameters", "GB", "limit"]),
     (["analyze", "relu:10-3-1", "--symmetry", "permutation"], ["symmetry", "3,628,800"]),
     (
         ["analyze", "linear:9-3-1", "--symmetry", "permutation", "--loss", "logistic"],

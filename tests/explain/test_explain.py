@@ -10,11 +10,12 @@ import pytest
 
 import conserved as cq
 from conserved.arithmetic.rowspace import RowSpace
-from conserved.closure import LieSpan, lie_closure
+from conserved.closure import lie_closure
 from conserved.explain import explain
 from conserved.explain.candidates import candidates
 from conserved.explain.ranges import range_laws
 from conserved.fields import MomentFields, OrbitFields
+from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks, splitting_scalars
 
 # network, symmetry, labels, laws that the symmetry adds by range or direction, what keeps constant

@@ -11,7 +11,6 @@ import conserved as cq
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.rowspace import inverse_matrix
-from conserved.closure import LieSpan
 from conserved.errors import ConservedError, InputError
 from conserved.explain.ranges import range_laws
 from conserved.fields import (
@@ -23,6 +22,7 @@ from conserved.fields import (
     moment_space,
 )
 from conserved.fields.averages import along_elements
+from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.symmetry.invariants import check_invariance
 from tests.moments.oracles import assert_same_span, paired_elements, rank, ring_for, rotations

@@ -17,7 +17,7 @@ from conserved.errors import InputError, RankLimitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conserved.closure import Progress as Report
+    from conserved.liespan import Progress as Report
     from conserved.problem import Problem
 
 CERTIFIED = 0

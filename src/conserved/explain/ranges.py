@@ -22,7 +22,6 @@ from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.wide import WideResidues
-from conserved.closure import LieSpan
 from conserved.errors import InputError, Redraw
 from conserved.explain.candidates import Candidate, candidates
 from conserved.explain.closed_form import Recogniser, Texts, agrees
@@ -31,6 +30,7 @@ from conserved.explain.quotients import quotient
 from conserved.explain.reciprocals import reciprocal_law
 from conserved.fields import MomentFields, OrbitFields, moment_space
 from conserved.law import Law, Layout, PhaseLaw, SpanLaw, SpanPart
+from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks
 from conserved.problem import Problem
 from conserved.symmetry.isotypic import Block

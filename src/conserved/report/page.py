@@ -79,7 +79,7 @@ def render(
         >>> from conserved.analysis import analyze
         >>> from conserved.problem import Problem
         >>> page = render(analyze(Problem.from_text("mlp:2-2-1,act=tanh")))
-        >>> "every direction, so nothing is conserved" in page
+        >>> "so nothing is conserved" in page
         True
     """
     from markupsafe import Markup

@@ -1,0 +1,189 @@
+"""The span of the fields of a problem and their brackets at one point, raised level by level.
+
+Level doubling, U_{j+1} = U_j + [U_j, U_j], reaches brackets of length 2^j in j levels; that the
+span is all of Lie(W) is confirmed by brackets with the generators alone (theory §2 and §8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from conserved.arithmetic.rowspace import RowSpace
+from conserved.arithmetic.scalars import Array
+from conserved.brackets import Nested, concatenate, evaluate, mixed
+from conserved.fields import Fields, Leaves
+
+MAX_LEVEL = 7  # brackets up to length 128
+_STANDSTILL = 4  # rows in a row that raise nothing before a space counts as full
+_STANDSTILL_PATTERNS = 256  # along an orbit a single row sees one activation pattern only
+_BLOCK_ROWS = 512
+_BLOCK_TIMED = 64  # rows between two looks at the clock
+_BLOCK_BYTES = 2**28
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class _Pool:
+    """Fields of one level with their values (batch, D) at the point."""
+
+    nested: Nested
+    values: Array
+
+    def __len__(self) -> int:
+        return len(self.nested)
+
+
+class LieSpan:
+    """The span of the fields and their brackets at one point, as far as it has been raised.
+
+    Args:
+        fields: the fields of a problem.
+        lower: laws known; raising stops when D − rank meets them.
+        deadline: on ``time.perf_counter``'s clock.
+        progress: called with (stage, rank, D).
+        theta: the point, (1, 1, D); a random one by default.
+
+    Attributes:
+        space: the span as a row space; its annihilator is where gradients of laws lie.
+    """
+
+    def __init__(
+        self,
+        fields: Fields,
+        lower: int = 0,
+        deadline: float | None = None,
+        progress: Progress | None = None,
+        theta: Array | None = None,
+    ) -> None:
+        self.fields = fields
+        self.rng = fields.rng
+        self.theta = fields.point() if theta is None else theta
+        self.space = RowSpace(fields.scalars, fields.dimension)
+        self.target = fields.dimension - lower
+        self.deadline = deadline
+        self.progress = progress
+        self.ranks: list[int] = []
+        self.closed = False
+        self.standstill = _STANDSTILL_PATTERNS if fields.sampled_patterns else _STANDSTILL
+
+    def close(self) -> str:
+        """Raise the rank until it stands still; say why it stopped."""
+        generators = self._generators()
+        pools = [generators]
+        self.ranks.append(self.space.rank)
+        for level in range(1, MAX_LEVEL + 1):
+            if reason := self._finished():
+                return reason
+            if not self._rises(generators, pools[-1]):
+                if self.fields.sampled_patterns:
+                    return f"{self.standstill} more random patterns raise nothing, rarer ones might"
+                self.closed = True
+                return "brackets with the generators raise the rank no further"
+            if level > 1:
+                pools[-1] = self._topped_up(pools[-1], pools[-2])
+            pools.append(self._doubled(pools[-1]))
+            self.ranks.append(self.space.rank)
+        return self._finished() or f"bracket length {2**MAX_LEVEL} reached"
+
+    def _finished(self) -> str:
+        if self.space.rank == self.fields.dimension:
+            self.closed = True
+            return "full rank"
+        if self.space.rank >= self.target:
+            self.closed = True
+            return "the bound meets the laws already known"
+        if self._late():
+            return "the budget is used up"
+        return ""
+
+    def _late(self) -> bool:
+        return self.deadline is not None and perf_counter() > self.deadline
+
+    def _full(self) -> bool:
+        return self.space.rank >= self.target
+
+    def _generators(self) -> _Pool:
+        """Fields of single data until the rank stands still."""
+        leaves, values = [], []
+        costly = max(self.standstill, 8 * self.fields.batch_size(1))
+        if self.deadline is not None:
+            costly = min(costly, max(self.standstill, _BLOCK_TIMED))  # look at the clock at times
+        most = self.fields.dimension
+        if self.fields.generators is not None:
+            most = min(most, self.fields.generators)
+        size = min(most + self.standstill, _BLOCK_ROWS, costly)
+        while True:
+            more, at = self.fields.draw(size, self.theta)
+            leaves.append(more)
+            values.append(at)
+            raised = self.space.add(at)
+            self._report("fields")
+            if not raised[-self.standstill :].any() or self._full() or self._late():
+                break
+        return _Pool(Nested(0, Leaves.concatenate(leaves)), np.concatenate(values))
+
+    def _rises(self, generators: _Pool, pool: _Pool) -> bool:
+        """Whether some [w, u] leaves the span: the stopping rule of theory §2."""
+        count = self.standstill
+        w = self.rng.integers(len(generators), size=count)
+        u = self.rng.integers(len(pool), size=count)
+        if pool is generators:
+            u = (w + 1 + self.rng.integers(len(pool) - 1, size=count)) % len(pool)
+        rows = mixed(
+            self.fields,
+            generators.nested.take(w),
+            generators.values[w],
+            pool.nested.take(u),
+            pool.values[u],
+            self.theta,
+        )
+        return bool(self.space.add(rows).any())
+
+    def _doubled(self, pool: _Pool) -> _Pool:
+        """Fields of the next level until the rank stands still."""
+        new: _Pool | None = None
+        width = self.fields.dimension
+        level = pool.nested.level + 1
+        limit = max(self.standstill, min(_BLOCK_ROWS, _BLOCK_BYTES // (8 * width * 4**level)))
+        size = 2 * self.space.rank + self.standstill  # few generators rarely fill the space
+        if self.deadline is not None:
+            limit = min(limit, max(self.standstill, _BLOCK_TIMED))
+        while True:
+            missing = width - self.space.rank + self.standstill
+            batch = self._next_level(pool, min(missing, limit, size))
+            size *= 2
+            raised = self.space.add(batch.values)
+            new = batch if new is None else _joined(new, batch)
+            self._report(f"brackets up to length {2**level}")
+            if not raised[-self.standstill :].any() or self._full() or self._late():
+                return new
+
+    def _topped_up(self, pool: _Pool, below: _Pool) -> _Pool:
+        """As many fields as span their level, so that brackets among them suffice."""
+        missing = self.space.rank + self.standstill - len(pool)
+        return pool if missing <= 0 else _joined(pool, self._next_level(below, missing))
+
+    def _next_level(self, pool: _Pool, count: int) -> _Pool:
+        left = self.rng.integers(len(pool), size=count)
+        right = (left + 1 + self.rng.integers(len(pool) - 1, size=count)) % len(pool)
+        chosen = np.concatenate([left, right])
+        operands = pool.nested.take(chosen)
+        weights = self.fields.scalars.random(self.rng, (count,))
+        nested = Nested(operands.level + 1, operands.leaves, (*operands.weights, weights))
+        values = evaluate(self.fields, nested, self.theta, pool.values[chosen][None])[0]
+        return _Pool(nested, values)
+
+    def _report(self, stage: str) -> None:
+        if self.progress is not None:
+            self.progress(stage, self.space.rank, self.fields.dimension)
+
+
+def _joined(first: _Pool, second: _Pool) -> _Pool:
+    return _Pool(
+        concatenate(first.nested, second.nested), np.concatenate([first.values, second.values])
+    )
