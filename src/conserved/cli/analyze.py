@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from conserved.errors import InputError, RankLimitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conserved.analysis import Analysis
     from conserved.liespan import Progress as Report
     from conserved.problem import Problem
 
@@ -91,11 +93,19 @@ def analyze(
         analysis.certificate.save(certificate)
         click.echo(f"certificate: {certificate}; conserved check {certificate}", err=True)
     if report is not None:
-        from conserved.report import write_report
-
-        write_report(analysis, report, certificate=analysis.certificate.to_json())
-        click.echo(f"report: {report}", err=True)
+        _report(analysis, report)
     return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
+
+
+def _report(analysis: Analysis, path: str) -> None:
+    """Watch the laws along two short runs, and write all of it as one page."""
+    from conserved.report import watch, write_report
+
+    runs = watch(analysis, seed=analysis.seed, told=lambda line: click.echo(line, err=True))
+    certificate = analysis.certificate.to_json() if analysis.closure.ranks else None
+    line = shlex.join(["conserved", *sys.argv[1:]])
+    write_report(analysis, path, runs, certificate, command=line)
+    click.echo(f"report: {path}", err=True)
 
 
 def _announce(problem: Problem) -> None:

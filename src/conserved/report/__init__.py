@@ -2,5 +2,6 @@
 
 from conserved.report.page import render, write_report
 from conserved.report.plots import Evidence, Plot, Series, VerdictRow
+from conserved.report.watch import watch
 
-__all__ = ["Evidence", "Plot", "Series", "VerdictRow", "render", "write_report"]
+__all__ = ["Evidence", "Plot", "Series", "VerdictRow", "render", "watch", "write_report"]

@@ -36,6 +36,7 @@ LAWS_SHOWN = 12  # the rest is folded away
 # Told apart without colour as well: one pattern for each of the eight colours.
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 4", "4 2", "2 6", "8 2 2 2 2 2")
 CERTIFICATE = "certificate.json"
+Runs = Simulation | Evidence | Sequence[Simulation | Evidence] | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Download:
 
 def render(
     analysis: Analysis,
-    simulation: Simulation | Evidence | None = None,
+    simulation: Runs = None,
     certificate: Mapping[str, Any] | None = None,
     *,
     command: str | None = None,
@@ -68,7 +69,7 @@ def render(
 
     Args:
         analysis: what was found.
-        simulation: what watching the laws along training showed.
+        simulation: what watching the laws along training showed; several runs as a list.
         certificate: the JSON object to hand on.
         command: the shell command that made it; by default one is written from the problem.
 
@@ -84,8 +85,9 @@ def render(
     """
     from markupsafe import Markup
 
-    shown = evidence(simulation) if isinstance(simulation, Simulation) else simulation
-    plots = shown.plots if shown else ()
+    shown = _runs(simulation)
+    plots = [plot for run in shown for plot in run.plots]
+    first = [sum(len(run.plots) for run in shown[:k]) for k in range(len(shown))]
     style, scripts = _style(), _scripts() if plots else ()
     return (
         _environment()
@@ -95,7 +97,8 @@ def render(
             policy=_policy(style, scripts),
             style=Markup(style),
             scripts=[Markup(script) for script in scripts],
-            evidence=shown,
+            runs=list(zip(shown, first, strict=True)),
+            plotted=bool(plots),
             plot_data=Markup(embedded([plot.data() for plot in plots])),
             downloads=_downloads(analysis, certificate),
             commands=_commands(analysis, certificate is not None, command),
@@ -110,7 +113,7 @@ def render(
 def write_report(
     analysis: Analysis,
     path: str | os.PathLike[str],
-    simulation: Simulation | Evidence | None = None,
+    simulation: Runs = None,
     certificate: Mapping[str, Any] | None = None,
     *,
     command: str | None = None,
@@ -188,20 +191,30 @@ def _found(analysis: Analysis) -> dict[str, Any]:
 
 
 def _charts(analysis: Analysis) -> list[RankChart]:
+    if not analysis.closure.ranks:
+        return []
     asked = RankChart(analysis.closure, "The data asked for", "asked")
     if not analysis.problem.symmetric:
         return [asked]
     return [asked, RankChart(analysis.architecture_closure, "All data", "all")]
 
 
-def _contents(analysis: Analysis, shown: Evidence | None) -> list[tuple[str, str]]:
+def _runs(simulation: Runs) -> list[Evidence]:
+    """Every run as what the page shows of it."""
+    if simulation is None:
+        return []
+    several = [simulation] if isinstance(simulation, Simulation | Evidence) else simulation
+    return [evidence(run) if isinstance(run, Simulation) else run for run in several]
+
+
+def _contents(analysis: Analysis, shown: list[Evidence]) -> list[tuple[str, str]]:
     why = analysis.explanation.reasons or analysis.explanation.lift
     sections = [
         ("setting", "Question", True),
         ("laws", "Laws", True),
         ("why", "Why", why),
-        ("ranks", "Count", True),
-        ("training", "Training", shown),
+        ("ranks", "Count", bool(analysis.closure.ranks)),
+        ("training", "Training", bool(shown)),
         ("replay", "Reproduce", True),
         ("sources", "Sources", True),
     ]

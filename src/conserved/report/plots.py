@@ -168,12 +168,14 @@ class Evidence:
         verdicts: one for each law watched.
         plots: in the order in which one would show them.
         facts: (name, value) pairs that replay it: solver, tolerance, seed.
+        title: what tells it apart where there are several.
     """
 
     summary: str
     verdicts: tuple[VerdictRow, ...] = ()
     plots: tuple[Plot, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    title: str = ""
 
 
 def thinned(y: NDArray[np.float64], points: int = POINTS) -> NDArray[np.intp]:

@@ -11,6 +11,7 @@ from conserved.law import Law
 from conserved.report.plots import CURVES, Evidence, Plot, Series, VerdictRow
 from conserved.simulate.record import Simulation
 
+_TITLES = {"flow": "Gradient flow", "gd": "Gradient descent", "sgd": "Stochastic gradient descent"}
 _NAME = 34  # characters of a law in a legend
 _BOTH = CURVES // 2  # laws shown with two curves each
 
@@ -29,6 +30,7 @@ def evidence(simulation: Simulation) -> Evidence:
         ),
         plots=tuple(plot for plot in plots if plot is not None),
         facts=_facts(simulation),
+        title=_TITLES.get(simulation.dynamics.name, simulation.dynamics.text),
     )
 
 
@@ -138,7 +140,9 @@ def _rungs(simulation: Simulation) -> Plot | None:
 
 def _ledger(simulation: Simulation) -> Plot | None:
     """Observed change of the laws against what the steps must do to them."""
-    kept = [(v, v.ledger) for v in simulation.verdicts if v.ledger is not None]
+    kept = [
+        (v, v.ledger) for v in simulation.verdicts if v.ledger is not None and v.ledger.steps.size
+    ]
     if not kept:
         return None
     steps, rule = kept[0][1].steps, kept[0][1].rule
