@@ -15,19 +15,17 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import conserved as cq
-from conserved.report import write_report
-from conserved.simulate import GradientFlow, simulate
+from conserved.report import watch, write_report
 
 HERE = Path(__file__).parent
-COMMAND = "conserved analyze linear:4-2-1 --symmetry permutation --report report.html"
+COMMAND = "conserved analyze linear:4-2-1 --symmetry permutation --report out/report.html"
 
 
 def report(path: Path) -> None:
     """The report that the pictures show."""
     problem = cq.Problem.from_text("linear:4-2-1", symmetry="permutation")
     analysis = cq.analyze(problem)
-    run = simulate(problem, analysis.laws, dynamics=GradientFlow(time=2.0))
-    write_report(analysis, path, run, analysis.certificate.to_json(), command=COMMAND)
+    write_report(analysis, path, watch(analysis), analysis.certificate.to_json(), command=COMMAND)
 
 
 def shoot(driver: Any, name: str, first: str, last: str, width: int, dark: bool = False) -> None:

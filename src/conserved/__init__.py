@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from conserved._version import __version__
 
 if TYPE_CHECKING:
-    from conserved import atlas, errors, flows, law, losses, networks, symmetry, testing
+    from conserved import atlas, errors, flows, law, losses, networks, simulate, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
     from conserved.check import check_file
     from conserved.closure import Closure, lie_closure
@@ -34,7 +34,17 @@ if TYPE_CHECKING:
     from conserved.search import find_laws
     from conserved.verification import verify
 
-_MODULES = ("atlas", "errors", "flows", "law", "losses", "networks", "symmetry", "testing")
+_MODULES = (
+    "atlas",
+    "errors",
+    "flows",
+    "law",
+    "losses",
+    "networks",
+    "simulate",
+    "symmetry",
+    "testing",
+)
 _HOMES = {
     "Analysis": "analysis",
     "Closure": "closure",
@@ -70,6 +80,7 @@ __all__ = [
     "lie_closure",
     "losses",
     "networks",
+    "simulate",
     "symmetry",
     "testing",
     "verify",
