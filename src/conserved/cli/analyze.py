@@ -75,7 +75,7 @@ def analyze(
     problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels, flow=flow)
     require_writable("--certificate", certificate)
     require_writable("--report", report)
-    _announce(problem)
+    _announce(problem, laws=not no_laws)
     with _progress() as progress:
         analysis = run(
             problem,
@@ -108,7 +108,7 @@ def _report(analysis: Analysis, path: str) -> None:
     click.echo(f"report: {path}", err=True)
 
 
-def _announce(problem: Problem) -> None:
+def _announce(problem: Problem, *, laws: bool) -> None:
     """Say on stderr what a long run will take; what cannot be run is refused by the run itself."""
     from conserved.cost import estimate
     from conserved.search import unknowns_of
@@ -116,6 +116,8 @@ def _announce(problem: Problem) -> None:
     try:
         cost = estimate(problem)
     except RankLimitError:
+        if not laws:
+            return
         unknowns = unknowns_of(problem)
         click.echo(f"no exact rank; laws with {unknowns:,} unknown coefficients", err=True)
         return
