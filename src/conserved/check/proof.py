@@ -10,16 +10,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from contextlib import nullcontext
-from math import lcm, prod
+from math import lcm
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from conserved.arithmetic.deadline import time_limit
-from conserved.arithmetic.primes import Prime, prime_with_roots
+from conserved.arithmetic.primes import Prime, modulus, prime_with_roots
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
+from conserved.check.chance import Modulus, chance
 from conserved.check.document import Certificate, Claim, Data, patterns_of, seen_everywhere
 from conserved.check.independence import is_nonzero
 from conserved.check.reading import read_file
@@ -32,10 +33,12 @@ from conserved.genericity import genericity
 from conserved.law import Law
 from conserved.problem import Problem
 from conserved.recipe import SEED_LIMIT, replay
-from conserved.verification import Verification, largest_prime, points_for, verify
+from conserved.verification import largest_prime, points_for, verify
 
 Outcome = tuple[str, Verdict]  # what was done, and what came of it
 _SECOND = 2  # points mod the second prime
+_SURE = 1e-9  # a false law may pass with this probability at most
+_TRIES = 8  # draws of a second prime that is not the first
 _SHOWN = 60  # characters of a law
 
 
@@ -117,33 +120,73 @@ class _Check:
         numbered = [(n, law) for n, law in enumerate(self.certificate.laws) if law.origin == origin]
         if not numbered:
             return []
-        laws, problem = [law for _, law in numbered], self._problem(data)
-        says = [f"law {n + 1}: {_short(law)}" for n, law in numbered]
+        problem = self._problem(data)
         try:
             fields = field_degree(problem, seed=self.seed)
+        except (InputError, Redraw) as error:
+            return [
+                Statement(f"law {n + 1}: {_short(law)}", data, str(error), "refuted")
+                for n, law in numbered
+            ]
+        found: dict[int, Statement] = {}
+        for roots in dict.fromkeys(law.roots for _, law in numbered):  # of the others: no matter
+            some = [(n, law) for n, law in numbered if law.roots == roots]
+            found |= self._of_roots(problem, data, some, fields)
+        return [found[n] for n, _ in numbered]
+
+    def _of_roots(
+        self, problem: Problem, data: Data, numbered: list[tuple[int, Law]], fields: Degree | None
+    ) -> dict[int, Statement]:
+        """Laws whose coefficients lie in one field, tested together."""
+        laws = [law for _, law in numbered]
+        says = {n: f"law {n + 1}: {_short(law)}" for n, law in numbered}
+        try:
+            degrees = [_identity_degree(fields, law_degree(law, seed=self.seed)) for law in laws]
+            moduli = self._moduli(problem, laws, degrees)
             tests = [
-                verify(problem, laws, seed=self.seed + k, points=points, prime=prime)
-                for k, (prime, points) in enumerate(self._moduli(problem, laws))
+                verify(problem, laws, seed=self.seed + k, points=m.points, prime=modulus(m.prime))
+                for k, m in enumerate(moduli)
             ]
         except (InputError, Redraw) as error:
-            return [Statement(statement, data, str(error), "refuted") for statement in says]
-        where = ", ".join(f"{test.points} points mod {test.prime}" for test in tests)
-        statements = []
-        for k, law in enumerate(laws):
+            return {n: Statement(text, data, str(error), "refuted") for n, text in says.items()}
+        where = ", ".join(f"{m.points} points mod {m.prime}" for m in moduli)
+        statements = {}
+        for k, (n, law) in enumerate(numbered):
+            missed = chance(law, degrees[k], moduli)
             if not all(test.holds[k] for test in tests):
-                statements.append(Statement(says[k], data, f"fails at {where}", "refuted"))
-                continue
-            degree = _identity_degree(fields, law_degree(law, seed=self.seed))
-            of = "degree unknown" if degree is None else f"degree {degree}"
-            chance = _chance(degree, tests)
-            statements.append(Statement(says[k], data, f"{of}, {where}", "holds", chance))
+                statements[n] = Statement(says[n], data, f"fails at {where}", "refuted")
+            elif missed > _SURE:
+                done = "its numbers are too large to be tested mod the primes there are"
+                statements[n] = Statement(says[n], data, done, "refuted")
+            else:
+                of = "degree unknown" if degrees[k] is None else f"degree {degrees[k]}"
+                told = None if degrees[k] is None else missed
+                statements[n] = Statement(says[n], data, f"{of}, {where}", "holds", told)
         return statements
 
-    def _moduli(self, problem: Problem, laws: Sequence[Law]) -> list[tuple[Prime, int]]:
-        """Two random primes, so that no law can be made to hold mod just these."""
+    def _moduli(
+        self, problem: Problem, laws: Sequence[Law], degrees: Sequence[int | None]
+    ) -> list[Modulus]:
+        """Two random primes; both large ones where smaller ones could miss a false law."""
         roots = lcm(problem.group.roots, *(law.roots for law in laws))
-        large = self._prime(roots, largest_prime(problem))
-        return [(large, points_for(large)), (self._prime(roots, 2**31), _SECOND)]
+        tops = (largest_prime(problem), 2**31)
+        moduli = self._drawn(roots, tops)
+        if any(chance(law, d, moduli) > _SURE for law, d in zip(laws, degrees, strict=True)):
+            moduli = self._drawn(roots, (2**61, 2**61))
+        return moduli
+
+    def _drawn(self, roots: int, tops: Sequence[int]) -> list[Modulus]:
+        """Distinct primes, one below each of these bounds."""
+        moduli: list[Modulus] = []
+        for k, top in enumerate(tops):
+            prime = self._prime(roots, top)
+            for _ in range(_TRIES):
+                if all(prime != m.prime for m in moduli):
+                    break
+                prime = self._prime(roots, top)
+            points = points_for(prime) if k == 0 else _SECOND
+            moduli.append(Modulus(int(prime), top, roots, points))
+        return moduli
 
     def _prime(self, roots: int, top: int) -> Prime:
         return prime_with_roots(roots, int(self.rng.integers(top // 2, top)))
@@ -214,12 +257,7 @@ def _identity_degree(fields: Degree | None, law: Degree | None) -> int | None:
     return fields.above + max(law.above + law.below - 1, 0)
 
 
-def _chance(degree: int | None, tests: Sequence[Verification]) -> float | None:
-    """A bound on the probability that a false identity of this degree passes."""
-    if degree is None:
-        return None
-    return prod((degree / test.prime) ** test.points for test in tests)
-
-
 def _short(law: Law) -> str:
-    return law.name if len(law.name) <= _SHOWN else f"{law.name[: _SHOWN - 1]}…"
+    """What is proved of a law, without words that its author chose."""
+    text = law.statement
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

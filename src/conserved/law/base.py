@@ -64,6 +64,11 @@ class Law(ABC):
         return self.text
 
     @property
+    def statement(self) -> str:
+        """The law in words that its data alone give, none of them chosen by an author."""
+        return self.name
+
+    @property
     @abstractmethod
     def size(self) -> int:
         """c, the number of functions; ``independent`` may be smaller."""

@@ -133,6 +133,10 @@ class PolynomialLaw(Law):
         return self.title or self.text
 
     @property
+    def statement(self) -> str:
+        return self.text
+
+    @property
     def text(self) -> str:
         return "; ".join(p.text(self.layout) for p in self.components)
 

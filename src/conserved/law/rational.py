@@ -56,6 +56,10 @@ class RationalLaw(Law):
         return len(self.components)
 
     @property
+    def statement(self) -> str:
+        return self.text
+
+    @property
     def text(self) -> str:
         return "; ".join(self.labels())
 

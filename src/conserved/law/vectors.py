@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm
 from typing import Any
@@ -136,6 +136,11 @@ class VectorLaw(Law):
     @property
     def _names(self) -> list[str]:
         return list(dict.fromkeys(part.tensor for part in self.parts))
+
+    @property
+    def statement(self) -> str:
+        bare = replace(self, place="")
+        return f"{bare.text} (of a part of it)" if self.place else bare.text
 
     @property
     def _subject(self) -> str:

@@ -1,0 +1,105 @@
+"""A false law with huge coefficients: it could vanish mod every prime there is to draw."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from pathlib import Path
+
+import pytest
+
+import conserved as cq
+from conserved.arithmetic.primes import is_prime, prime_with_roots
+from conserved.check import check_file
+from conserved.check.chance import Modulus, chance, coefficient_bits
+from conserved.check.document import Minor
+from conserved.check.independence import independence
+from conserved.law import GramLaw, GramTerm, Law, Layout, SpanLaw, SpanPart
+
+LAYOUT = Layout((("W1", (1, 24)), ("W2", (1, 1))))
+ROOTS, MORE = 9901, 499
+# every prime below 2^31 that both roots of unity allow: the author of a file can list them
+PRIMES = [n for n in range(4 * ROOTS * MORE + 1, 2**31, 4 * ROOTS * MORE) if is_prime(n)]
+
+
+def norm(factor: int) -> GramLaw:
+    """factor·‖W2‖², which nothing conserves."""
+    terms = (GramTerm("W2", 1, factor),)
+    return GramLaw(layout=LAYOUT, terms=terms, origin="data symmetry", independent=1)
+
+
+def test_coefficients_that_vanish_mod_a_prime_are_reckoned_with() -> None:
+    small = [Modulus(PRIMES[0], 2**31, ROOTS * MORE, 4), Modulus(PRIMES[1], 2**31, ROOTS * MORE, 2)]
+    large = [Modulus(2**61 - 1, 2**61, 1, 2), Modulus(2**31 - 1, 2**31, 1, 2)]
+    hidden, plain = norm(prod(PRIMES)), norm(1)
+    assert coefficient_bits(hidden) > 250
+    assert chance(hidden, 9, small) == 1.0
+    assert chance(plain, 9, large) < 1e-15
+    assert chance(plain, 9, large) < chance(hidden, 9, large) < 1e-9
+    assert chance(plain, 9, large[:1]) > chance(plain, 9, large)
+
+
+@pytest.mark.slow
+def test_a_law_made_to_vanish_mod_all_small_primes_is_refuted(tmp_path: Path) -> None:
+    problem = cq.Problem.from_text("linear:24-1-1", loss="poly:3", symmetry="rotation:9901+none:22")
+    factor = f"cos(2*pi/{MORE})"  # harmless, but it would narrow the primes down to ten
+    rows = ((factor, *("0",) * 23), ("0", factor, *("0",) * 22))
+    balance = GramLaw(
+        layout=LAYOUT, terms=(GramTerm("W1", 0), GramTerm("W2", 1, -1)), independent=1
+    )
+    turned = SpanLaw(
+        layout=LAYOUT,
+        origin="data symmetry",
+        independent=1,
+        what="range",
+        parts=(SpanPart("W1", 1, rows),),
+        vectors=(0,),
+        pivots=(0,),
+    )
+    laws: list[Law] = [balance, turned, norm(prod(PRIMES))]
+    document = {
+        "schema": "conserved.certificate/1",
+        "version": cq.__version__,
+        "problem": problem.to_json(),
+        "groups": {},
+        "parameters": LAYOUT.to_json(),
+        "laws": [law.to_json() for law in laws],
+        "claims": [
+            claim("symmetric", laws, 22, int(prime_with_roots(ROOTS, 2**23)), 26),
+            claim("all", laws[:1], 24, 8388593, 28),
+        ],
+    }
+    path = tmp_path / "attack.json"
+    path.write_text(json.dumps(document, ensure_ascii=False), "utf-8")
+    report = check_file(path)
+    assert report.status == "REFUTED"
+    refuted = [statement.says for statement in report.refuted]
+    assert any("‖W2‖²" in statement for statement in refuted)
+
+
+def claim(data: str, laws: list[Law], rank: int, prime: int, count: int) -> dict[str, object]:
+    """A claim as the author of a file would write it."""
+    minor: Minor = independence(laws, LAYOUT.size, most=len(laws), seed=0)
+    recipe = {"prime": prime, "seed": 0, "route": "orbits", "counts": [count]}
+    upper = {"laws": len(laws), "ranks": [rank], "rigorous": True, "patterns": "none"}
+    lower = {"laws": len(laws), "rigorous": True, "minor": minor.to_json()}
+    return {
+        "data": data,
+        "upper": {**upper, "recipe": recipe},
+        "lower": lower,
+        "status": "CERTIFIED",
+        "next": [],
+    }
+
+
+def test_words_of_an_author_are_not_among_what_is_proved(tmp_path: Path) -> None:
+    analysis = cq.analyze(cq.Problem.from_text("linear:4-2-1", symmetry="permutation"))
+    path = tmp_path / "laws.json"
+    path.write_text(
+        analysis.certificate.text().replace("on the zero-sum part", "and all else, on any part"),
+        "utf-8",
+    )
+    report = check_file(path)
+    assert report.status == "CERTIFIED"  # the numbers are true; the words are not spoken of
+    assert "all else" not in report.text()
+    assert "range of W1 (of a part of it)" in report.text()
