@@ -289,3 +289,39 @@ def test_a_stiff_problem() -> None:
     found = simulate(problem, laws, dynamics=GradientFlow(time=0.5), data=stiff)
     assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
     assert found.trajectory.steps[-1] > 100
+
+
+@pytest.mark.parametrize("rate", [0.9, 1.0])
+def test_decay_down_to_underflow_breaks_no_true_law(rate: float) -> None:
+    """Laws as small as 1e-300 lose their digits to underflow, which is no step's fault."""
+    problem = cq.Problem.from_text("relu:3-4-1", symmetry="shift")
+    law = gram(Layout.of(problem.network.parameters), "diagonal: W1.0 -1*W2.1")
+    dynamics = GradientDescent(rate=rate, steps=300, decay=1.0)
+    found = simulate(problem, [law], dynamics=dynamics, scale=0.1, seed=9)
+    assert np.abs(found.trajectory.thetas[-1]).max() < 1e-160  # it does underflow
+    assert found.verdicts[0].outcome == "drifting as predicted", found.verdicts[0].reason
+
+
+def test_decay_hides_no_false_law_with_a_linear_part() -> None:
+    """A linear function shrinks like θ, not like θ²: rounding errors late are none early."""
+    problem = cq.Problem.from_text("linear:1-2-2-1", loss="poly:4", symmetry="hyperoctahedral")
+    layout = Layout.of(problem.network.parameters)
+    i, j = (int(layout.indices(name)[0, 0]) for name in ("W2", "W3"))
+    false = [
+        PolynomialLaw(layout=layout, components=(Polynomial.of(terms),))
+        for terms in ({(j,): 1}, {(i, j): 1, (j,): 1})
+    ]
+    for steps in 10, 100:
+        found = simulate(
+            problem,
+            false,
+            dynamics=GradientDescent(rate=10.0, steps=steps, decay=0.1),
+            data="random",
+            augment="random",
+            samples=7,
+            scale=1e-6,
+            seed=33,
+        )
+        assert [v.outcome for v in found.verdicts] == ["broken", "broken"], [
+            v.reason for v in found.verdicts
+        ]

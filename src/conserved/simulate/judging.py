@@ -12,7 +12,7 @@ from conserved.arithmetic.scalars import Array
 from conserved.law import Law
 from conserved.simulate.data import initial
 from conserved.simulate.dynamics import Adam, Descent, Dynamics, GradientFlow, Momentum
-from conserved.simulate.ledger import Accounts, Books, books, rule_text, step_scale
+from conserved.simulate.ledger import SCALE_FLOOR, Accounts, Books, books, rule_text, step_scale
 from conserved.simulate.objective import Objective, SampledObjective
 from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
 from conserved.simulate.recorder import Recorder
@@ -202,13 +202,14 @@ class Judge:
         unit = 3 * EPS * met.size + carried * rate * met.noise
         steps = np.array([probe.step for probe in self.recorder.probes])
         near = np.clip(np.searchsorted(steps, book.worst_steps - 1, side="right") - 1, 0, None)
-        scale = step_scale(self.probes.thetas, rate * self.probes.gradients)[:, None]
+        steep = rate * self.probes.gradients
+        scale = step_scale(self.probes.thetas, steep, book.powers)[:, None]
         floor = np.maximum.accumulate(unit / scale, axis=0)[near]
         units = _ratio(book.scaled, floor)
         ledger = Ledger(
             rule_text(self.dynamics), book.steps, book.predicted, book.observed, 0, 0, book.audited
         )
-        power = _ratio(rate * met.gross, unit)
+        power = np.where(met.size > SCALE_FLOOR, _ratio(rate * met.gross, unit), 0.0)
         return Audit(book.worst.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
 
 

@@ -27,6 +27,7 @@ from conserved.simulate.dynamics import Adam, Descent, Momentum
 
 _BLOCK = 64  # steps whose laws are evaluated at once
 _KEPT = 300  # moments at which prediction and observation are kept
+SCALE_FLOOR = 1e-280  # a law as small as this underflows: what is left of it is no rounding error
 
 
 def has_exact_rule(law: Law, dynamics: Descent) -> bool:
@@ -54,6 +55,13 @@ class _Page:
     observed: Array
     rows: list[tuple[int, Array, Array]]  # step, predicted, observed
     worst: list[tuple[int, Array, Array]]  # step, the largest residual of a block, per scale
+
+    @property
+    def powers(self) -> tuple[int, ...]:
+        """The degrees of its terms."""
+        if self.even:
+            return (2,)
+        return (1,) if self.law.kind == "linear" else (1, 2)
 
 
 class Accounts:
@@ -121,16 +129,20 @@ class Accounts:
         page.predicted = page.predicted + expected.sum(axis=0)
         page.observed = page.observed + change.sum(axis=0)
         residual = np.abs(change - expected)
-        scale = step_scale(theta, rate * direction)[:, None]
+        scale = step_scale(theta, rate * direction, page.powers)[:, None]
         page.worst.append((self.steps, residual.max(axis=0), (residual / scale).max(axis=0)))
         if (self.steps // _BLOCK) % self._every == 0 or len(theta) < _BLOCK:
             page.rows.append((self.steps, page.predicted, page.observed))
 
 
-def step_scale(theta: Array, step: Array) -> Array:
-    """(‖θ‖ + ‖θ⁺ − θ‖)²: what a quadratic law and its rounding grow with, (batch, D) → (batch,)."""
-    scale: Array = (np.linalg.norm(theta, axis=1) + np.linalg.norm(step, axis=1)) ** 2
-    return np.where(scale > 0, scale, 1.0)
+def step_scale(theta: Array, step: Array, powers: tuple[int, ...]) -> Array:
+    """Σ_k (‖θ‖ + ‖θ⁺ − θ‖)^k: what a law and its rounding grow with, (batch, D) → (batch,).
+
+    A θ that decays far enough underflows; such steps are measured against 1, so they never count.
+    """
+    reach = np.linalg.norm(theta, axis=1) + np.linalg.norm(step, axis=1)
+    scale: Array = sum((reach**k for k in powers), np.zeros_like(reach))
+    return np.where(scale > SCALE_FLOOR, scale, 1.0)
 
 
 def _parts(page: _Page, theta: Array) -> tuple[Array, Array]:
@@ -154,6 +166,7 @@ class Books:
         worst: (B, c) the largest residual of one step in each block.
         scaled: (B, c) the same in units of ``step_scale``.
         audited: how many steps.
+        powers: the degrees of the law's terms, for ``step_scale``.
     """
 
     steps: NDArray[np.int64]
@@ -163,6 +176,7 @@ class Books:
     worst: Array
     scaled: Array
     audited: int
+    powers: tuple[int, ...]
 
 
 def books(accounts: Accounts, number: int) -> Books | None:
@@ -180,4 +194,5 @@ def books(accounts: Accounts, number: int) -> Books | None:
         np.stack(worst),
         np.stack(scaled),
         accounts.steps,
+        page.powers,
     )
