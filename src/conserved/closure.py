@@ -19,12 +19,14 @@ from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.threads import threads_for
 from conserved.cost import estimate
 from conserved.errors import ConservedError, InputError, Redraw
-from conserved.fields import Fields, Route, make_fields
+from conserved.fields import Fields, Route, make_fields, unlucky
 from conserved.genericity import Genericity, genericity
 from conserved.liespan import LieSpan, Progress
 from conserved.problem import Problem
+from conserved.symmetry import files_of
 
 _POINTS = 16  # unlucky points before giving up
+_PRIMES = 4  # unlucky ones likewise
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def lie_closure(
     """
     check_arguments(problem, seed, lower, budget, progress)
     estimate(problem, route)  # refuses what would not fit in memory
-    modulus_used = _choose_prime(problem, prime)
     start = perf_counter()
+    modulus_used = _choose_prime(problem, prime, seed, route)
     deadline = None if budget is None else start + budget
     with threads_for(problem.network.size):
         fields, run, stopped, generic = _at_some_point(
@@ -197,11 +199,23 @@ def _at_some_point(
     )
 
 
-def _choose_prime(problem: Problem, prime: int | None) -> Prime:
-    """The prime asked for, checked, or the largest BLAS prime that has the roots needed."""
+def _choose_prime(problem: Problem, prime: int | None, seed: int, route: Route) -> Prime:
+    """The prime asked for, checked, or the largest BLAS prime that has the roots needed.
+
+    Matrices from a file may make a smaller group mod an unlucky prime; the next one is tried then.
+    """
     roots = problem.group.roots
     if prime is None:
-        return BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
+        if not files_of(problem.group):
+            return BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
+        below = int(np.random.default_rng([int(seed), 5]).integers(2**22, 2**23))
+        other, fault = residues(prime_with_roots(roots, below)), ""
+        for index in range(_PRIMES):
+            chosen = prime_with_roots(roots, index=index)
+            fault = unlucky(problem, residues(chosen), other, route)
+            if not fault:
+                return chosen
+        raise InputError("symmetry", problem.group.name, f"its order is in doubt: {fault}")
     chosen = modulus(prime)
     if roots > 1 and (chosen - 1) % (4 * roots):
         advice = f"{problem.group.name} needs a prime ≡ 1 mod {4 * roots}"

@@ -28,7 +28,7 @@ from conserved.check.report import Report, Statement, Verdict
 from conserved.cost import estimate
 from conserved.degree import Degree, field_degree, law_degree
 from conserved.errors import InputError, Redraw
-from conserved.fields import Fields, MomentFields, moment_space
+from conserved.fields import unlucky
 from conserved.genericity import genericity
 from conserved.law import Law
 from conserved.problem import Problem
@@ -206,7 +206,9 @@ class _Check:
             done += ", one cell of patterns"
         if patterns_of(fields) != upper.patterns:
             return f"activation patterns that count: {patterns_of(fields)}", "refuted"
-        if fault := self._averages_fault(fields):
+        # mod an unlucky prime a group may seem to have more invariants than it has
+        fresh = residues(self._prime(fields.problem.group.roots, 2**23))
+        if fault := unlucky(fields.problem, fields.scalars, fresh, recipe.route):
             return fault, "refuted"
         if not upper.rigorous:
             return f"{done}, formal values not shown generic", "open"
@@ -216,17 +218,6 @@ class _Check:
         if generic.arguments:
             done += f", {generic.arguments} independent arguments"
         return done, "proved"
-
-    def _averages_fault(self, fields: Fields) -> str:
-        """Mod an unlucky prime a group may seem to have more invariants than it has."""
-        if not isinstance(fields, MomentFields):
-            return ""
-        scalars = residues(self._prime(fields.problem.group.roots, 2**23))
-        fresh = moment_space(fields.problem, scalars)
-        here, there = ((len(s.quadratic), len(s.mixed)) for s in (fields.space, fresh))
-        if here == there:
-            return ""
-        return f"{here} averages mod {fields.scalars.prime}, {there} mod {scalars.prime}"
 
     def _lower(self, claim: Claim) -> Outcome:
         lower, minor, laws = claim.lower, claim.lower.minor, self.certificate.laws

@@ -2,6 +2,7 @@
 
 from conserved.fields.averages import MomentSpace, moment_space
 from conserved.fields.base import Fields, Leaves
+from conserved.fields.luck import unlucky
 from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
 from conserved.fields.route import Route, choose_route, make_fields
@@ -16,4 +17,5 @@ __all__ = [
     "choose_route",
     "make_fields",
     "moment_space",
+    "unlucky",
 ]

@@ -1,6 +1,6 @@
 """Symmetries of the data: groups by generators, and how they act on inputs and labels."""
 
-from conserved.symmetry.cayley import ORBIT_LIMIT, Words
+from conserved.symmetry.cayley import ORBIT_LIMIT, Words, order_over
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
 from conserved.symmetry.file import FileGroup, read_group
 from conserved.symmetry.grammar import SYMMETRIES, Files, Form, Symmetry, files_of, parse_symmetry
@@ -71,6 +71,7 @@ __all__ = [
     "enumerate_group",
     "enumerate_words",
     "files_of",
+    "order_over",
     "parse_labels",
     "parse_symmetry",
     "read_group",

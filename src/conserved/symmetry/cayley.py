@@ -103,6 +103,18 @@ def order_by_closure(group: Group, limit: int = ORBIT_LIMIT) -> int | float:
     return len(first.parents) if same else UNKNOWN_ORDER
 
 
+def order_over(group: Group, ring: Residues) -> int:
+    """How many matrices the generators of a finite group make mod a prime, one more at most.
+
+    Example:
+        >>> from conserved.symmetry import Permutation
+        >>> order_over(Permutation(4), residues(prime_with_roots(1)))
+        24
+    """
+    point = identity(group.dimension, ring)[None]
+    return len(_explore(group.generators(ring), point, ring, group.order).parents)
+
+
 def exponent_of_words(group: Group) -> int:
     """The least common multiple of the orders of random products of a finite group's generators.
 
