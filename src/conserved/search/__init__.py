@@ -175,16 +175,21 @@ class _Hunt:
         return late or (self.upper is not None and self.space.rank >= self.upper)
 
     def _space(self, known: Sequence[Law]) -> Tangents:
-        """The gradients of the known laws, at a point where they have some."""
+        """The gradients of the known laws, at a point where as many as are known are independent.
+
+        At an unlucky point fewer are, and what depends on the known laws would count as new.
+        """
+        wanted = sum(law.independent for law in known)
         for _ in range(_POINTS):
             space = Tangents(self.fields.scalars, self.fields.point()[0, 0], self.seed)
             try:
                 for law in known:
                     space.add(law)
-                return space
             except Redraw:
                 continue
-        raise Redraw("the laws known have no gradients at random points")
+            if space.rank >= min(wanted, space.space.width):
+                return space
+        raise Redraw("the laws known have no independent gradients at random points")
 
     def found(self) -> Found:
         """What the search has so far."""
