@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -191,9 +190,11 @@ def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
 
     path = Path(name)
     try:
-        if path.stat().st_size > _FILE_BYTES:
+        with path.open("rb") as file:  # a pipe or a device does not say how much is coming
+            content = file.read(_FILE_BYTES + 1)
+        if len(content) > _FILE_BYTES:
             raise InputError("--law", name, "larger than 64 MiB")
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(content.decode())
     except OSError as error:
         raise InputError("--law", name, error.strerror or "cannot be read") from error
     except (ValueError, RecursionError) as error:
@@ -210,25 +211,23 @@ def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
 def _require_writable(name: str) -> None:
     """Refuse a file that cannot be written before anything is computed."""
     folder = Path(name).absolute().parent
-    if Path(name).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    try:
+        usable = not Path(name).is_dir() and folder.is_dir() and os.access(folder, os.W_OK)
+    except OSError:  # a name too long
+        usable = False
+    if not usable:
         raise InputError("--output", name, "cannot be written; give a file in a folder of yours")
 
 
 def _write(simulation: Simulation, name: str) -> None:
-    """Write the record in one piece: a reader sees the old file or the new one."""
-    path = Path(name).absolute()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write the record in one piece."""
+    from conserved.files import write_whole
+
+    text = json.dumps(simulation.to_json(), ensure_ascii=False) + "\n"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(simulation.to_json(), file, ensure_ascii=False)
-            file.write("\n")
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that nobody else may read
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        write_whole(name, text.encode())
+    except OSError as error:
+        raise InputError("--output", name, error.strerror or "cannot be written") from error
 
 
 @contextmanager

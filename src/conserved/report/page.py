@@ -12,7 +12,6 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from conserved.analysis import Analysis
 from conserved.errors import InputError
+from conserved.files import write_whole
 from conserved.report import content
 from conserved.report.charts import RankChart, laid_out
 from conserved.report.plots import Evidence
@@ -141,14 +141,10 @@ def write_report(
     """
     text = render(analysis, simulation, certificate, command=command)
     target = Path(path)
-    half = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(text, "utf-8", newline="\n")
-        half.replace(target)
+        write_whole(target, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            half.unlink()
         reason = (error.strerror or str(error)).lower()
         raise InputError("report", path, f"cannot be written ({reason})") from error
     return target

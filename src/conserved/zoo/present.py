@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import indent
 
 from conserved.errors import ConservedError
+from conserved.files import write_whole
 from conserved.zoo.figure import PUBLISHED, Reproduction
 
 _COLORS = 96  # of a picture: a third of the size of true colour
@@ -83,10 +84,8 @@ def save(found: Reproduction, folder: str | PathLike[str]) -> Written:
     record, picture = (place / f"{found.published.name}{end}" for end in (".json", ".png"))
     try:
         place.mkdir(parents=True, exist_ok=True)
-        part = record.with_suffix(".json.part")
         text = json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False)
-        part.write_text(text + "\n", "utf-8")
-        part.replace(record)  # whole or not at all, also when interrupted
+        write_whole(record, f"{text}\n".encode())
         drawn = _draw(found, picture)
     except OSError as error:
         raise ConservedError(f"output '{folder}': {error.strerror or error}") from error
@@ -100,9 +99,8 @@ def _draw(found: Reproduction, path: Path) -> bool:
         return False
     from PIL import Image  # matplotlib brings it
 
-    raw = BytesIO()
+    raw, small = BytesIO(), BytesIO()
     figure.savefig(raw, format="png", facecolor="white")
-    part = path.with_suffix(".png.part")
-    Image.open(raw).convert("RGB").quantize(_COLORS).save(part, format="png", optimize=True)
-    part.replace(path)
+    Image.open(raw).convert("RGB").quantize(_COLORS).save(small, format="png", optimize=True)
+    write_whole(path, small.getvalue())
     return True
