@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -125,6 +126,29 @@ def test_npz(tmp_path: Path) -> None:
     assert (data.labels.sum(axis=1) == 1).all()
 
 
+def test_one_number_is_a_label_and_not_a_class(tmp_path: Path) -> None:
+    """Labels (N,) of a network with one output are what they are, under every squared error."""
+    file = tmp_path / "POINTS.NPZ"
+    one = cq.Problem.from_text("linear:3-2-1")
+    for y in (np.array([0.5, -2.0]), np.array([0.0, 1.0])):
+        with file.open("wb") as stream:
+            np.savez(stream, x=np.ones((2, 3)), y=y)
+        assert make_dataset(one, str(file), rng=rng()).labels.tolist() == y[:, None].tolist()
+
+
+@pytest.mark.parametrize("labels", [[0.0, 1.0], [-1.0, 1.0]])
+def test_two_classes_of_a_margin_loss(tmp_path: Path, labels: list[float]) -> None:
+    table, archive = tmp_path / "points.csv", tmp_path / "points.npz"
+    table.write_text("".join(f"1,2,3,{y:g}\n" for y in labels))
+    np.savez(archive, x=np.ones((2, 3)), y=np.array(labels))
+    two = cq.Problem.from_text("linear:3-2-1", loss="logistic")
+    for file in table, archive:
+        assert make_dataset(two, str(file), rng=rng()).labels.tolist() == [[-1.0], [1.0]]
+    table.write_text("1,2,3,0.5\n")
+    with pytest.raises(InputError, match="labels 1 and −1"):
+        make_dataset(two, str(table), rng=rng())
+
+
 def test_unusable_npz(tmp_path: Path) -> None:
     file = tmp_path / "points.npz"
 
@@ -145,6 +169,13 @@ def test_unusable_npz(tmp_path: Path) -> None:
     refused("no archive of plain numeric arrays")  # objects would be unpickled
     np.savez(file, x=np.ones((3, 5)), y=np.ones((3, 2)))
     refused("inputs have shape 3×5")
+    np.savez(file)
+    refused("has arrays of no name")
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 4), }".ljust(117)
+    with zipfile.ZipFile(file, "w") as archive:  # claims more than any memory holds
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00v\x00" + header.encode() + b"\n")
+        archive.writestr("y.npy", b"")
+    refused("does not fit in memory|no archive of plain numeric arrays")
 
 
 # ------------------------------------------------------------------ images

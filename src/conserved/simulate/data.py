@@ -163,7 +163,11 @@ def _from_file(
 ) -> Dataset:
     network = problem.network
     x, y = read_file(name, prod(network.input_shape), prod(network.output_shape))
-    if y.ndim == 1 or (y.shape[-1:] == (1,) and prod(network.output_shape) > 1):
+    outputs = prod(network.output_shape)
+    if y.ndim == 1:
+        y = y[:, None]
+    bits = isinstance(problem.loss, MarginLoss) and np.isin(y, (0, 1)).all()
+    if y.shape[1:] == (1,) and (outputs > 1 or bits):
         whole = np.rint(y).astype(np.int64).ravel()
         count = network.output_shape[-1]
         if (whole != y.ravel()).any() or whole.min() < 0 or whole.max() >= max(count, 2):

@@ -33,9 +33,12 @@ def read_file(name: str, inputs: int, outputs: int) -> tuple[Array, Array]:
     try:
         if path.stat().st_size > _BYTES:
             raise InputError("data", name, "larger than 1 GiB")
-        return _npz(path, name) if path.suffix == ".npz" else _csv(path, name, inputs, outputs)
+        archive = path.suffix.lower() == ".npz"
+        return _npz(path, name) if archive else _csv(path, name, inputs, outputs)
     except OSError as error:
         raise InputError("data", name, error.strerror or "cannot be read") from error
+    except MemoryError as error:
+        raise InputError("data", name, "does not fit in memory") from error
 
 
 def _csv(path: Path, name: str, inputs: int, outputs: int) -> tuple[Array, Array]:
@@ -71,7 +74,7 @@ def _npz(path: Path, name: str) -> tuple[Array, Array]:
                     x, y = (np.asarray(arrays[key]) for key in pair)
                     break
             else:
-                found = ", ".join(arrays.files[:8])
+                found = ", ".join(arrays.files[:8]) or "of no name"
                 raise InputError("data", name, f"has arrays {found}; give x and y")
     except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         if isinstance(error, InputError):
