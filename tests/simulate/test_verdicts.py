@@ -217,6 +217,32 @@ def test_a_path_too_short_tests_nothing(dynamics: Dynamics) -> None:
     assert found.verdicts[0].outcome == "not tested", found.verdicts[0].reason
 
 
+def test_why_nothing_was_tested() -> None:
+    """No reason speaks of steps that were not taken, or of numbers that are none."""
+    problem, layout = small()
+    law = gram(layout, "symmetric: W1.0 -1*W2.1")
+    far = simulate(problem, [law], dynamics=GradientFlow(time=1e9, rtol=1e-6))
+    assert far.trajectory.stopped.startswith("stuck")
+    assert "before the first moment" in far.verdicts[0].reason
+    wild = simulate(problem, [law], dynamics=GradientDescent(rate=1e300))
+    assert wild.verdicts[0].reason == "no step was taken"
+
+
+def test_an_overflow_is_called_one() -> None:
+    """Every ∇L overflows: not a word of it on stderr, where warnings are errors here."""
+    problem = cq.Problem.from_text("relu:2-3-2-1,bias", loss="exponential")
+    laws = [gram(Layout.of(problem.network.parameters), "diagonal: W1.0 b1.0 -1*W2.1")]
+    found = simulate(
+        problem,
+        laws,
+        dynamics=GradientFlow(time=0.001, rtol=0.001),
+        start=np.full(problem.network.size, 5.0),
+        seed=55,
+    )
+    assert found.verdicts[0].outcome == "not tested"
+    assert "overflow" in found.verdicts[0].reason, found.verdicts[0].reason
+
+
 def test_a_law_that_is_zero_throughout() -> None:
     """A balanced start: h = 0 gives no scale, and the verdict needs none."""
     problem, layout = small()

@@ -85,7 +85,10 @@ def run_flow(
             if recorder.evaluations - mark[0] > _STUCK_AFTER:
                 if solver.t - mark[1] < _STUCK * dynamics.time:
                     # on the kink of a relu the two sides push θ against each other
-                    words = f"stuck at time {solver.t:.4g}: the gradient jumps to and fro there"
+                    words = (
+                        f"stuck at time {solver.t:.4g}: the gradient jumps to and fro there, or "
+                        f"time {dynamics.time:g} is too far for steps of this solver"
+                    )
                     recorder.finish(words, complete=False)
                     return
                 mark = recorder.evaluations, solver.t

@@ -208,7 +208,11 @@ def judge_descent(
         )
     tested = audit.power >= POWER
     if not tested.any():
-        reason = "no step moves its parameters by more than rounding can hide"
+        reason = (
+            "no step moves its parameters by more than rounding can hide"
+            if audit.ledger.audited
+            else "no step was taken"
+        )
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     if (audit.units[tested] > EXPLAINED).any():
         left = _n(audit.units[tested].max())
@@ -313,9 +317,11 @@ def _stays(watched: Watched, component: int) -> str:
 
 
 def _too_short(watched: Watched, allowance: Array) -> str:
-    if not np.isfinite(watched.reach).all() and len(watched.reach) < 2:
-        return "it has no value at the start"
-    reach, explained = np.nanmax(watched.reach), np.nanmax(allowance)
+    if len(watched.reach) < 2:
+        return "the run ended before the first moment at which its accuracies are compared"
+    reach, explained = (np.nan_to_num(a, nan=np.inf).max() for a in (watched.reach, allowance))
+    if not np.isfinite([reach, explained]).all():
+        return "its numbers, or their rounding errors, overflow"
     if not reach > 0:
         return "its parameters do not move"
     return (
