@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -10,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
+from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.closure import Closure, check_arguments, lie_closure, no_closure
 from conserved.cost import estimate
 from conserved.errors import InputError, RankLimitError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "conserved.analysis/1"
 DEGREE_LIMIT = 12
+_PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,10 @@ class Analysis:
             return ("Certified: the closure fills the parameter space, so nothing is conserved.",)
         if not self.searched:
             return ("Not certified: no laws were looked for, so only the rank is known.",)
+        written = {0: "no law is", 1: "1 law is"}.get(count.lower, f"{count.lower:,} laws are")
         if not closure.ranks:
             return (
-                f"Not certified: {count.lower:,} laws are written down; how many there are at most "
-                "is not known.",
+                f"Not certified: {written} written down; how many there are at most is not known.",
                 f"{closure.stopped[:1].upper()}{closure.stopped[1:]}.",
             )
         if not closure.closed:
@@ -119,7 +122,6 @@ class Analysis:
                 f"Not certified: the closure was not finished ({closure.stopped}).",
                 *(("A larger budget would help.",) if "budget" in closure.stopped else ()),
             )
-        written = {0: "no law is", 1: "1 law is"}.get(count.lower, f"{count.lower} laws are")
         room = f"{count.upper - count.lower}" + (" more" if count.lower else "")
         tried = "All linear and axis-quadratic functions were tried"
         tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
@@ -294,9 +296,10 @@ class _Run:
         closure, why = architecture, Explanation(())
         if problem.symmetric:
             closure = self.closure(problem, _lower(known))
-            why = explain(problem, closure, architecture, seed=self.seed, budget=self.budget)
+            if closure.ranks:
+                why = explain(problem, closure, architecture, seed=self.seed, budget=self.budget)
             known += why.laws
-            if _lower(known) < closure.upper:
+            if closure.ranks and _lower(known) < closure.upper:
                 found = find_laws(problem, known=known, **self._common())
                 extra = self._owned(found)
                 extra += self._owned(self._more(problem, known + extra, closure))
@@ -334,9 +337,14 @@ class _Run:
         )
 
     def closure(self, problem: Problem, lower: int) -> Closure:
-        return lie_closure(
-            problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
-        )
+        with nullcontext() if self.budget is None else time_limit(_PATIENCE * self.budget):
+            try:
+                return lie_closure(
+                    problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
+                )
+            except OutOfTimeError:
+                why = f"the budget of {self.budget:g} s was used up before the fields were known"
+                return no_closure(problem, why, self.seed)
 
     def _bounded(self, problem: Problem) -> tuple[Closure, tuple[Law, ...]]:
         """Closure and laws of an architecture."""
@@ -348,7 +356,7 @@ class _Run:
 
     def _more(self, problem: Problem, known: Sequence[Law], closure: Closure) -> Found:
         """Polynomials and quotients, while the bounds differ."""
-        if _lower(known) >= closure.upper:
+        if _lower(known) >= closure.upper or not closure.ranks:
             return Found((), 0)
         found = find_more(
             problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
@@ -375,7 +383,7 @@ class _Run:
 def _with_reasons(why: Explanation, laws: Sequence[Law]) -> Explanation:
     """The explanation, with what is known of laws that only the search found."""
     lines = [
-        f"+{law.independent}: {law.text} holds for data of this class, and not for all data."
+        f"+{law.independent}: {law.text} is conserved on data of this class, and not on all data."
         for law in laws
         if law.origin == "data symmetry"
     ]

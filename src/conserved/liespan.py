@@ -12,6 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
+from conserved.arithmetic.deadline import OutOfTimeError
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.brackets import Nested, concatenate, evaluate, mixed
@@ -73,6 +74,14 @@ class LieSpan:
 
     def close(self) -> str:
         """Raise the rank until it stands still; say why it stopped."""
+        try:
+            return self._close()
+        except OutOfTimeError:  # in the middle of a block; what it has raised already counts
+            if not self.ranks or self.space.rank > self.ranks[-1]:
+                self.ranks.append(self.space.rank)
+            return "the budget is used up"
+
+    def _close(self) -> str:
         generators = self._generators()
         pools = [generators]
         self.ranks.append(self.space.rank)

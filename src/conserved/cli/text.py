@@ -39,7 +39,7 @@ def analysis_text(analysis: Analysis) -> str:
 
 def _count_row(name: str, count: Count, closure: Closure) -> tuple[str, str, str]:
     if not closure.ranks:
-        return name, str(count), "no rank: too many parameters"
+        return name, str(count), "no rank"
     ranks = " → ".join(str(rank) for rank in closure.ranks)
     lengths = ", ".join(str(2**level) for level in range(len(closure.ranks)))
     if len(closure.ranks) > 1:
@@ -56,7 +56,8 @@ def _verdict(analysis: Analysis) -> str:
     lines = []
     closures = {id(c): c for c in (analysis.closure, analysis.architecture_closure)}.values()
     for closure in closures:
-        if closure.ranks and not closure.closed:
+        count = analysis.count if closure is analysis.closure else analysis.architecture
+        if closure.ranks and not closure.closed and not count.certified:
             which = "Not closed"
             if analysis.problem.symmetric:
                 which += " with the symmetry" if closure is analysis.closure else " for all data"

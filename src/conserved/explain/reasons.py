@@ -20,7 +20,7 @@ from conserved.symmetry.isotypic import Block
 def loss_reason(problem: Problem, extra: int | None, closure: Closure) -> str:
     """What the loss alone decides: Theorem 3, the ladder, or room for Theorem 4."""
     loss = problem.loss
-    if closure.rank == 0:
+    if closure.rank == 0 and closure.closed:
         return "The averaged loss does not depend on the parameters at all: nothing ever moves."
     if not isinstance(loss, PolynomialLoss):
         verdict = ", as here" if extra == 0 else ""

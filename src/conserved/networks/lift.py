@@ -99,6 +99,8 @@ class Monomials:
     def __init__(self, variables: int, degree: int) -> None:
         self.variables = variables
         self.degree = degree
+        factors = list(combinations_with_replacement(range(variables), degree))
+        self.factors = np.array(factors, dtype=np.intp).reshape(len(factors), degree)
         self.exponents = monomials(variables, degree)
         self.dimension = len(self.exponents)
         self.metric = multinomials(self.exponents)
@@ -106,10 +108,9 @@ class Monomials:
 
     def values(self, scalars: Scalars, x: Array) -> Array:
         """The monomials at x (B, n): (B, τ)."""
-        value = np.ones((len(x), self.dimension), dtype=x.dtype)
-        for axis in range(self.variables):
-            powers = _powers(scalars, x[:, axis], self.degree)
-            value = scalars.mul(value, powers[:, self.exponents[:, axis]])
+        value = x[:, self.factors[:, 0]]
+        for column in self.factors.T[1:]:
+            value = scalars.mul(value, x[:, column])
         return value
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
@@ -230,11 +231,3 @@ def polynomial_lift(network: Network, degree: int) -> PolynomialLift | None:
     if degree > _DEGREE_LIMIT or comb(n + degree - 1, degree) > LIFT_LIMIT:
         return None
     return PolynomialLift(network, degree)
-
-
-def _powers(scalars: Scalars, x: Array, degree: int) -> Array:
-    """(len(x), degree + 1): 1, x, x², …."""
-    table = [np.ones_like(x)]
-    for _ in range(degree):
-        table.append(scalars.mul(table[-1], x))
-    return np.stack(table, axis=-1)

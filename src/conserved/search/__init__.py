@@ -6,13 +6,15 @@ of polynomials for few parameters. Each law is verified anew before it counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import lcm
 from time import perf_counter
 
 import numpy as np
 
+from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
@@ -99,7 +101,7 @@ def find_laws(
         ['‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4']
     """
     hunt = _Hunt(problem, seed, known, None, deadline, progress)
-    with threads_for(hunt.unknowns):
+    with threads_for(hunt.unknowns), hunt.in_time():
         hunt.quadratic()
     return hunt.found()
 
@@ -132,7 +134,7 @@ def find_more(
         ['(W1[1,2] − W1[1,3]) / (W1[1,1] − W1[1,3])']
     """
     hunt = _Hunt(problem, seed, known, upper, deadline, progress)
-    with threads_for(problem.network.size):
+    with threads_for(problem.network.size), hunt.in_time():
         if not hunt.done:
             hunt.polynomial(degree)
         if not hunt.done:
@@ -173,6 +175,18 @@ class _Hunt:
     def done(self) -> bool:
         late = self.deadline is not None and perf_counter() > self.deadline
         return late or (self.upper is not None and self.space.rank >= self.upper)
+
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Stop at the deadline, wherever the search is, and keep what it has."""
+        if self.deadline is None:
+            yield
+            return
+        try:
+            with time_limit(max(0.0, self.deadline - perf_counter())):
+                yield
+        except OutOfTimeError:
+            self.notes.append("the search for laws was ended by the budget")
 
     def _space(self, known: Sequence[Law]) -> Tangents:
         """The gradients of the known laws, at a point where as many as are known are independent.

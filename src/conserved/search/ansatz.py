@@ -23,6 +23,7 @@ from conserved.search.unknowns import Unknowns
 
 JOINT_LIMIT = 2500  # unknowns up to which linear and quadratic terms are sought together
 UNKNOWN_LIMIT = 8000  # one matrix of that size takes 512 MB
+_SAMPLE_BYTES = 2**27  # of points, and of the fields there, at a time
 
 
 def linear_laws(fields: Fields) -> list[Law]:
@@ -44,10 +45,15 @@ def quadratic_laws(fields: Fields, *, linear: bool = False) -> list[Law]:
     unknowns = Unknowns(layout, linear=linear, limit=UNKNOWN_LIMIT)
     scalars = fields.scalars
 
+    most = max(1, _SAMPLE_BYTES // (8 * layout.size))
+
     def conditions(count: int) -> Array:
+        parts = []
         with threads_for(1):  # many small products: threads would only wait for each other
-            theta, values = samples(fields, count)
-            return unknowns.conditions(scalars, theta, values)
+            for start in range(0, count, most):
+                theta, values = samples(fields, min(most, count - start))
+                parts.append(unknowns.conditions(scalars, theta, values))
+        return np.concatenate(parts)
 
     basis = solutions(scalars, unknowns.size, conditions)
     if not len(basis):

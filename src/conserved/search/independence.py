@@ -20,7 +20,7 @@ from conserved.law import Law
 WHOLE = 6000  # parameters up to which whole gradients are kept
 _DIRECTIONS = 6000  # as many laws at most can be told apart beyond that
 _SPARE = 16  # directions beyond the number of functions to be told apart
-_BLOCK = 64  # directions at a time
+_BLOCK_BYTES = 2**27  # of directions at a time
 
 
 class Tangents:
@@ -54,10 +54,11 @@ class Tangents:
         scalars, width = self.scalars, self.space.width
         if self.whole:
             return law.gradients(scalars, self.theta)
-        parts = []
-        for start in range(0, width, _BLOCK):
+        parts, size = [], len(self.theta)
+        block = max(1, _BLOCK_BYTES // (8 * size))
+        for start in range(0, width, block):
             rng = np.random.default_rng([self.seed, start])  # the same for every law
-            directions = scalars.random(rng, (min(_BLOCK, width - start), len(self.theta)))
+            directions = scalars.random(rng, (min(block, width - start), size))
             parts.append(law.derivative(scalars, self.theta, directions).T)
         return np.concatenate(parts, axis=1)
 
