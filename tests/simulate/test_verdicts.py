@@ -333,10 +333,8 @@ def test_decay_hides_no_false_law_with_a_linear_part() -> None:
     problem = cq.Problem.from_text("linear:1-2-2-1", loss="poly:4", symmetry="hyperoctahedral")
     layout = Layout.of(problem.network.parameters)
     i, j = (int(layout.indices(name)[0, 0]) for name in ("W2", "W3"))
-    false = [
-        PolynomialLaw(layout=layout, components=(Polynomial.of(terms),))
-        for terms in ({(j,): 1}, {(i, j): 1, (j,): 1})
-    ]
+    shapes: tuple[dict[tuple[int, ...], int], ...] = ({(j,): 1}, {(i, j): 1, (j,): 1})
+    false = [PolynomialLaw(layout=layout, components=(Polynomial.of(t),)) for t in shapes]
     for steps in 10, 100:
         found = simulate(
             problem,
