@@ -15,12 +15,13 @@ import numpy as np
 
 from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.primes import WIDE_PRIMES, Prime, prime_with_roots
+from conserved.arithmetic.primes import modulus as proved_modulus
 from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.wide import WideResidues
-from conserved.errors import Redraw
+from conserved.errors import InputError, Redraw
 from conserved.fields import Fields, Route, choose_route, make_fields
-from conserved.law import Law
+from conserved.law import Law, Layout
 from conserved.problem import Problem
 
 _FIELDS = 2  # random fields at each point; one would do
@@ -51,7 +52,7 @@ def verify(
     *,
     seed: int = 0,
     points: int | None = None,
-    prime: Prime | None = None,
+    prime: int | None = None,
     route: Route = "auto",
 ) -> Verification:
     """Test laws on a problem as exact identities at random points.
@@ -66,6 +67,7 @@ def verify(
         route: how the fields are made.
 
     Raises:
+        InputError: laws on other parameters, an unusable seed, number of points or prime.
         Redraw: the fields have no value anywhere.
 
     Example:
@@ -80,7 +82,11 @@ def verify(
         >>> verify(problem, laws).holds
         (True, False)
     """
-    modulus = wide_prime(problem, laws, largest_prime(problem, route)) if prime is None else prime
+    _check_arguments(problem, laws, seed, points)
+    if prime is None:
+        modulus = wide_prime(problem, laws, largest_prime(problem, route))
+    else:
+        modulus = proved_modulus(prime)
     points = points_for(modulus) if points is None else points
     scalars = scalars_for(modulus)
     rng = np.random.default_rng([seed, 61])
@@ -90,6 +96,22 @@ def verify(
         for index, held in enumerate(_at_a_point(fields, laws)):
             holds[index] &= held
     return Verification(tuple(holds), int(modulus), points)
+
+
+def _check_arguments(problem: Problem, laws: Sequence[Law], seed: int, points: int | None) -> None:
+    if not isinstance(problem, Problem):
+        raise InputError("problem", repr(problem), "give a conserved.Problem")
+    if isinstance(laws, Law) or not all(isinstance(law, Law) for law in laws):
+        raise InputError("laws", repr(laws), "give a list of laws")
+    layout = Layout.of(problem.network.parameters)
+    for law in laws:
+        if law.layout != layout:
+            advice = f"speaks of other parameters than those of {problem.network.spec}"
+            raise InputError("law", law.text, advice)
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError("seed", seed, "a seed is an integer ≥ 0")
+    if points is not None and (not isinstance(points, int) or points < 1):
+        raise InputError("points", points, "an identity is tested at 1 point at least")
 
 
 def points_for(prime: Prime) -> int:

@@ -169,8 +169,15 @@ class TestFiles:
             read_file(file)
 
     def test_unwritable(self, tmp_path: Path) -> None:
+        (tmp_path / "no").write_text("a file, and no folder", "utf-8")
         with pytest.raises(InputError, match="--certificate"):
             sample("linear").save(tmp_path / "no" / "such" / "c.json")
+
+    def test_folders_are_made_and_nothing_is_left_behind(self, tmp_path: Path) -> None:
+        path = tmp_path / "new" / "folder" / "c.json"
+        sample("linear").save(path)
+        assert read_file(path) == sample("linear")
+        assert [p.name for p in path.parent.iterdir()] == ["c.json"]
 
 
 def test_group_files_are_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

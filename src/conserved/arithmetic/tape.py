@@ -9,11 +9,13 @@ Parameters have datum axis 1 and always the full batch, so gradients stay apart 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 
 import numpy as np
 
 from conserved.arithmetic.functions import FormalRing
 from conserved.arithmetic.scalars import Array
+from conserved.errors import InputError
 
 LEAD = 3  # jet, batch, datum
 Pullback = Callable[[Array], Array]
@@ -99,7 +101,7 @@ class Var:
 
     # arithmetic
 
-    def __add__(self, other: Var) -> Var:
+    def __add__(self, other: Var | int | Fraction) -> Var:
         a, b = _aligned(self, other)
         ring = self.tape.ring
         return self.tape.record(
@@ -111,10 +113,10 @@ class Var:
         ring = self.tape.ring
         return self.tape.record(ring.neg(self.value), [(self, ring.neg)])
 
-    def __sub__(self, other: Var) -> Var:
+    def __sub__(self, other: Var | int | Fraction) -> Var:
         return self + (-other)
 
-    def __mul__(self, other: Var) -> Var:
+    def __mul__(self, other: Var | int | Fraction) -> Var:
         a, b = _aligned(self, other)
         ring = self.tape.ring
         to_a, to_b = _summed_to(ring, a.value), _summed_to(ring, b.value)
@@ -125,6 +127,12 @@ class Var:
                 (b, lambda g: to_b(ring.mul(g, a.value))),
             ],
         )
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: int | Fraction) -> Var:
+        return -self + other
 
     def __truediv__(self, other: Var) -> Var:
         return self * other.reciprocal()
@@ -260,10 +268,26 @@ def _shared_product(ring: FormalRing, rows: Array, weight: Array) -> Array:
     return ring.matmul(rows, weight)
 
 
-def _aligned(a: Var, b: Var) -> tuple[Var, Var]:
+def _aligned(a: Var, other: Var | int | Fraction) -> tuple[Var, Var]:
     """Both with the same number of tensor axes (ones in front), as NumPy would broadcast them."""
+    b = other if isinstance(other, Var) else _number(a.tape, other)
     rank = max(len(a.shape), len(b.shape))
     return _padded(a, rank), _padded(b, rank)
+
+
+def _number(tape: Tape, number: object) -> Var:
+    """An exact number as a constant.
+
+    Raises:
+        InputError: a float, or no number: it would not be the same over GF(p).
+    """
+    if isinstance(number, bool) or not isinstance(number, int | Fraction):
+        advice = "numbers in a network are integers or fractions.Fraction, which are exact"
+        raise InputError("network", number, advice)
+    exact = Fraction(number)
+    scalars = tape.ring.scalars
+    value = scalars.fraction(exact.numerator, exact.denominator)
+    return tape.constant(np.full((1,) * LEAD, value, dtype=scalars.dtype))
 
 
 def _padded(x: Var, rank: int) -> Var:

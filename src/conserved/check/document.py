@@ -11,6 +11,7 @@ from typing import Any, Literal
 from conserved._version import __version__
 from conserved.errors import ConservedError, InputError
 from conserved.fields import Fields
+from conserved.files import write_whole
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 from conserved.recipe import Recipe
@@ -181,13 +182,14 @@ class Certificate:
         return "{\n" + ",\n".join(parts) + "\n}\n"
 
     def save(self, path: str | Path) -> None:
-        """Write the file.
+        """Write the file, whole or not at all; folders on the way are made.
 
         Raises:
             InputError: it cannot be written.
         """
         try:
-            Path(path).write_text(self.text(), "utf-8")
+            Path(path).resolve().parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, self.text().encode())
         except OSError as error:
             raise InputError(
                 "--certificate", path, f"cannot be written: {error.strerror}"

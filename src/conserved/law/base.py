@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conserved.arithmetic.real import Reals
 from conserved.arithmetic.scalars import Array, Scalars
-from conserved.errors import Redraw
+from conserved.errors import InputError, Redraw
 from conserved.law.layout import Layout
 
 if TYPE_CHECKING:
@@ -99,7 +99,10 @@ class Law(ABC):
         return tuple(f"h{i + 1}" for i in range(self.size))
 
     def value(self, theta: Array) -> NDArray[np.float64]:
-        """h at a real θ (D,) or (batch, D): (c,) or (batch, c) in float64.
+        """h at a real θ (D,) or (batch, D): (c,) or (batch, c) in float64; nan where it has none.
+
+        Raises:
+            InputError: another shape.
 
         Example:
             >>> from conserved.law import GramLaw, GramTerm
@@ -108,12 +111,24 @@ class Law(ABC):
             >>> GramLaw(layout=layout, terms=terms).value(np.array([3.0, 4.0, 1.0, 2.0]))
             array([20.])
         """
-        flat = np.asarray(theta, dtype=np.float64)
+        flat = self._checked(theta, (1, 2))
         return self.values(Reals(), np.atleast_2d(flat)).reshape(*flat.shape[:-1], self.size)
 
     def gradient(self, theta: Array) -> NDArray[np.float64]:
-        """∇h at a real θ (D,): (c, D) in float64."""
-        return self.gradients(Reals(), np.asarray(theta, dtype=np.float64))
+        """∇h at a real θ (D,): (c, D) in float64.
+
+        Raises:
+            InputError: another shape.
+        """
+        return self.gradients(Reals(), self._checked(theta, (1,)))
+
+    def _checked(self, theta: Array, axes: tuple[int, ...]) -> NDArray[np.float64]:
+        flat = np.asarray(theta, dtype=np.float64)
+        if flat.ndim not in axes or flat.shape[-1] != self.layout.size:
+            wanted = f"({self.layout.size},)"
+            wanted += f" or (batch, {self.layout.size})" if 2 in axes else ""
+            raise InputError("theta", flat.shape, f"a shape {wanted} is needed")
+        return flat
 
     def torch_value(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """h at a model's tensors: (c,), in their dtype, on their device, differentiable.

@@ -20,8 +20,7 @@ def inverse(scalars: Scalars, matrices: Array) -> Array:
     """Inverses of stacked square matrices (batch, n, n), NumPy arrays or torch tensors.
 
     Raises:
-        Redraw: singular mod p.
-        numpy.linalg.LinAlgError: singular over the reals.
+        Redraw: singular mod p. Over the reals a singular matrix has nan for an inverse.
     """
     if not isinstance(matrices, np.ndarray):
         import torch
@@ -30,7 +29,12 @@ def inverse(scalars: Scalars, matrices: Array) -> Array:
         return inverted
     if isinstance(scalars, Residues):
         return np.stack([inverse_matrix(scalars, matrix) for matrix in matrices])
-    return np.linalg.inv(matrices)
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full_like(matrices, np.nan)
+        return np.concatenate([inverse(scalars, matrix[None]) for matrix in matrices])
 
 
 def constant(array: NDArray[np.generic], like: Array) -> Array:

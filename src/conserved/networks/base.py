@@ -150,7 +150,11 @@ class Network(ABC):
 
     def _volume(self, inputs: int) -> int:
         tape = Tape(FormalRing(Reals()))
-        self.run(tape, np.zeros((1, 1, self.size)), np.zeros((1, inputs, *self.input_shape)))
+        data = np.zeros((1, inputs, *self.input_shape))
+        output, _ = self.run(tape, np.zeros((1, 1, self.size)), data)
+        if output.shape != self.output_shape:
+            advice = f"its outputs have shape {output.shape}, declared are {self.output_shape}"
+            raise InputError("network", self.spec, advice)
         return tape.volume
 
     def __repr__(self) -> str:
