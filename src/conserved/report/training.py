@@ -129,12 +129,17 @@ def _rungs(simulation: Simulation) -> Plot | None:
     if setting == "rate":
         curves.append(Series("proportional to the step", anchor * x / x[-1], "guide"))
         title, label = "Drift against step size", "step size η"
-        caption = "Over one horizon. A true law's drift shrinks with the step, a false law's stays."
+        caption = (
+            "Over one horizon. A true law's drift shrinks with the step, down to rounding; a false "
+            "law's stays."
+        )
     else:
         allowed = np.array([rung.allowance for rung in first])[order]
         curves.append(Series("explained by the tolerance", allowed, "guide"))
         title, label = "Drift against the solver's tolerance", "relative tolerance"
-        caption = "A true law's drift shrinks with the tolerance, a false law's stays."
+        caption = (
+            "A true law's drift shrinks with the tolerance, down to rounding; a false law's stays."
+        )
     return Plot(title, caption, label, "drift", x, tuple(curves), log_x=True, log_y=True)
 
 

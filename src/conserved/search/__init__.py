@@ -26,6 +26,7 @@ from conserved.search.ansatz import JOINT_LIMIT, UNKNOWN_LIMIT, linear_laws, qua
 from conserved.search.independence import Tangents
 from conserved.search.powers import MONOMIAL_LIMIT, monomial_count, polynomial_laws
 from conserved.search.quotients import quotient_laws
+from conserved.search.spans import span_laws
 from conserved.search.unknowns import Unknowns
 from conserved.verification import verify
 
@@ -116,7 +117,7 @@ def find_more(
     deadline: float | None = None,
     progress: Report | None = None,
 ) -> Found:
-    """Find polynomial laws, then quotients of linear and of quadratic forms: for few parameters.
+    """Find spans of tensors, then, for few parameters, polynomials and quotients of polynomials.
 
     Args:
         problem, seed, known, deadline, progress: as for ``find_laws``.
@@ -135,6 +136,8 @@ def find_more(
     """
     hunt = _Hunt(problem, seed, known, upper, deadline, progress)
     with threads_for(problem.network.size), hunt.in_time():
+        if not hunt.done:
+            hunt.spans()
         if not hunt.done:
             hunt.polynomial(degree)
         if not hunt.done:
@@ -229,6 +232,12 @@ class _Hunt:
             )
         if not self.done:
             self._take(quadratic_laws(self.fields, linear=together))
+
+    def spans(self) -> None:
+        """Ranges and directions of whole tensors, which only small classes of data leave alone."""
+        if self.problem.symmetric and not self.fields.sampled_patterns:
+            self._report("ranges of tensors")
+            self._take(span_laws(self.fields, self.space.theta))
 
     def polynomial(self, degree: int | None) -> None:
         """All polynomials up to a degree."""

@@ -195,14 +195,16 @@ class Judge:
             units, power = _ratio(residual, unit), _ratio(rate * met.gross, unit)
             worst = np.nan_to_num(residual).max(axis=0)
             return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
-        # h is evaluated twice and the step rounded once; momentum carries older gradients along
+        # h is evaluated twice, the second time where a long step leads, and the step rounded once;
+        # momentum carries older gradients along
         carried = 1.0
         if isinstance(self.dynamics, Momentum):
             carried = 1 / (1 - self.dynamics.momentum)
-        unit = 3 * EPS * met.size + carried * rate * met.noise
+        steep = rate * self.probes.gradients
+        leap = np.stack([np.abs(law.gradients(Reals(), step)) @ np.abs(step) for step in steep])
+        unit = 3 * EPS * (met.size + leap) + carried * rate * met.noise
         steps = np.array([probe.step for probe in self.recorder.probes])
         near = np.clip(np.searchsorted(steps, book.worst_steps - 1, side="right") - 1, 0, None)
-        steep = rate * self.probes.gradients
         scale = step_scale(self.probes.thetas, steep, book.powers)[:, None]
         floor = np.maximum.accumulate(unit / scale, axis=0)[near]
         units = _ratio(book.scaled, floor)

@@ -26,7 +26,7 @@ from conserved.law import Law
 from conserved.simulate.dynamics import Adam, Descent, Momentum
 
 _BLOCK = 64  # steps whose laws are evaluated at once
-_KEPT = 300  # moments at which prediction and observation are kept
+_KEPT = 100  # moments at which prediction and observation are kept
 SCALE_FLOOR = 1e-280  # a law as small as this underflows: what is left of it is no rounding error
 
 
@@ -81,7 +81,7 @@ class Accounts:
             for number, law in enumerate(laws)
             if has_exact_rule(law, dynamics)
         }
-        self._every = max(1, -(-dynamics.steps // (_BLOCK * _KEPT)))
+        self._every = -(-dynamics.steps // _KEPT)
         self._waiting: list[tuple[Array, Array, Array]] = []
 
     def _open(self, law: Law) -> _Page:
@@ -126,13 +126,18 @@ class Accounts:
                 row -= rate * w
         else:
             expected -= rate * pull
-        page.predicted = page.predicted + expected.sum(axis=0)
-        page.observed = page.observed + change.sum(axis=0)
+        predicted = page.predicted + np.cumsum(expected, axis=0)
+        observed = page.observed + np.cumsum(change, axis=0)
+        page.predicted, page.observed = predicted[-1], observed[-1]
         residual = np.abs(change - expected)
         scale = step_scale(theta, rate * direction, page.powers)[:, None]
         page.worst.append((self.steps, residual.max(axis=0), (residual / scale).max(axis=0)))
-        if (self.steps // _BLOCK) % self._every == 0 or len(theta) < _BLOCK:
-            page.rows.append((self.steps, page.predicted, page.observed))
+        first = self.steps - len(theta) + 1
+        page.rows += [
+            (step, predicted[step - first].copy(), observed[step - first].copy())
+            for step in range(first, self.steps + 1)
+            if step % self._every == 0 or (step == self.steps and len(theta) < _BLOCK)
+        ]
 
 
 def step_scale(theta: Array, step: Array, powers: tuple[int, ...]) -> Array:
