@@ -14,7 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
-from conserved.arithmetic.deadline import OutOfTimeError, time_limit
+from conserved.arithmetic.deadline import OutOfTimeError, check_time, time_limit
 from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
@@ -230,8 +230,8 @@ class _Hunt:
                 f"along {axes} only sums of squares were looked for: "
                 f"more than {UNKNOWN_LIMIT:,} unknown coefficients"
             )
-        if not self.done:
-            self._take(quadratic_laws(self.fields, linear=together))
+        check_time()  # so that what is left out is said
+        self._take(quadratic_laws(self.fields, linear=together))
 
     def spans(self) -> None:
         """Ranges and directions of whole tensors, which only small classes of data leave alone."""

@@ -170,14 +170,15 @@ def _terms(
 
 def _cliques(held: NDArray[np.bool_]) -> list[list[int]]:
     """Groups of indices all of whose entries are held; an index without any is in none."""
-    left = [i for i in range(len(held)) if held[i, i]]
-    groups = []
-    while left:
-        group = [left[0]]
-        for i in left[1:]:
-            if all(held[i, k] for k in group):
-                group.append(i)
-        left = [i for i in left if i not in group]
+    left, groups = held.diagonal().copy(), []
+    while left.any():
+        group, fit = [], left.copy()
+        while fit.any():
+            first = int(fit.argmax())
+            group.append(first)
+            fit &= held[first]
+            fit[: first + 1] = False
+        left[group] = False
         groups.append(group)
     return groups
 

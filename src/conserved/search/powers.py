@@ -141,5 +141,5 @@ def homogeneous(fields: Fields) -> bool:
         not scalars.reduce(
             doubled - scalars.mul(values, np.asarray(scalars.fraction(2**k, 1)))
         ).any()
-        for k in range(65)
+        for k in range(_DEGREES)
     )

@@ -7,6 +7,7 @@ is left out: no function is counted twice. A vector has one axis, and all of S.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -126,6 +127,8 @@ class Unknowns:
                 start += self.axes[-1].size
         self.size = start
         self._by_axis = {(a.tensor, a.axis): a for a in self.axes}
+        self._norm_at = {at: name for name, at in self.norms.items()}
+        self._starts = [a.start for a in self.axes]
 
     def axis(self, tensor: str, axis: int) -> Axis | None:
         """The unknowns of an axis; None where the norm is all there is."""
@@ -185,11 +188,12 @@ class Unknowns:
 
     def norm_of(self, unknown: int) -> str | None:
         """The tensor whose norm an unknown is, or None."""
-        return next((name for name, at in self.norms.items() if at == unknown), None)
+        return self._norm_at.get(unknown)
 
     def owner(self, unknown: int) -> Axis:
         """The axis that an unknown S_ij belongs to."""
-        return next(a for a in self.axes if a.start <= unknown < a.start + a.size)
+        # axes without unknowns begin where the next one does
+        return self.axes[bisect_right(self._starts, unknown) - 1]
 
     def _products(self, unknown: int) -> list[tuple[int, int]]:
         """The products of entries of θ whose sum an unknown's function is."""
