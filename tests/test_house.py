@@ -45,7 +45,8 @@ LEVELS = {
     "search": 4,
     "check": 4,
     "explain": 5,
-    "analysis": 5.1,
+    "inquiry": 5.1,  # the steps of an analysis
+    "analysis": 5.2,
     "certificate": 5,
     "simulate": 5,
     "monitor": 5,

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
-from conserved.arithmetic.deadline import OutOfTimeError, time_limit
-from conserved.closure import Closure, check_arguments, lie_closure, no_closure
+from conserved.closure import Closure, check_arguments
 from conserved.cost import estimate
 from conserved.errors import InputError, RankLimitError
-from conserved.explain import Explanation, explain
+from conserved.explain import Explanation
+from conserved.inquiry import Inquiry, lower_of
 from conserved.law import Law
 from conserved.liespan import Progress
 from conserved.problem import Problem
-from conserved.search import Found, find_laws, find_more
-from conserved.verification import verify
 
 if TYPE_CHECKING:
     from conserved.check.document import Certificate
 
 SCHEMA = "conserved.analysis/1"
 DEGREE_LIMIT = 12
-_PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
 
 
 @dataclass(frozen=True)
@@ -254,148 +250,30 @@ def analyze(
     check_arguments(problem, seed, 0, budget, progress)
     _check_degree(degree)
     start = perf_counter()
-    run = _Run(problem, seed, budget, degree, progress)
+    inquiry = Inquiry(problem, seed, budget, degree, progress)
     try:
         estimate(problem)  # refuses what would not fit in memory
+        found = inquiry.with_laws() if laws else inquiry.bounds()
     except RankLimitError as error:
         if not laws:
             raise
-        return run.laws_alone(start, str(error))
-    if laws:
-        return run.with_laws(start)
-    closure = run.closure(problem, 0)
-    everything = run.closure(problem.architecture(), 0) if problem.symmetric else closure
-    seconds = perf_counter() - start
-    none = Explanation(())
-    return Analysis(problem, closure, everything, (), none, (), False, 0, seed, seconds)
-
-
-class _Run:
-    """The steps of one analysis; each stops as soon as the bounds meet."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        seed: int,
-        budget: float | None,
-        degree: int | None,
-        progress: Progress | None,
-    ) -> None:
-        self.problem = problem
-        self.seed = seed
-        self.budget = budget
-        self.degree = degree
-        self.progress = progress
-        self.notes: list[str] = []
-        self.reached = 0
-
-    def with_laws(self, start: float) -> Analysis:
-        """Bounds from both sides, for all data and then for the class asked for."""
-        problem, everything = self.problem, self.problem.architecture()
-        architecture, known = self._bounded(everything)
-        closure, why = architecture, Explanation(())
-        if problem.symmetric:
-            closure = self.closure(problem, _lower(known))
-            if closure.ranks:
-                why = explain(problem, closure, architecture, seed=self.seed, budget=self.budget)
-            known += why.laws
-            if closure.ranks and _lower(known) < closure.upper:
-                found = find_laws(problem, known=known, **self._common())
-                extra = self._owned(found)
-                extra += self._owned(self._more(problem, known + extra, closure))
-                known, why = known + extra, _with_reasons(why, extra)
-        seconds = perf_counter() - start
-        return Analysis(
-            problem=problem,
-            closure=closure,
-            architecture_closure=architecture,
-            laws=known,
-            explanation=why,
-            notes=tuple(self.notes),
-            searched=True,
-            degree=self.reached,
-            seed=self.seed,
-            seconds=seconds,
-        )
-
-    def laws_alone(self, start: float, why: str) -> Analysis:
-        """Laws of the architecture where the exact rank would not fit in memory."""
-        problem = self.problem
-        found = find_laws(problem.architecture(), **self._common())
-        closure = no_closure(problem, why, self.seed)
-        return Analysis(
-            problem=problem,
-            closure=closure,
-            architecture_closure=closure,
-            laws=found.laws,
-            explanation=Explanation(()),
-            notes=found.notes,
-            searched=True,
-            degree=0,
-            seed=self.seed,
-            seconds=perf_counter() - start,
-        )
-
-    def closure(self, problem: Problem, lower: int) -> Closure:
-        with nullcontext() if self.budget is None else time_limit(_PATIENCE * self.budget):
-            try:
-                return lie_closure(
-                    problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
-                )
-            except OutOfTimeError:
-                why = f"the budget of {self.budget:g} s was used up before the fields were known"
-                return no_closure(problem, why, self.seed)
-
-    def _bounded(self, problem: Problem) -> tuple[Closure, tuple[Law, ...]]:
-        """Closure and laws of an architecture."""
-        found = find_laws(problem, **self._common())
-        self.notes += found.notes
-        closure = self.closure(problem, found.lower)
-        more = self._more(problem, found.laws, closure)
-        return closure, found.laws + more.laws
-
-    def _more(self, problem: Problem, known: Sequence[Law], closure: Closure) -> Found:
-        """Polynomials and quotients, while the bounds differ."""
-        if _lower(known) >= closure.upper or not closure.ranks:
-            return Found((), 0)
-        found = find_more(
-            problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
-        )
-        self.notes += [note for note in found.notes if note not in self.notes]
-        self.reached = found.degree
-        return found
-
-    def _owned(self, found: Found) -> tuple[Law, ...]:
-        """Laws found under a symmetry, with what they are owed to."""
-        if not found.laws:
-            return ()
-        always = verify(self.problem.architecture(), found.laws, seed=self.seed).holds
-        return tuple(
-            law if holds else replace(law, origin="data symmetry")
-            for law, holds in zip(found.laws, always, strict=True)
-        )
-
-    def _common(self) -> dict[str, Any]:
-        deadline = None if self.budget is None else perf_counter() + self.budget
-        return {"seed": self.seed, "deadline": deadline, "progress": self.progress}
-
-
-def _with_reasons(why: Explanation, laws: Sequence[Law]) -> Explanation:
-    """The explanation, with what is known of laws that only the search found."""
-    lines = [
-        f"+{law.independent}: {law.text} is conserved on data of this class, and not on all data."
-        for law in laws
-        if law.origin == "data symmetry"
-    ]
-    return replace(why, reasons=(*why.reasons, *lines)) if lines else why
-
-
-def _lower(laws: Sequence[Law]) -> int:
-    return sum(law.independent for law in laws)
+        found = inquiry.laws_alone(str(error))
+    return Analysis(
+        problem=problem,
+        closure=found.closure,
+        architecture_closure=found.architecture,
+        laws=found.laws,
+        explanation=found.explanation,
+        notes=found.notes,
+        searched=found.searched,
+        degree=found.degree,
+        seed=seed,
+        seconds=perf_counter() - start,
+    )
 
 
 def _count(closure: Closure, laws: Sequence[Law]) -> Count:
-    lower = _lower(laws)
+    lower = lower_of(laws)
     certified = closure.upper == lower and closure.rigorous
     return Count(lower=lower, upper=closure.upper, certified=certified)
 

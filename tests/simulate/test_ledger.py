@@ -178,3 +178,21 @@ def test_books_of_wide_terms() -> None:
     book = books(accounts, 0)
     assert book is not None
     np.testing.assert_allclose(book.observed[-1], law.value(path[-1]) - law.value(path[0]))
+
+
+@pytest.mark.parametrize("count", [1, 20, 100, 250])
+def test_books_are_kept_all_along(count: int) -> None:
+    """Short runs too leave a curve: up to 100 moments, evenly spread, the last one included."""
+    problem = cq.Problem.from_text("linear:3-2-1")
+    law = gram(Layout.of(problem.network.parameters), "symmetric: W1.0 -1*W2.1")
+    dynamics = GradientDescent(rate=0.01, steps=count)
+    ledger = simulate(problem, [law], dynamics=dynamics, ladder=False).verdicts[0].ledger
+    assert ledger is not None
+    every = -(-count // 100)
+    assert ledger.steps.tolist() == sorted({*range(0, count + 1, every), count})
+    at_first = simulate(
+        problem, [law], dynamics=GradientDescent(rate=0.01, steps=every), ladder=False
+    )
+    assert at_first.verdicts[0].ledger is not None
+    assert np.allclose(ledger.observed[1], at_first.verdicts[0].ledger.observed[-1], rtol=1e-9)
+    assert np.allclose(ledger.predicted[1], ledger.observed[1], rtol=1e-9, atol=1e-15)

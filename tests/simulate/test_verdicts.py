@@ -305,6 +305,21 @@ def test_a_flow_that_blows_up() -> None:
         assert not found.verdicts[1].holds
 
 
+@pytest.mark.parametrize("seed", [0, 10, 41])
+def test_one_step_that_goes_very_far(seed: int) -> None:
+    """The rounding error of h where a long step leads is that of h there, not that at its start."""
+    problem = cq.Problem.from_text("linear:1-2-2-1", loss="poly:4")
+    layout = Layout.of(problem.network.parameters)
+    true = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W2.0 -1*W3.1")]
+    false = [gram(layout, "symmetric: W1.0 -2*W2.1"), gram(layout, "trace: W2.0 W3.1")]
+    dynamics = Momentum(rate=10.0, steps=10, momentum=0.5, size=4)
+    found = simulate(problem, true + false, dynamics=dynamics, scale=5.0, samples=7, seed=seed)
+    assert found.trajectory.stopped.startswith("blew up")
+    outcomes = [v.outcome for v in found.verdicts]
+    assert outcomes[:2] == ["drifting as predicted"] * 2, [v.reason for v in found.verdicts]
+    assert outcomes[2:] == ["broken"] * 2, [v.reason for v in found.verdicts]
+
+
 def test_a_stiff_problem() -> None:
     """Curvatures a factor 10^4 apart: an explicit solver needs many steps, and the law holds."""
     problem, layout = small()

@@ -1,0 +1,156 @@
+"""The steps of an analysis: which bound to raise next, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+from conserved.arithmetic.deadline import OutOfTimeError, time_limit
+from conserved.closure import Closure, lie_closure, no_closure
+from conserved.explain import Explanation, explain
+from conserved.law import Law
+from conserved.liespan import Progress
+from conserved.problem import Problem
+from conserved.search import Found, find_laws, find_more
+from conserved.verification import verify
+
+_PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the steps came to.
+
+    Attributes:
+        closure, architecture: the upper bounds for the class asked for and for all data.
+        laws: explicit laws, each with what it adds to those before it.
+        explanation: why the symmetry adds laws or not.
+        notes: what the search left out, in words.
+        searched: whether laws were looked for.
+        degree: up to which degree all polynomials were tried, or 0.
+    """
+
+    closure: Closure
+    architecture: Closure
+    laws: tuple[Law, ...] = ()
+    explanation: Explanation = field(default_factory=lambda: Explanation(()))
+    notes: tuple[str, ...] = ()
+    searched: bool = True
+    degree: int = 0
+
+
+def lower_of(laws: Sequence[Law]) -> int:
+    """How many independent laws these are."""
+    return sum(law.independent for law in laws)
+
+
+class Inquiry:
+    """The steps of one analysis; each stops as soon as the bounds meet.
+
+    Args:
+        problem, seed, budget, degree, progress: as for ``analysis.analyze``.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        budget: float | None,
+        degree: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self.problem = problem
+        self.seed = seed
+        self.budget = budget
+        self.degree = degree
+        self.progress = progress
+        self.notes: list[str] = []
+        self.reached = 0
+
+    def bounds(self) -> Findings:
+        """The upper bounds alone."""
+        closure = self.closure(self.problem, 0)
+        everything = closure
+        if self.problem.symmetric:
+            everything = self.closure(self.problem.architecture(), 0)
+        return Findings(closure, everything, searched=False)
+
+    def with_laws(self) -> Findings:
+        """Bounds from both sides, for all data and then for the class asked for."""
+        problem, everything = self.problem, self.problem.architecture()
+        architecture, known = self._bounded(everything)
+        closure, why = architecture, Explanation(())
+        if problem.symmetric:
+            closure = self.closure(problem, lower_of(known))
+            if closure.ranks:
+                why = explain(problem, closure, architecture, seed=self.seed, budget=self.budget)
+            known += why.laws
+            if closure.ranks and lower_of(known) < closure.upper:
+                found = find_laws(problem, known=known, **self._common())
+                extra = self._owned(found)
+                extra += self._owned(self._more(problem, known + extra, closure))
+                known, why = known + extra, _with_reasons(why, extra)
+        return Findings(closure, architecture, known, why, tuple(self.notes), True, self.reached)
+
+    def laws_alone(self, why: str) -> Findings:
+        """Laws of the architecture where the exact rank would not fit in memory."""
+        found = find_laws(self.problem.architecture(), **self._common())
+        closure = no_closure(self.problem, why, self.seed)
+        return Findings(closure, closure, found.laws, notes=found.notes)
+
+    def closure(self, problem: Problem, lower: int) -> Closure:
+        """The upper bound; a trivial one where the budget does not suffice for the fields."""
+        with nullcontext() if self.budget is None else time_limit(_PATIENCE * self.budget):
+            try:
+                return lie_closure(
+                    problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
+                )
+            except OutOfTimeError:
+                why = f"the budget of {self.budget:g} s was used up before the fields were known"
+                return no_closure(problem, why, self.seed)
+
+    def _bounded(self, problem: Problem) -> tuple[Closure, tuple[Law, ...]]:
+        """Closure and laws of an architecture."""
+        found = find_laws(problem, **self._common())
+        self.notes += found.notes
+        closure = self.closure(problem, found.lower)
+        more = self._more(problem, found.laws, closure)
+        return closure, found.laws + more.laws
+
+    def _more(self, problem: Problem, known: Sequence[Law], closure: Closure) -> Found:
+        """Polynomials and quotients, while the bounds differ."""
+        if lower_of(known) >= closure.upper or not closure.ranks:
+            return Found((), 0)
+        found = find_more(
+            problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
+        )
+        self.notes += [note for note in found.notes if note not in self.notes]
+        self.reached = found.degree
+        return found
+
+    def _owned(self, found: Found) -> tuple[Law, ...]:
+        """Laws found under a symmetry, with what they are owed to."""
+        if not found.laws:
+            return ()
+        always = verify(self.problem.architecture(), found.laws, seed=self.seed).holds
+        return tuple(
+            law if holds else replace(law, origin="data symmetry")
+            for law, holds in zip(found.laws, always, strict=True)
+        )
+
+    def _common(self) -> dict[str, Any]:
+        deadline = None if self.budget is None else perf_counter() + self.budget
+        return {"seed": self.seed, "deadline": deadline, "progress": self.progress}
+
+
+def _with_reasons(why: Explanation, laws: Sequence[Law]) -> Explanation:
+    """The explanation, with what is known of laws that only the search found."""
+    lines = [
+        f"+{law.independent}: {law.text} is conserved on data of this class, and not on all data."
+        for law in laws
+        if law.origin == "data symmetry"
+    ]
+    return replace(why, reasons=(*why.reasons, *lines)) if lines else why
