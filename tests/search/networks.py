@@ -24,6 +24,18 @@ class Amplified(Network):
         return self.amplitude(list(parameters.values())) * x
 
 
+class Scaled(Network):
+    """f = s t x with two parameters that have no axes: s² − t² is conserved."""
+
+    family = "scaled"
+
+    def __init__(self) -> None:
+        self._declare("scaled", [Parameter("s", ()), Parameter("t", ())], (1,), (1,))
+
+    def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
+        return parameters["s"] * parameters["t"] * x
+
+
 def times(factor: int, value: Var) -> Var:
     return value.scale(value.tape.ring.scalars.from_integers(factor).item())
 

@@ -14,6 +14,7 @@ from conserved.law import Layout
 from conserved.law.polynomial import Table
 from conserved.search import find_laws
 from conserved.search.unknowns import Unknowns
+from tests.search.networks import Scaled
 
 SCALARS = residues(BLAS_PRIMES[0])
 LAYOUTS = [
@@ -98,6 +99,10 @@ def test_laws_have_the_names_people_use(network: str, texts: list[str]) -> None:
     assert [law.text for law in found.laws] == texts
     assert found.lower == cq.lie_closure(problem).upper
     assert found.notes == ()
+
+
+def test_parameters_without_axes() -> None:
+    assert [law.text for law in find_laws(cq.Problem(network=Scaled())).laws] == ["s² − t²"]
 
 
 def test_softmax_outputs_keep_their_column_sums() -> None:

@@ -104,7 +104,8 @@ def _single(unknowns: Unknowns, vector: Vector) -> Law:
     """One solution as a law: norms of whole tensors, or a polynomial."""
     lead = vector[0][1]
     tensors = [(unknowns.norm_of(position), value / lead) for position, value in vector]
-    if all(name is not None for name, _ in tensors):
+    # a tensor without axes has no slices; its square is said as a polynomial
+    if all(name is not None and unknowns.layout.shape(name) for name, _ in tensors):
         terms = tuple(GramTerm(str(name), 0, c) for name, c in tensors)
         return GramLaw(layout=unknowns.layout, terms=terms, part="trace")
     polynomial = unknowns.polynomial(integral(vector))
