@@ -332,6 +332,17 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(
     assert browser.js("return document.querySelector('.canvas canvas').clientWidth") <= width
 
 
+def test_the_words_of_a_range_fit_a_phone(browser: Browser, page: str, tmp_path: Path) -> None:
+    """A formula that goes on beyond the screen looks finished, and says something else."""
+    browser.resize(390)
+    browser.open(page, tmp_path)
+    hidden = browser.js(
+        "return [...document.querySelectorAll('.formula')].map(f => f.scrollWidth - f.clientWidth)"
+    )
+    assert len(hidden) >= 2
+    assert max(hidden) <= 0
+
+
 def test_a_planted_wide_element_is_found(browser: Browser, page: str, tmp_path: Path) -> None:
     browser.resize(360)
     browser.open(
