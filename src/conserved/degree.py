@@ -19,6 +19,7 @@ from conserved.arithmetic.formal import FormalValues
 from conserved.arithmetic.primes import INT64_PRIMES, Prime, prime_with_roots
 from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.scalars import Array
+from conserved.errors import Redraw
 from conserved.fields import Leaves, Route, make_fields
 from conserved.law import Law
 from conserved.problem import Problem
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _FIRST = 16  # points on the line; doubled until they tell
 _MOST = 2048
+_LINES = 8  # tried for a law
 _SPARE = 4  # degrees that must stay unused before a function counts as found
 
 
@@ -81,6 +83,9 @@ def field_degree(problem: Problem, route: Route = "auto", *, seed: int = 0) -> D
 def law_degree(law: Law, *, seed: int = 0) -> Degree | None:
     """Degrees of the functions of a law over their common denominator.
 
+    Returns:
+        None for an enormous degree, or for a law without values.
+
     Example:
         >>> from conserved.law import GramLaw, GramTerm, Layout
         >>> layout = Layout((("W1", (2, 2)), ("W2", (2, 2))))
@@ -88,9 +93,19 @@ def law_degree(law: Law, *, seed: int = 0) -> Degree | None:
         >>> law_degree(GramLaw(layout=layout, terms=terms))
         Degree(above=2, below=0)
     """
-    prime = _prime(law.roots)
-    scalars = residues(prime)
     rng = np.random.default_rng([seed, 63])
+    for _ in range(_LINES):
+        # mod a prime that is known beforehand, a law could be written to seem of lower degree
+        prime = prime_with_roots(law.roots, int(rng.integers(2**30, 2**31)))
+        try:
+            return _degree_along_a_line(law, prime, rng)
+        except Redraw:  # a pole on the line, or a denominator that is 0 mod p
+            continue
+    return None
+
+
+def _degree_along_a_line(law: Law, prime: Prime, rng: np.random.Generator) -> Degree | None:
+    scalars = residues(prime)
     start, toward = scalars.random(rng, (2, law.layout.size))
     weights = scalars.random(rng, (law.size, 1))
     count = _FIRST

@@ -95,3 +95,31 @@ def test_laws() -> None:
     part = SpanPart("W1", 1, rows)
     span = SpanLaw(layout=layout, what="range", parts=(part,), vectors=(0, 1), pivots=(0, 1))
     assert law_degree(span) == Degree(2, 2)  # Cramer's rule
+
+
+def test_a_law_cannot_hide_its_degree_behind_a_known_prime() -> None:
+    """w² + p·w⁴⁰ is of degree 40, though mod p nobody sees it."""
+    layout = Layout((("w", (2,)),))
+    for prime in INT64_PRIMES:
+        hidden = Polynomial.of({(0, 0): 1, (1,) * 40: int(prime)})
+        assert law_degree(PolynomialLaw(layout=layout, components=(hidden,))) == Degree(40)
+
+
+def test_a_coefficient_without_a_value_mod_a_known_prime() -> None:
+    for prime in INT64_PRIMES:
+        below = Polynomial.of({(0, 0): 1, (1,): Fraction(1, int(prime))})
+        law = PolynomialLaw(layout=Layout((("w", (2,)),)), components=(below,))
+        assert law_degree(law) == Degree(2)
+
+
+def test_a_law_without_values_has_no_degree() -> None:
+    """Both vectors are the same one: nowhere do they span a plane."""
+    part = SpanPart("w", 0, (("1", "0", "0"), ("0", "1", "0"), ("0", "0", "1")))
+    law = SpanLaw(
+        layout=Layout((("w", (3,)),)),
+        what="range",
+        parts=(part, part),
+        vectors=(0, 1),
+        pivots=(0, 1),
+    )
+    assert law_degree(law) is None
