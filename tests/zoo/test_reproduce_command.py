@@ -165,3 +165,18 @@ def test_text_lines_up(quick, monkeypatch):
     found = reproduce("linear")
     text = as_text(replace(found, claims=(Claim("a", 1, "=", 1), Claim("longer", 1, "=", 1))))
     assert "  PASS  a       1 = 1\n  PASS  longer  1 = 1\n" in text
+
+
+def test_a_folder_that_cannot_be_used_is_refused_before_measuring(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def measured(*_: object, **__: object) -> None:
+        raise AssertionError("half a minute is lost")
+
+    monkeypatch.setattr("conserved.zoo.reproduce", measured)
+    (tmp_path / "file").write_text("a file, not a folder")
+    assert run(["reproduce", "--output", str(tmp_path / "file")]) == 2
+    assert "output" in capsys.readouterr().err
+    monkeypatch.setattr("conserved.zoo.present.access", lambda *_: False)
+    assert run(["reproduce", "--output", str(tmp_path)]) == 2
+    assert "cannot be written; give a folder of yours" in capsys.readouterr().err

@@ -39,13 +39,14 @@ def reproduce(name: str | None, listing: bool, output: str, seed: int, as_json: 
     NAME is one of those that --list shows; without a name all are measured. Exit status: 0 every
     claim holds, 3 some claim does not, 2 unusable input or something is not installed.
     """
-    from conserved.zoo import PUBLISHED, find, listed
+    from conserved.zoo import PUBLISHED, find, listed, make_folder
 
     if listing:
         entries = [entry.to_json() for entry in PUBLISHED.values()]
         click.echo(json.dumps(entries, ensure_ascii=False) if as_json else listed())
         return EVERY_CLAIM_HOLDS
     names = list(PUBLISHED) if name is None else [find(name).name]
+    make_folder(output)
     found, missing = _measured(names, output, seed, quiet=as_json)
     if as_json:
         record = found[0].to_json() if name is not None else _together(found, missing)

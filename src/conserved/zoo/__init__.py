@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from conserved.zoo.claim import Claim
 from conserved.zoo.figure import PUBLISHED, Measurement, Published, Reproduction, find, reproduce
-from conserved.zoo.present import as_text, listed, save
+from conserved.zoo.present import as_text, listed, make_folder, save
 
 __all__ = [
     "PUBLISHED",
@@ -21,6 +21,7 @@ __all__ = [
     "as_text",
     "find",
     "listed",
+    "make_folder",
     "reproduce",
     "save",
 ]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from os import PathLike
+from os import W_OK, PathLike, access
 from pathlib import Path
 from textwrap import indent
 
@@ -74,16 +74,31 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def make_folder(folder: str | PathLike[str]) -> Path:
+    """A folder that can be written to, before anything is measured.
+
+    Raises:
+        ConservedError: it cannot be made, or not written to.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConservedError(f"output '{folder}': {error.strerror or error}") from error
+    if not access(place, W_OK):
+        raise ConservedError(f"output '{folder}': cannot be written; give a folder of yours")
+    return place
+
+
 def save(found: Reproduction, folder: str | PathLike[str]) -> Written:
     """Write NAME.json and, where matplotlib is installed, NAME.png; the folder is made.
 
     Raises:
         ConservedError: the files cannot be written.
     """
-    place = Path(folder)
+    place = make_folder(folder)
     record, picture = (place / f"{found.published.name}{end}" for end in (".json", ".png"))
     try:
-        place.mkdir(parents=True, exist_ok=True)
         text = json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False)
         write_whole(record, f"{text}\n".encode())
         drawn = _draw(found, picture)
