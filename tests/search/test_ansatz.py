@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved import search
 from conserved.arithmetic.exact import rank
 from conserved.arithmetic.primes import BLAS_PRIMES
 from conserved.arithmetic.residues import residues
 from conserved.fields import make_fields
 from conserved.law import Layout
 from conserved.law.polynomial import Table
-from conserved.search import find_laws
+from conserved.search import ansatz, find_laws
 from conserved.search.unknowns import Unknowns
 from tests.search.networks import Scaled
 
@@ -99,6 +100,28 @@ def test_laws_have_the_names_people_use(network: str, texts: list[str]) -> None:
     assert [law.text for law in found.laws] == texts
     assert found.lower == cq.lie_closure(problem).upper
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "network, texts",
+    [
+        ("linear:5-4-3", ["W1 W1ᵀ − W2ᵀ W2"]),
+        ("linear:3-4-5-2", ["W1 W1ᵀ − W2ᵀ W2", "W2 W2ᵀ − W3ᵀ W3"]),
+        ("relu:5-4-3", ["‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4"]),
+    ],
+)
+def test_axes_too_long_for_all_their_unknowns(
+    monkeypatch: pytest.MonkeyPatch, network: str, texts: list[str]
+) -> None:
+    problem = cq.Problem.from_text(network)
+    whole = find_laws(problem)
+    for module in (search, ansatz):
+        monkeypatch.setattr(module, "UNKNOWN_LIMIT", 30)
+    monkeypatch.setattr(search, "JOINT_LIMIT", 0)
+    found = find_laws(problem)
+    assert "only sums of squares" in found.notes[0]
+    assert [law.text for law in found.laws] == texts
+    assert found.lower == whole.lower
 
 
 def test_parameters_without_axes() -> None:

@@ -5,6 +5,7 @@ Cost: as many evaluations of one field as there are unknowns, and one rank of th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 
@@ -23,6 +24,8 @@ from conserved.search.unknowns import Unknowns
 
 JOINT_LIMIT = 2500  # unknowns up to which linear and quadratic terms are sought together
 UNKNOWN_LIMIT = 8000  # one matrix of that size takes 512 MB
+_WIDE_LIMIT = 6000  # entries of a matrix that is tried although its axes are too long
+_FIELDS = 2  # that a candidate has to survive before it is verified
 _SAMPLE_BYTES = 2**27  # of points, and of the fields there, at a time
 
 
@@ -58,7 +61,22 @@ def quadratic_laws(fields: Fields, *, linear: bool = False) -> list[Law]:
     basis = solutions(scalars, unknowns.size, conditions)
     if not len(basis):
         return []
-    return _presented(unknowns, scalars, basis)
+    laws = _presented(unknowns, scalars, basis)
+    if any(axis.diagonal for axis in unknowns.axes):
+        laws = [_widened(fields, law) for law in laws]
+    return laws
+
+
+def _widened(fields: Fields, law: Law) -> Law:
+    """All of M where its diagonal is conserved and the axes are too long for unknowns S_ij."""
+    if not isinstance(law, GramLaw) or law.part != "diagonal":
+        return law
+    whole = replace(law, part="symmetric")
+    if whole.size > _WIDE_LIMIT:
+        return law
+    theta = fields.point()
+    _, values = fields.draw(_FIELDS, theta)
+    return law if whole.derivative(fields.scalars, theta[0, 0], values).any() else whole
 
 
 def samples(fields: Fields, count: int) -> tuple[Array, Array]:
