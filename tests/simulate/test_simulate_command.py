@@ -237,3 +237,18 @@ def test_sparklines() -> None:
     assert sparkline(np.array([0, np.nan, 1, np.inf, 0]), along).count("█") >= 1
     assert sparkline(np.full(5, np.nan), along) == ""
     assert sparkline(np.ones(5), np.zeros(5)) == ""
+
+
+def test_a_search_cut_short_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No law found in time is not the same as no law."""
+    words = ["simulate", "relu:8-16-8", "--dynamics", "gd", "--steps", "5"]
+    run(words)
+    assert "may be more laws" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.modules["conserved.cli.simulate"], "LAW_BUDGET", 1e-9)
+    run(words)
+    shown = capsys.readouterr()
+    assert "No law to watch" in shown.out
+    assert "there may be more laws: the search for laws was ended by the budget" in shown.err
+    assert "--law FILE" in shown.err

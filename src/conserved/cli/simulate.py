@@ -174,14 +174,18 @@ def _dynamics(name: str, settings: dict[str, float | int | None]) -> Dynamics:
 
 
 def _known_laws(problem: Problem, seed: int, progress: Report | None) -> tuple[Law, ...]:
-    """What the analysis finds."""
+    """What the analysis finds; what it did not look for is said on stderr, not passed over."""
     from conserved.analysis import analyze
 
     def report(stage: str, done: int, of: int) -> None:
         if progress is not None:
             progress(stage, done / max(of, 1))
 
-    return tuple(analyze(problem, seed=seed, budget=LAW_BUDGET, progress=report).laws)
+    found = analyze(problem, seed=seed, budget=LAW_BUDGET, progress=report)
+    if found.notes:
+        notes = "; ".join(found.notes)
+        click.echo(f"conserved: there may be more laws: {notes}; --law FILE names others", err=True)
+    return found.laws
 
 
 def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
