@@ -119,7 +119,8 @@ class Analysis:
                 *(("A larger budget would help.",) if "budget" in closure.stopped else ()),
             )
         room = f"{count.upper - count.lower}" + (" more" if count.lower else "")
-        tried = "All linear and axis-quadratic functions were tried"
+        every = "Linear and axis-quadratic" if self.notes else "All linear and axis-quadratic"
+        tried = f"{every} functions were tried"
         tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
         exists = "The rank stands still, so what is missing exists near a generic θ (Frobenius)"
         if closure.rank == 1:
@@ -133,8 +134,13 @@ class Analysis:
 
     @property
     def from_data_symmetry(self) -> int | None:
-        """How many laws the symmetry of the data adds; None while either count is open."""
-        if not (self.count.certified and self.architecture.certified):
+        """How many laws the symmetry of the data adds.
+
+        None while either count is open, or where they are of two notions that do not compare: one
+        cell of activation patterns, and all of them.
+        """
+        compared = self.closure.one_cell == self.architecture_closure.one_cell
+        if not (self.count.certified and self.architecture.certified and compared):
             return None
         return self.count.upper - self.architecture.upper
 

@@ -42,6 +42,7 @@ class Closure:
         route: how the data class entered (single points, orbits, lifted moments).
         rigorous: whether every formal value used is known to be generic (theory §8).
         note: what weakens the bound, or "".
+        one_cell: whether it speaks of one cell of activation patterns only.
         prime, seed: replay the run.
         evaluations: field evaluations (each a forward and a backward pass over one orbit).
         seconds: wall time.
@@ -59,6 +60,7 @@ class Closure:
     seed: int
     evaluations: int
     seconds: float
+    one_cell: bool = False
 
     @property
     def rank(self) -> int:
@@ -78,6 +80,7 @@ class Closure:
             "route": self.route,
             "rigorous": self.rigorous,
             "note": self.note,
+            "one_cell": self.one_cell,
             "evaluations": self.evaluations,
         }
 
@@ -144,6 +147,7 @@ def lie_closure(
         seed=int(seed),
         evaluations=fields.evaluations,
         seconds=perf_counter() - start,
+        one_cell=fields.sampled_patterns,
     )
 
 

@@ -14,9 +14,10 @@ from conserved.explain import Explanation, explain
 from conserved.law import Law
 from conserved.liespan import Progress
 from conserved.problem import Problem
-from conserved.search import Found, find_laws, find_more
+from conserved.search import Found, find_laws, find_more, unknowns_of
 from conserved.verification import verify
 
+_LARGE = 1500  # unknowns: from here on, sums of squares are tried before all quadratic forms
 _PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
 
 
@@ -90,6 +91,7 @@ class Inquiry:
             known += why.laws
             if closure.ranks and lower_of(known) < closure.upper:
                 found = find_laws(problem, known=known, **self._common())
+                self._note(found)
                 extra = self._owned(found)
                 extra += self._owned(self._more(problem, known + extra, closure))
                 known, why = known + extra, _with_reasons(why, extra)
@@ -113,10 +115,13 @@ class Inquiry:
                 return no_closure(problem, why, self.seed)
 
     def _bounded(self, problem: Problem) -> tuple[Closure, tuple[Law, ...]]:
-        """Closure and laws of an architecture."""
-        found = find_laws(problem, **self._common())
-        self.notes += found.notes
+        """Closure and laws of an architecture; for large networks the cheap laws first."""
+        large = unknowns_of(problem) > _LARGE
+        found = find_laws(problem, squares=large, **self._common())
         closure = self.closure(problem, found.lower)
+        if large and found.lower < closure.upper:
+            found = find_laws(problem, **self._common())
+        self._note(found)
         more = self._more(problem, found.laws, closure)
         return closure, found.laws + more.laws
 
@@ -127,7 +132,7 @@ class Inquiry:
         found = find_more(
             problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
         )
-        self.notes += [note for note in found.notes if note not in self.notes]
+        self._note(found)
         self.reached = found.degree
         return found
 
@@ -140,6 +145,10 @@ class Inquiry:
             law if holds else replace(law, origin="data symmetry")
             for law, holds in zip(found.laws, always, strict=True)
         )
+
+    def _note(self, found: Found) -> None:
+        """Keep what a search left out."""
+        self.notes += [note for note in found.notes if note not in self.notes]
 
     def _common(self) -> dict[str, Any]:
         deadline = None if self.budget is None else perf_counter() + self.budget

@@ -83,16 +83,18 @@ def find_laws(
     *,
     seed: int = 0,
     known: Sequence[Law] = (),
+    squares: bool = False,
     deadline: float | None = None,
     progress: Report | None = None,
 ) -> Found:
-    """Find all linear and axis-quadratic laws of a problem.
+    """Find all linear and axis-quadratic laws of a problem; of large ones the quadratic alone.
 
     Args:
         problem: any; under a symmetry its own fields are used, so that laws owed to the symmetry
             are found too.
         seed: draws points and data.
         known: laws known already; only further ones are returned.
+        squares: look for sums of squares of slices alone, which costs far less.
         deadline: on ``time.perf_counter``'s clock; a costly step is not begun after it.
         progress: called with (stage, laws found, upper bound or 0).
 
@@ -103,7 +105,7 @@ def find_laws(
     """
     hunt = _Hunt(problem, seed, known, None, deadline, progress)
     with threads_for(hunt.unknowns), hunt.in_time():
-        hunt.quadratic()
+        hunt.quadratic(0 if squares else UNKNOWN_LIMIT)
     return hunt.found()
 
 
@@ -117,7 +119,8 @@ def find_more(
     deadline: float | None = None,
     progress: Report | None = None,
 ) -> Found:
-    """Find spans of tensors, then, for few parameters, polynomials and quotients of polynomials.
+    """Find what linear laws are left, spans of tensors, then, for few parameters, polynomials and
+    quotients of polynomials.
 
     Args:
         problem, seed, known, deadline, progress: as for ``find_laws``.
@@ -136,6 +139,8 @@ def find_more(
     """
     hunt = _Hunt(problem, seed, known, upper, deadline, progress)
     with threads_for(problem.network.size), hunt.in_time():
+        if not hunt.done:
+            hunt.linear()
         if not hunt.done:
             hunt.spans()
         if not hunt.done:
@@ -213,25 +218,39 @@ class _Hunt:
         seconds = perf_counter() - self.start
         return Found(tuple(self.laws), self.unknowns, self.degree, tuple(self.notes), seconds)
 
-    def quadratic(self) -> None:
-        """Linear and axis-quadratic laws."""
+    def quadratic(self, limit: int) -> None:
+        """Linear and axis-quadratic laws, with about so many unknowns at most."""
         if self.fields.sampled_patterns:  # what holds in one cell only is no law of the network
             self.notes.append("laws of one cell of activation patterns were not looked for")
             return
         layout = Layout.of(self.problem.network.parameters)
         together = Unknowns(layout).size <= JOINT_LIMIT
-        table = Unknowns(layout, linear=together, limit=UNKNOWN_LIMIT)
+        table = Unknowns(layout, linear=together, limit=limit)
         self._report("linear and quadratic laws")
-        if layout.size <= UNKNOWN_LIMIT:
+        if layout.size <= JOINT_LIMIT:  # first, so that their squares do not count as new
             self._take(linear_laws(self.fields))
         if long := [axis for axis in table.axes if axis.diagonal]:
             axes = ", ".join(f"axis {axis.axis + 1} of {axis.tensor}" for axis in long)
             self.notes.append(
                 f"along {axes} only sums of squares were looked for: "
-                f"more than {UNKNOWN_LIMIT:,} unknown coefficients"
+                f"more than {limit:,} unknown coefficients"
             )
         check_time()  # so that what is left out is said
-        self._take(quadratic_laws(self.fields, linear=together))
+        self._take(quadratic_laws(self.fields, linear=together, limit=limit))
+
+    def linear(self) -> None:
+        """Linear laws, where they are costly and were left for later."""
+        layout = Layout.of(self.problem.network.parameters)
+        if layout.size <= JOINT_LIMIT or self.fields.sampled_patterns:
+            return
+        if layout.size > UNKNOWN_LIMIT:
+            self.notes.append(
+                f"linear laws have {layout.size:,} unknown coefficients, more than "
+                f"{UNKNOWN_LIMIT:,}: they were not looked for"
+            )
+            return
+        self._report("linear laws")
+        self._take(linear_laws(self.fields))
 
     def spans(self) -> None:
         """Ranges and directions of whole tensors, which only small classes of data leave alone."""

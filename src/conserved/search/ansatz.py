@@ -15,6 +15,7 @@ from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.rowspace import RowSpace
 from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
+from conserved.errors import Redraw
 from conserved.fields import Fields
 from conserved.law import GramLaw, GramTerm, Law, Layout, Polynomial, PolynomialLaw
 from conserved.search.families import gram_laws
@@ -22,6 +23,7 @@ from conserved.search.null import Vector, as_fractions, solutions
 from conserved.search.short import shortened
 from conserved.search.unknowns import Unknowns
 
+_ROUNDS = 16  # of samples without a value that are drawn again
 JOINT_LIMIT = 2500  # unknowns up to which linear and quadratic terms are sought together
 UNKNOWN_LIMIT = 8000  # one matrix of that size takes 512 MB
 _WIDE_LIMIT = 6000  # entries of a matrix that is tried although its axes are too long
@@ -37,15 +39,18 @@ def linear_laws(fields: Fields) -> list[Law]:
     return _sums(layout, as_fractions(basis, scalars))
 
 
-def quadratic_laws(fields: Fields, *, linear: bool = False) -> list[Law]:
+def quadratic_laws(
+    fields: Fields, *, linear: bool = False, limit: int = UNKNOWN_LIMIT
+) -> list[Law]:
     """A set of laws that spans the solutions of the axis-quadratic ansatz.
 
     Args:
         fields: of the problem.
         linear: whether linear terms may occur beside the quadratic ones.
+        limit: of unknowns; along axes that would exceed it only sums of squares are sought.
     """
     layout = Layout.of(fields.problem.network.parameters)
-    unknowns = Unknowns(layout, linear=linear, limit=UNKNOWN_LIMIT)
+    unknowns = Unknowns(layout, linear=linear, limit=limit)
     scalars = fields.scalars
 
     most = max(1, _SAMPLE_BYTES // (8 * layout.size))
@@ -80,7 +85,21 @@ def _widened(fields: Fields, law: Law) -> Law:
 
 
 def samples(fields: Fields, count: int) -> tuple[Array, Array]:
-    """Random points θ and one random field at each: both (count or fewer, D)."""
+    """Random points θ and one random field at each: both (count, D).
+
+    Raises:
+        Redraw: too few points have values.
+    """
+    points, values = _drawn(fields, count)
+    for _ in range(_ROUNDS):
+        if len(points) >= count:
+            return points[:count], values[:count]
+        more, there = _drawn(fields, count)  # some had no value (a zero divisor, a non-square)
+        points, values = np.concatenate([points, more]), np.concatenate([values, there])
+    raise Redraw("too few points have values")
+
+
+def _drawn(fields: Fields, count: int) -> tuple[Array, Array]:
     theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
     values = fields.evaluate(fields.draw_leaves(count), theta)[0]
     if fields.invalid is None:
