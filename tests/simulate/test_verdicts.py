@@ -364,3 +364,19 @@ def test_decay_hides_no_false_law_with_a_linear_part() -> None:
         assert [v.outcome for v in found.verdicts] == ["broken", "broken"], [
             v.reason for v in found.verdicts
         ]
+
+
+@pytest.mark.parametrize(
+    "scale, outcomes", [(1.0, ["drifting as predicted", "broken"]), (1e-6, ["not tested"] * 2)]
+)
+def test_what_decay_alone_moves_tests_no_law(scale: float, outcomes: list[str]) -> None:
+    """From a tiny start the loss pulls on nothing: every quadratic form decays alike."""
+    problem = cq.Problem.from_text("poly:3-1-1,power=3", symmetry="negation")
+    layout = Layout.of(problem.network.parameters)
+    laws = [
+        GramLaw(layout=layout, terms=(GramTerm("W1", 0, a), GramTerm("W2", 1, -3)), part="trace")
+        for a in (1, 2)
+    ]
+    flow = GradientFlow(time=1, decay=1)
+    run = simulate(problem, laws, dynamics=flow, samples=2, scale=scale, seed=46)
+    assert [verdict.outcome for verdict in run.verdicts] == outcomes

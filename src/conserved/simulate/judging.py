@@ -153,9 +153,20 @@ class Judge:
             tuple(drifts),
             tuple(allowances),
             self.trajectory.times[self.checks[0][:moments]],
-            sizes.reach[place],
+            self._reach(sizes, rates)[place],
             start,
         )
+
+    def _reach(self, sizes: Sizes, rates: Array) -> Array:
+        """How far the law could have gone, had nothing cancelled: (P, c).
+
+        Along a flow with decay θ also moves by the decay alone, which tells nothing of the law.
+        """
+        if not rates.any():
+            return sizes.reach
+        times = self.trajectory.times[self.rows][:, None]
+        pulled = sizes.gross * np.exp(rates * times)
+        return np.cumsum(pulled * np.diff(times, axis=0, prepend=times[:1]), axis=0)
 
     def _allowance(
         self, sizes: Sizes, run: Trajectory, rows: NDArray[np.intp], rates: Array
