@@ -39,8 +39,10 @@ test: $(TEST) ## the default test suite
 	$(PYTEST)
 
 test-all: $(BROWSER) ## the default suite and the slow tests (the report's need Chromium)
-	@command -v chromedriver >/dev/null || echo "no Chromium, so the report's browser tests are \
-	skipped; on Debian: apt-get install chromium chromium-driver" >&2
+	@command -v chromedriver >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } || \
+	  echo "no Chromium, so the browser tests are skipped: sudo apt-get install chromium chromium-driver" >&2
 	$(PYTEST) -m "slow or not slow"
 
 bench: $(TEST) ## the benchmarks, into benchmarks/results/

@@ -12,17 +12,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conserved._version import __version__
-from conserved.analysis import Analysis, Count
+from conserved.analysis import Analysis, Count, analyze
 from conserved.errors import InputError
 from conserved.problem import Problem
-from conserved.report import content, render, write_report
+from conserved.report import content, render, watch, write_report
 from conserved.report.page import embedded
 from tests.cli.shell import environment
 from tests.report import samples
@@ -298,3 +298,18 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"report .*cannot be written"):
             write(samples.analysis(), path)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"], "nothing half-written is left"
+
+
+@pytest.mark.parametrize(
+    "network, loss", [("linear:4-2-1", "mse"), ("relu:16-8-10,bias", "cross-entropy")]
+)
+def test_with_its_runs_it_is_built_in_time(network: str, loss: str, tmp_path: Path) -> None:
+    """Under 2 s and 0.5 MB, the two runs and the certificate included."""
+    analysis = analyze(Problem.from_text(network, loss=loss))
+    start = process_time()
+    runs = watch(analysis)
+    path = write_report(analysis, tmp_path / "r.html", runs, analysis.certificate.to_json())
+    assert process_time() - start < 2
+    assert path.stat().st_size < 500_000
+    assert [run.dynamics.name for run in runs][-1] == "gd"
+    assert all(verdict.outcome != "broken" for run in runs for verdict in run.verdicts)

@@ -130,6 +130,8 @@ def simulate(
         if output is not None:
             _write(partial, output)
             click.echo(f"conserved: partial record in {output}", err=True)
+        elif as_json:
+            click.echo(json.dumps(partial.to_json(), ensure_ascii=False))
 
     with _progress() as progress:
         laws = _known_laws(problem, seed, progress) if given is None else given
