@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.arithmetic.formal import FormalValues
-from conserved.arithmetic.primes import INT64_PRIMES, Prime, prime_with_roots
+from conserved.arithmetic.primes import Prime, prime_with_roots
 from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.scalars import Array
 from conserved.errors import Redraw
-from conserved.fields import Leaves, Route, make_fields
+from conserved.fields import Leaves, Route, choose_route, make_fields
 from conserved.law import Law
 from conserved.problem import Problem
 
@@ -52,7 +52,8 @@ def field_degree(problem: Problem, route: Route = "auto", *, seed: int = 0) -> D
         >>> field_degree(Problem(network=Linear(3, 2, 2)))  # W2ᵀ v xᵀ and v (W1 x)ᵀ
         Degree(above=3, below=0)
     """
-    prime = _prime(problem.group.roots)
+    costly = choose_route(problem, route) == "moments"  # averages run far faster on BLAS
+    prime = _prime(problem.group.roots, 2**23 if costly else 2**31)
     scalars = residues(prime)
     rng = np.random.default_rng([seed, 62])
     fields = make_fields(problem, scalars, rng, route)
@@ -132,6 +133,7 @@ def rational_degree(prime: Prime, values: Array, valid: NDArray[np.bool_]) -> De
 
     Example:
         >>> t = np.arange(12)
+        >>> from conserved.arithmetic.primes import INT64_PRIMES
         >>> rational_degree(INT64_PRIMES[0], t**3 - 5 * t, np.ones(12, bool))
         Degree(above=3, below=0)
     """
@@ -229,5 +231,5 @@ def _along(scalars: Residues, start: Array, toward: Array, t: NDArray[np.int64])
     return scalars.reduce(start + scalars.mul(steps, toward))
 
 
-def _prime(roots: int) -> Prime:
-    return INT64_PRIMES[0] if roots == 1 else prime_with_roots(roots, 2**31)
+def _prime(roots: int, below: int = 2**31) -> Prime:
+    return prime_with_roots(roots, below)

@@ -19,7 +19,7 @@ from conserved.law import Law
 
 _UNKNOWN = 100  # stands in for the degree of an identity with formal functions
 _STEP = 64  # bits that one factor of an identity can add: entries of fields, numbers of terms
-_GAP = 32  # a prime is drawn below a random number, so one after a long gap is likelier
+_MARGIN = 2  # between the number of primes and its estimate by the prime number theorem
 _NUMBER = re.compile(r"\d+")
 
 
@@ -28,7 +28,7 @@ class Modulus:
     """A prime drawn at random, and how often it is used.
 
     Attributes:
-        prime: drawn below a random number from top/2 to top.
+        prime: drawn from top/2 to top, each as likely as any other.
         top: a power of two.
         roots: it is 1 mod 4·roots.
         points: random points mod this prime.
@@ -54,10 +54,11 @@ def chance(law: Law, degree: int | None, moduli: Sequence[Modulus]) -> float:
 
 def _one(law: Law, degree: int, modulus: Modulus) -> float:
     field = totient(4 * modulus.roots)
-    bits = (coefficient_bits(law) + _STEP * (degree + 2)) * field
+    norm = 1 if modulus.roots == 1 else field  # over Q a number is its own norm
+    bits = (coefficient_bits(law) + _STEP * (degree + 2)) * norm
     divisors = bits / (modulus.top.bit_length() - 2)
     available = modulus.top / 2 / (log(modulus.top) * field)
-    return min(1.0, _GAP * divisors / available + (degree / modulus.prime) ** modulus.points)
+    return min(1.0, _MARGIN * divisors / available + (degree / modulus.prime) ** modulus.points)
 
 
 def coefficient_bits(law: Law) -> int:

@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 
 from conserved.arithmetic.deadline import time_limit
-from conserved.arithmetic.primes import Prime, modulus, prime_with_roots
+from conserved.arithmetic.primes import Prime, is_prime, modulus
 from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
 from conserved.check.chance import Modulus, chance
@@ -27,8 +27,8 @@ from conserved.check.reading import read_file
 from conserved.check.report import Report, Statement, Verdict
 from conserved.cost import estimate
 from conserved.degree import Degree, field_degree, law_degree
-from conserved.errors import InputError, Redraw
-from conserved.fields import unlucky
+from conserved.errors import InputError, LimitError, Redraw
+from conserved.fields import choose_route, unlucky
 from conserved.genericity import genericity
 from conserved.law import Law
 from conserved.problem import Problem
@@ -38,7 +38,9 @@ from conserved.verification import largest_prime, points_for, verify
 Outcome = tuple[str, Verdict]  # what was done, and what came of it
 _SECOND = 2  # points mod the second prime
 _SURE = 1e-9  # a false law may pass with this probability at most
+_MODULI = 8  # small primes at most, before large ones are taken
 _TRIES = 8  # draws of a second prime that is not the first
+_DRAWS = 20_000  # numbers looked at for a prime
 _SHOWN = 60  # characters of a law
 
 
@@ -90,6 +92,7 @@ class _Check:
         self.seed = seed
         self.rng = np.random.default_rng([seed, 779])  # for the primes
         self.size = certificate.problem.network.size
+        self.met: dict[Data, Prime] = {}  # random primes on BLAS, whose averages are known by now
 
     def statements(self) -> list[Statement]:
         claims = self.certificate.claims
@@ -149,6 +152,8 @@ class _Check:
             ]
         except (InputError, Redraw) as error:
             return {n: Statement(text, data, str(error), "refuted") for n, text in says.items()}
+        if moduli[-1].prime < 2**23:
+            self.met[data] = modulus(moduli[-1].prime)
         where = ", ".join(f"{m.points} points mod {m.prime}" for m in moduli)
         statements = {}
         for k, (n, law) in enumerate(numbered):
@@ -167,13 +172,19 @@ class _Check:
     def _moduli(
         self, problem: Problem, laws: Sequence[Law], degrees: Sequence[int | None]
     ) -> list[Modulus]:
-        """Two random primes; both large ones where smaller ones could miss a false law."""
+        """Random primes: more of them, or large ones, where these could miss a false law."""
         roots = lcm(problem.group.roots, *(law.roots for law in laws))
-        tops = (largest_prime(problem), 2**31)
+        tops: tuple[int, ...] = (largest_prime(problem), 2**31)
+        if tops[0] <= 2**31 and choose_route(problem) == "moments":
+            tops = (2**23,) * 3  # averages of a large lift: three on BLAS cost less than one beyond
         moduli = self._drawn(roots, tops)
-        if any(chance(law, d, moduli) > _SURE for law, d in zip(laws, degrees, strict=True)):
-            moduli = self._drawn(roots, (2**61, 2**61))
-        return moduli
+
+        def unsure() -> bool:
+            return any(chance(law, d, moduli) > _SURE for law, d in zip(laws, degrees, strict=True))
+
+        while unsure() and len(moduli) < _MODULI:
+            moduli = self._drawn(roots, (*tops, *(tops[-1:] * (len(moduli) + 1 - len(tops)))))
+        return self._drawn(roots, (2**61, 2**61)) if unsure() else moduli
 
     def _drawn(self, roots: int, tops: Sequence[int]) -> list[Modulus]:
         """Distinct primes, one below each of these bounds."""
@@ -189,7 +200,17 @@ class _Check:
         return moduli
 
     def _prime(self, roots: int, top: int) -> Prime:
-        return prime_with_roots(roots, int(self.rng.integers(top // 2, top)))
+        """A prime from top/2 to top that is 1 mod 4·roots, each as likely as any other.
+
+        Raises:
+            LimitError: there are next to none.
+        """
+        step = 4 * roots
+        for _ in range(_DRAWS):
+            number = 1 + step * int(self.rng.integers(top // 2 // step, top // step))
+            if is_prime(number):
+                return modulus(number)
+        raise LimitError(f"next to no primes below {top} are 1 mod {step}")
 
     def _upper(self, claim: Claim) -> Outcome:
         upper, recipe = claim.upper, claim.upper.recipe
@@ -207,7 +228,8 @@ class _Check:
         if patterns_of(fields) != upper.patterns:
             return f"activation patterns that count: {patterns_of(fields)}", "refuted"
         # mod an unlucky prime a group may seem to have more invariants than it has
-        fresh = residues(self._prime(fields.problem.group.roots, 2**23))
+        small = self.met.get(claim.data) or self._prime(fields.problem.group.roots, 2**23)
+        fresh = residues(small)
         if fault := unlucky(fields.problem, fields.scalars, fresh, recipe.route):
             return fault, "refuted"
         if not upper.rigorous:
