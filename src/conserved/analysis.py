@@ -69,6 +69,8 @@ class Analysis:
         notes: what the search left out, in words.
         searched: whether laws were looked for.
         degree: up to which degree all polynomials were tried for the class asked for, or 0.
+        quotients: whether quotients of polynomials were tried for it.
+        unknowns: the largest linear system that was solved for laws.
         seed: with the problem, replays everything.
         seconds: wall time.
     """
@@ -81,6 +83,8 @@ class Analysis:
     notes: tuple[str, ...]
     searched: bool
     degree: int
+    quotients: bool
+    unknowns: int
     seed: int
     seconds: float = field(compare=False)
 
@@ -122,6 +126,7 @@ class Analysis:
         every = "Linear and axis-quadratic" if self.notes else "All linear and axis-quadratic"
         tried = f"{every} functions were tried"
         tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
+        tried += ", and quotients of linear and quadratic ones" if self.quotients else ""
         exists = "The rank stands still, so what is missing exists near a generic θ (Frobenius)"
         if closure.rank == 1:
             exists = "All data pull along one field, so D − 1 laws exist near a generic θ"
@@ -179,6 +184,7 @@ class Analysis:
             "laws": [law.to_json() for law in self.laws],
             "explanation": list(self.explanation.reasons),
             "notes": list(self.notes),
+            "unknowns": self.unknowns,
             "seconds": round(self.seconds, 6),
         }
 
@@ -273,6 +279,8 @@ def analyze(
         notes=found.notes,
         searched=found.searched,
         degree=found.degree,
+        quotients=found.quotients,
+        unknowns=found.unknowns,
         seed=seed,
         seconds=perf_counter() - start,
     )

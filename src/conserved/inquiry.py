@@ -32,6 +32,8 @@ class Findings:
         notes: what the search left out, in words.
         searched: whether laws were looked for.
         degree: up to which degree all polynomials were tried, or 0.
+        quotients: whether quotients of polynomials were tried.
+        unknowns: the largest linear system that was solved for laws.
     """
 
     closure: Closure
@@ -41,6 +43,8 @@ class Findings:
     notes: tuple[str, ...] = ()
     searched: bool = True
     degree: int = 0
+    quotients: bool = False
+    unknowns: int = 0
 
 
 def lower_of(laws: Sequence[Law]) -> int:
@@ -70,6 +74,8 @@ class Inquiry:
         self.progress = progress
         self.notes: list[str] = []
         self.reached = 0
+        self.quotients = False
+        self.unknowns = 0
 
     def bounds(self) -> Findings:
         """The upper bounds alone."""
@@ -95,13 +101,22 @@ class Inquiry:
                 extra = self._owned(found)
                 extra += self._owned(self._more(problem, known + extra, closure))
                 known, why = known + extra, _with_reasons(why, extra)
-        return Findings(closure, architecture, known, why, tuple(self.notes), True, self.reached)
+        return Findings(
+            closure=closure,
+            architecture=architecture,
+            laws=known,
+            explanation=why,
+            notes=tuple(self.notes),
+            degree=self.reached,
+            quotients=self.quotients,
+            unknowns=self.unknowns,
+        )
 
     def laws_alone(self, why: str) -> Findings:
         """Laws of the architecture where the exact rank would not fit in memory."""
         found = find_laws(self.problem.architecture(), **self._common())
         closure = no_closure(self.problem, why, self.seed)
-        return Findings(closure, closure, found.laws, notes=found.notes)
+        return Findings(closure, closure, found.laws, notes=found.notes, unknowns=found.unknowns)
 
     def closure(self, problem: Problem, lower: int) -> Closure:
         """The upper bound; a trivial one where the budget does not suffice for the fields."""
@@ -133,7 +148,7 @@ class Inquiry:
             problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
         )
         self._note(found)
-        self.reached = found.degree
+        self.reached, self.quotients = found.degree, found.quotients
         return found
 
     def _owned(self, found: Found) -> tuple[Law, ...]:
@@ -147,7 +162,8 @@ class Inquiry:
         )
 
     def _note(self, found: Found) -> None:
-        """Keep what a search left out."""
+        """Keep how large a system was solved, and what a search left out."""
+        self.unknowns = max(self.unknowns, found.unknowns)
         self.notes += [note for note in found.notes if note not in self.notes]
 
     def _common(self) -> dict[str, Any]:

@@ -55,6 +55,19 @@ class LiftReport:
     unseen: int | None = None
     blocks: tuple[Block, ...] = ()
 
+    def __str__(self) -> str:
+        lines = [
+            f"Φ = {self.name}, τ = {self.dimension}",
+            f"averaged moments: {self.quadratic} of ΦΦᵀ, {self.mixed} of yΦᵀ",
+        ]
+        for block in self.blocks:
+            acts = f"{block.symmetry[0]} acts" if block.symmetry[1] else "nothing continuous acts"
+            kind = block.kind or "undecided"
+            lines.append(f"block {block.dimension} × {block.multiplicity}, {kind}: {acts}")
+        name, dimension = self.algebra
+        lines.append(f"Lie algebra of the lifted group: {name}, dimension {dimension}")
+        return "\n".join(lines)
+
     @property
     def algebra(self) -> tuple[str, int]:
         """Lie algebra of the lifted group: its type and dimension."""

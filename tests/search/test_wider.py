@@ -125,3 +125,28 @@ def test_which_fields_are_homogeneous(network: str, graded: bool) -> None:
     problem = cq.Problem.from_text(network)
     fields = make_fields(problem, residues(BLAS_PRIMES[0]), np.random.default_rng(0))
     assert homogeneous(fields) is graded
+
+
+@pytest.mark.parametrize("units, laws", [(2, 3), (3, 5)])
+def test_cubic_units_of_one_input(units: int, laws: int) -> None:
+    """One field, D − 1 laws: those beyond the balances are quotients over w_i w_j."""
+    problem = cq.Problem.from_text(f"poly:1-{units}-1,power=3")
+    analysis = cq.analyze(problem)
+    assert analysis.count == cq.Count(laws, laws, True)
+    balances, *quotients = analysis.laws
+    assert balances.independent == units
+    assert [law.kind for law in quotients] == ["rational"] * (units - 1)
+    w, v = np.split(np.random.default_rng(0).standard_normal(2 * units), 2)
+    c = w**2 - 3 * v**2
+    by_hand = (c[1] * v[0] * w[1] - c[0] * v[1] * w[0]) / (w[0] * w[1])
+    (value,) = quotients[0].value(np.concatenate([w, v]))
+    assert min(abs(value - by_hand), abs(value + by_hand)) < 1e-9
+
+
+def test_what_was_tried_is_said() -> None:
+    analysis = cq.analyze(cq.Problem.from_text("poly:1-2-1,power=5"))
+    assert analysis.count == cq.Count(2, 3, False)
+    told = " ".join(analysis.verdict)
+    assert "all polynomials up to degree 4" in told
+    assert "quotients" in told
+    assert analysis.unknowns == analysis.to_json()["unknowns"] >= 69

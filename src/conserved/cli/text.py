@@ -73,7 +73,8 @@ def _verdict(analysis: Analysis) -> str:
     ]
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
     ranks = f"Ranks mod {primes}" if analysis.closure.ranks else "No rank"
-    lines.append(f"{ranks}, seed {analysis.seed}, {analysis.seconds:.3g} s.")
+    solved = f"{analysis.unknowns:,} unknown coefficients of laws, " if analysis.unknowns else ""
+    lines.append(f"{ranks}, {solved}seed {analysis.seed}, {analysis.seconds:.3g} s.")
     return "\n".join(lines)
 
 

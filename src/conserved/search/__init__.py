@@ -24,6 +24,7 @@ from conserved.law import Law, Layout
 from conserved.problem import Problem
 from conserved.search.ansatz import JOINT_LIMIT, UNKNOWN_LIMIT, linear_laws, quadratic_laws
 from conserved.search.independence import Tangents
+from conserved.search.over_monomials import laws_over_monomials
 from conserved.search.powers import MONOMIAL_LIMIT, monomial_count, polynomial_laws
 from conserved.search.quotients import quotient_laws
 from conserved.search.spans import span_laws
@@ -46,6 +47,7 @@ class Found:
         laws: verified, each with the number it adds to those before it.
         unknowns: the largest system that was solved.
         degree: polynomials up to this degree were all tried, or 0.
+        quotients: whether quotients of quadratic forms, and of few more, were tried.
         notes: what was left out, in words.
         seconds: wall time.
     """
@@ -53,6 +55,7 @@ class Found:
     laws: tuple[Law, ...]
     unknowns: int
     degree: int = 0
+    quotients: bool = False
     notes: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
@@ -172,6 +175,7 @@ class _Hunt:
         self.start = perf_counter()
         self.unknowns = unknowns_of(problem)
         self.degree = 0
+        self.quotient = False
         roots = lcm(problem.group.roots, *(law.roots for law in known))
         prime = BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
         self.fields: Fields = make_fields(
@@ -216,7 +220,14 @@ class _Hunt:
     def found(self) -> Found:
         """What the search has so far."""
         seconds = perf_counter() - self.start
-        return Found(tuple(self.laws), self.unknowns, self.degree, tuple(self.notes), seconds)
+        return Found(
+            laws=tuple(self.laws),
+            unknowns=self.unknowns,
+            degree=self.degree,
+            quotients=self.quotient,
+            notes=tuple(self.notes),
+            seconds=seconds,
+        )
 
     def quadratic(self, limit: int) -> None:
         """Linear and axis-quadratic laws, with about so many unknowns at most."""
@@ -279,13 +290,18 @@ class _Hunt:
         self._take(found)
 
     def quotients(self) -> None:
-        """Quotients of linear, then of quadratic forms."""
+        """Quotients of linear, then of quadratic forms; of quartic ones over monomials."""
         if self.fields.dimension > _QUOTIENTS or self.fields.sampled_patterns:
             return
         for degree in (1, 2):
             self._report(f"quotients of degree {degree}")
             if not self.done:
                 self._take(quotient_laws(self.fields, degree, self.space.copy(), self.space.theta))
+        if not self.done and self.upper is not None:
+            self._report("quotients over monomials")
+            space, theta = self.space.copy(), self.space.theta
+            self._take(laws_over_monomials(self.fields, space, theta, self.upper))
+        self.quotient = True
 
     def _take(self, laws: Sequence[Law]) -> None:
         """Verify, count and keep."""
