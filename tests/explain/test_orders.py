@@ -91,3 +91,31 @@ def test_labels_with_a_sign_have_forms_with_a_sign():
 def test_no_continuous_group_at_second_order():
     text = reasons(problem_of("lightning:dim=4,tokens=2,head=1,out=1", "negation"))
     assert "No continuous group keeps the second moments of data under negation" in text
+
+
+@pytest.mark.parametrize(
+    "network, symmetry, loss, named",
+    [
+        ("linear:4-1-1", "permutation", "poly:4", "O(3): this loss sees forms of degree 3"),
+        ("linear:3-2-2", "permutation", "poly:3", "permutation keeps x₁ x₂ x₃"),
+        ("linear:2-1-1", "rotation:4", "poly:4", "rotation:4 keeps x₁² x₂²"),
+        ("poly:2-1-1,power=2", "rotation:3", "poly:3", "forms of degree 6"),
+    ],
+)
+def test_losses_of_higher_degree_name_a_form_as_well(
+    network: str, symmetry: str, loss: str, named: str
+) -> None:
+    problem = cq.Problem.from_text(network, symmetry=symmetry, loss=loss)
+    analysis = cq.analyze(problem)
+    assert analysis.from_data_symmetry == 0
+    assert any(named in reason for reason in analysis.explanation.reasons)
+
+
+def test_no_form_is_blamed_where_the_degree_is_low_enough() -> None:
+    """Rotations by 2π/5 keep no form of degree 2, 4 or 6 that O(2) does not keep."""
+    for loss, blamed in (("poly:3", False), ("poly:5", True)):
+        problem = cq.Problem.from_text("poly:2-1-1,power=2", symmetry="rotation:5", loss=loss)
+        analysis = cq.analyze(problem)
+        assert analysis.from_data_symmetry == (0 if blamed else 1)
+        reasons = " ".join(analysis.explanation.reasons)
+        assert ("order is too high" in reasons) is blamed

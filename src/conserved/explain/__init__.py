@@ -10,7 +10,7 @@ from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.arithmetic.threads import threads_for
 from conserved.closure import Closure
 from conserved.errors import LimitError, Redraw
-from conserved.explain.orders import order_reason
+from conserved.explain.orders import ladder_reason, order_reason
 from conserved.explain.ranges import Findings, range_laws
 from conserved.explain.reasons import (
     filled_blocks,
@@ -83,7 +83,7 @@ def explain(
     extra = closure.upper - architecture.upper if both else None
     first = loss_reason(problem, extra, closure)
     if first:
-        return Explanation((first,))
+        return Explanation((first, *_ladder(problem, closure, extra, budget)))
     if problem.network.lift() is None:
         return Explanation((no_lift_reason(problem),))
     story = _Story(problem, closure, extra, seed)
@@ -99,6 +99,19 @@ def explain(
     except (LimitError, Redraw) as error:
         stopped = f"{story.stage} failed: {error}"
     return story.told(stopped)
+
+
+def _ladder(
+    problem: Problem, closure: Closure, extra: int | None, budget: float | None
+) -> list[str]:
+    """What a loss of higher degree sees that squared error does not, where no law is left."""
+    if extra != 0 or closure.rank < 2:
+        return []
+    try:
+        with time_limit(REASONS_SECONDS if budget is None else budget):
+            return ladder_reason(problem)
+    except (OutOfTimeError, MemoryError, LimitError, Redraw):
+        return []  # one sentence less; the count does not depend on it
 
 
 class _Story:

@@ -22,7 +22,8 @@ from conserved.arithmetic.exact import rational_reconstruction
 from conserved.arithmetic.residues import Residues
 from conserved.arithmetic.scalars import Array
 from conserved.fields import MomentSpace
-from conserved.lifted import LiftReport
+from conserved.lifted import LiftReport, splitting_scalars
+from conserved.losses import PolynomialLoss
 from conserved.networks.lift import Lift, Monomials, PolynomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.problem import Problem
@@ -65,6 +66,37 @@ def order_reason(
     return [
         f"The loss sees forms of higher degree than {companions} keeps, so no range is conserved."
     ]
+
+
+def ladder_reason(problem: Problem) -> list[str]:
+    """The form of least degree that a loss of degree q sees, G keeps and K does not, or none.
+
+    Such a loss sees f^k for k ≤ q, so forms of k times the degree of f in the input (theory §4).
+    """
+    lift, loss = problem.network.lift(), problem.loss
+    known = isinstance(lift, PolynomialLift) and isinstance(loss, PolynomialLoss)
+    if not known or problem.labels.name != "invariant":
+        return []
+    assert isinstance(lift, PolynomialLift)
+    assert isinstance(loss, PolynomialLoss)
+    scalars = splitting_scalars(problem)
+    algebra = _isometries(scalars, problem)
+    if not len(algebra):
+        return [_NOTHING_TURNS.format(group=problem.group.name)]
+    blocks = _blocks_of(scalars, problem)
+    companions = " × ".join(_group_name(block) for block in blocks if block.symmetry[1])
+    for times in range(1, loss.degree + 1):
+        degree = times * lift.degree
+        if comb(lift.monomials.variables + degree - 1, degree) > _MOST_FORMS:
+            break
+        example = _example(scalars, problem, _Powers(lift, times), algebra)
+        if example:
+            return [
+                f"The order is too high for {companions}: this loss sees forms of degree {degree} "
+                f"in the input, and {problem.group.name} keeps {example}, which {companions} does "
+                "not keep."
+            ]
+    return []
 
 
 class _Forms(ABC):
@@ -127,12 +159,12 @@ class _Labelled(_Forms):
         return f"x{_low(a)} {_entry(*lift.pairs[pair])}"
 
 
-class _Squared(_Forms):
-    """Products of two entries of Φ for a polynomial network: all forms of twice its degree."""
+class _Powers(_Forms):
+    """Products of entries of Φ for a polynomial network: all forms of a multiple of its degree."""
 
-    def __init__(self, lift: PolynomialLift) -> None:
+    def __init__(self, lift: PolynomialLift, times: int) -> None:
         self.lift = lift
-        self.degree = 2 * lift.degree
+        self.degree = times * lift.degree
         self.forms = Monomials(lift.monomials.variables, self.degree)
         self.dimension = self.forms.dimension
 
@@ -183,7 +215,7 @@ def _form_spaces(lift: Lift) -> Iterator[_Forms]:
         if lift.dimension <= _MOST_FORMS:
             yield _Labelled(lift)
         if comb(n + 2 * lift.degree - 1, 2 * lift.degree) <= _MOST_FORMS:
-            yield _Squared(lift)
+            yield _Powers(lift, 2)
     if isinstance(lift, LightningLift):
         yield _Labelled(lift)
         if comb(len(lift.pairs) + 2, 3) <= _MOST_FORMS:
