@@ -174,17 +174,19 @@ class _Check:
     ) -> list[Modulus]:
         """Random primes: more of them, or large ones, where these could miss a false law."""
         roots = lcm(problem.group.roots, *(law.roots for law in laws))
-        tops: tuple[int, ...] = (largest_prime(problem), 2**31)
-        if tops[0] <= 2**31 and choose_route(problem) == "moments":
-            tops = (2**23,) * 3  # averages of a large lift: three on BLAS cost less than one beyond
-        moduli = self._drawn(roots, tops)
-
-        def unsure() -> bool:
-            return any(chance(law, d, moduli) > _SURE for law, d in zip(laws, degrees, strict=True))
-
-        while unsure() and len(moduli) < _MODULI:
-            moduli = self._drawn(roots, (*tops, *(tops[-1:] * (len(moduli) + 1 - len(tops)))))
-        return self._drawn(roots, (2**61, 2**61)) if unsure() else moduli
+        first = (largest_prime(problem), 2**31)
+        schemes = [first, (2**31,) * _MODULI, (2**61, 2**61)]
+        if first[0] <= 2**31 and choose_route(problem) == "moments":
+            # averages of a large lift: a few primes on BLAS cost less than one beyond
+            schemes.insert(0, (2**23,) * _MODULI)
+        moduli: list[Modulus] = []
+        for tops in schemes:
+            for count in range(2, len(tops) + 1):
+                moduli = self._drawn(roots, tops[:count])
+                missed = (chance(law, d, moduli) for law, d in zip(laws, degrees, strict=True))
+                if max(missed) <= _SURE:
+                    return moduli
+        return moduli
 
     def _drawn(self, roots: int, tops: Sequence[int]) -> list[Modulus]:
         """Distinct primes, one below each of these bounds."""

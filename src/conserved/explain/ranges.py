@@ -28,6 +28,7 @@ from conserved.explain.closed_form import Recogniser, Texts, agrees
 from conserved.explain.modules import complex_independent
 from conserved.explain.quotients import quotient
 from conserved.explain.reciprocals import reciprocal_law
+from conserved.explain.waves import waves
 from conserved.fields import MomentFields, OrbitFields, moment_space
 from conserved.law import Law, Layout, PhaseLaw, SpanLaw, SpanPart
 from conserved.liespan import LieSpan
@@ -150,6 +151,11 @@ class _Hunt:
         found = _recognised(self.small, candidate)
         if found is not None:
             return found
+        if candidate.kind == "real":
+            images = [part.image for part in candidate.parts]
+            known = waves(self.scalars, self.roots, images)
+            if known is not None:
+                return known, "1"
         if self.wide is None:
             self.wide = self._wide()
         for recogniser, other in self.wide:
