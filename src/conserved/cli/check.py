@@ -23,7 +23,7 @@ STATUS = {"CERTIFIED": 0, "OPEN": 3, "REFUTED": 2}
 def check(file: str, seed: int | None, budget: float | None, as_json: bool) -> int:
     """Prove the certificate FILE again, from the file alone.
 
-    Ranks are found again, laws tested on fresh random points mod two random primes. Exit status: 0
+    Ranks are found again, laws tested on fresh random points mod random primes. Exit status: 0
     every count is certified, 3 valid but a count is an interval, 2 a statement is refuted (the last
     line says which) or the file is no certificate.
     """
