@@ -187,8 +187,8 @@ def _run_rank(job: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     from conserved.arithmetic.exact import to_flint
-    from conserved.arithmetic.primes import BLAS_PRIMES
-    from conserved.arithmetic.scalars import Array
+    from conserved.kernel.primes import BLAS_PRIMES
+    from conserved.kernel.scalars import Array
 
     prime = BLAS_PRIMES[0]  # the closure's own default modulus
     size = job["size"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.jets import join
-from conserved.arithmetic.scalars import Array
 from conserved.fields import Fields, Leaves
+from conserved.kernel.jets import join
+from conserved.kernel.scalars import Array
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from conserved.arithmetic.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
-from conserved.arithmetic.residues import Residues, residues
 from conserved.arithmetic.threads import threads_for
 from conserved.cost import estimate
 from conserved.errors import ConservedError, InputError, Redraw
 from conserved.fields import Fields, Route, make_fields, unlucky
 from conserved.genericity import Genericity, genericity
+from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
+from conserved.kernel.residues import Residues, residues
 from conserved.liespan import LieSpan, Progress
 from conserved.problem import Problem
 from conserved.symmetry import files_of

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.formal import FormalValues
-from conserved.arithmetic.primes import Prime, prime_with_roots
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.scalars import Array
 from conserved.errors import Redraw
 from conserved.fields import Leaves, Route, choose_route, make_fields
+from conserved.kernel.formal import FormalValues
+from conserved.kernel.primes import Prime, prime_with_roots
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.problem import Problem
 
@@ -133,7 +133,7 @@ def rational_degree(prime: Prime, values: Array, valid: NDArray[np.bool_]) -> De
 
     Example:
         >>> t = np.arange(12)
-        >>> from conserved.arithmetic.primes import INT64_PRIMES
+        >>> from conserved.kernel.primes import INT64_PRIMES
         >>> rational_degree(INT64_PRIMES[0], t**3 - 5 * t, np.ones(12, bool))
         Degree(above=3, below=0)
     """

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
-from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.closure import Closure, lie_closure, no_closure
 from conserved.explain import Explanation, explain
+from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.law import Law
 from conserved.liespan import Progress
 from conserved.problem import Problem

@@ -12,11 +12,11 @@ from time import perf_counter
 
 import numpy as np
 
-from conserved.arithmetic.deadline import OutOfTimeError
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.fields import Fields, Leaves
+from conserved.kernel.deadline import OutOfTimeError
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 
 MAX_LEVEL = 7  # brackets up to length 128
 _STANDSTILL = 4  # rows in a row that raise nothing before a space counts as full

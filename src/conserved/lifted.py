@@ -15,14 +15,14 @@ from math import lcm
 
 import numpy as np
 
-from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import InputError
 from conserved.fields import MomentSpace, moment_space
+from conserved.kernel.deadline import check_time
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
 from conserved.symmetry.isotypic import Block, isotypic_blocks

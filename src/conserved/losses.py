@@ -19,11 +19,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.formal import FormalValues
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.jets import halves, join
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
+from conserved.kernel.formal import FormalValues
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.jets import halves, join
+from conserved.kernel.scalars import Array, Scalars
 
 DEGREE_LIMIT = 32
 

@@ -13,14 +13,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.primes import Prime, is_prime, modulus
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
 from conserved.brackets import Nested, evaluate
 from conserved.errors import InputError, Redraw
 from conserved.fields import Fields, Route, make_fields
+from conserved.kernel.deadline import check_time
+from conserved.kernel.primes import Prime, is_prime, modulus
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law.reading import Reader
 from conserved.problem import Problem
 from conserved.verification import scalars_for

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.jets import halves, join
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import FloatResidues, IntResidues, Residues
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.arithmetic.tape import LEAD, Tape
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.jets import halves, join
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import FloatResidues, IntResidues, Residues
+from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.base import Network
 
 __all__ = ["check_network"]

@@ -13,14 +13,14 @@ from math import lcm
 
 import numpy as np
 
-from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.primes import WIDE_PRIMES, Prime, prime_with_roots
-from conserved.arithmetic.primes import modulus as proved_modulus
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.wide import WideResidues
 from conserved.errors import InputError, Redraw
 from conserved.fields import Fields, Route, choose_route, make_fields
+from conserved.kernel.deadline import check_time
+from conserved.kernel.primes import WIDE_PRIMES, Prime, prime_with_roots
+from conserved.kernel.primes import modulus as proved_modulus
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 

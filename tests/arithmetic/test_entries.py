@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conserved.arithmetic.entries import EntryError, entry
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import IntResidues, residues
+from conserved.kernel.entries import EntryError, entry
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import IntResidues, residues
 
 
 def rings(roots):

@@ -22,8 +22,8 @@ from conserved.arithmetic.exact import (
     rref,
     to_flint,
 )
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.errors import LimitError
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, prime_with_roots
 
 P = BLAS_PRIMES[0]
 SEVENTEEN = prime_with_roots(1, below=18)  # small, so that ranks do drop

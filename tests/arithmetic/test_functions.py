@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import special
 
-from conserved.arithmetic.functions import CONSTANTS, ELEMENTARY, FormalRing
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import FloatResidues, IntResidues
+from conserved.kernel.functions import CONSTANTS, ELEMENTARY, FormalRing
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import FloatResidues, IntResidues
 
 RESIDUES = [
     FloatResidues(BLAS_PRIMES[0]),

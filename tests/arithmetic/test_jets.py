@@ -6,10 +6,10 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.arithmetic.jets import Jets, halves, join
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import FloatResidues, IntResidues
+from conserved.kernel.jets import Jets, halves, join
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import FloatResidues, IntResidues
 
 SCALARS = [FloatResidues(BLAS_PRIMES[0]), IntResidues(BLAS_PRIMES[0]), IntResidues(INT64_PRIMES[0])]
 ORDERS = [(i, j) for i in range(4) for j in range(4)]

@@ -9,7 +9,8 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.arithmetic.primes import (
+from conserved.errors import InputError, LimitError
+from conserved.kernel.primes import (
     BLAS_PRIMES,
     INT64_PRIMES,
     WIDE_PRIMES,
@@ -22,7 +23,6 @@ from conserved.arithmetic.primes import (
     root_of_unity,
     sqrt_mod,
 )
-from conserved.errors import InputError, LimitError
 
 # composites that pass Miller-Rabin for the first few bases (OEIS A014233), and Carmichael numbers
 PSEUDOPRIMES = [

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, cos_sin_mod, prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import FloatResidues, IntResidues, residues
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, cos_sin_mod, prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import FloatResidues, IntResidues, residues
 
 SMALL = prime_with_roots(1, below=50)  # 41
 MANY_TWOS = prime_with_roots(2**14)  # p − 1 divisible by 2^16: the long way to a square root

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conserved.arithmetic import exact
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import FloatResidues, IntResidues
-from conserved.arithmetic.rowspace import RowSpace
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
+from conserved.kernel.residues import FloatResidues, IntResidues
+from conserved.kernel.rowspace import RowSpace
 
 SMALL = prime_with_roots(1, below=18)  # 17: pivots vanish by chance all the time
 RINGS = [

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from conserved.arithmetic.functions import ELEMENTARY, FormalRing
-from conserved.arithmetic.jets import join
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import FloatResidues, IntResidues
 from conserved.arithmetic.tape import Tape, replay
+from conserved.kernel.functions import ELEMENTARY, FormalRing
+from conserved.kernel.jets import join
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import FloatResidues, IntResidues
 
 BATCH, DATA = 3, 2
 PRIME = BLAS_PRIMES[0]

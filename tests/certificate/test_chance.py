@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import is_prime, prime_with_roots
 from conserved.check import check_file
 from conserved.check.chance import Modulus, chance, coefficient_bits
 from conserved.check.document import Minor
 from conserved.check.independence import independence
+from conserved.kernel.primes import is_prime, prime_with_roots
 from conserved.law import GramLaw, GramTerm, Law, Layout, SpanLaw, SpanPart
 
 LAYOUT = Layout((("W1", (1, 24)), ("W2", (1, 1))))

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.deadline import OutOfTimeError
 from conserved.certificate import Certificate, certify, read_json, read_text
 from conserved.check import check_certificate
 from conserved.check.document import NEXT, Claim
 from conserved.check.independence import independence, is_nonzero
 from conserved.closure import lie_closure
 from conserved.errors import ConservedError, InputError
+from conserved.kernel.deadline import OutOfTimeError
 from conserved.law import GramLaw, GramTerm, Law, Layout
 from tests.certificate.samples import NAMES, document, sample
 from tests.verification.laws import FALSE, TRUE, balanced, per_unit

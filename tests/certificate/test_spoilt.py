@@ -15,8 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.residues import residues
 from conserved.certificate import Certificate, read_json, read_text
 from conserved.check import check_certificate
 from conserved.check.document import portable
@@ -25,6 +23,8 @@ from conserved.cli import run
 from conserved.closure import lie_closure
 from conserved.errors import ConservedError
 from conserved.fields import make_fields
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.residues import residues
 from conserved.law import Law
 from conserved.liespan import LieSpan
 from conserved.problem import Problem

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import RowSpace
 from conserved.fields import MomentFields, OrbitFields
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import RowSpace
 from conserved.symmetry import ORBIT_LIMIT
 from tests.cases import CASES, ENGINE, Case, params
 

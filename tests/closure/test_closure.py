@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.arithmetic.tape import Var
 from conserved.errors import ConservedError, InputError, Redraw
+from conserved.kernel.primes import BLAS_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.networks import Linear, Network, Parameter, parse_network
 
 # ------------------------------------------------------------------ known laws, independently

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.errors import InputError
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
 
 ENTROPY = cq.losses.CrossEntropy()
 

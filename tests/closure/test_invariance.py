@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, Prime, prime_with_roots
-from conserved.arithmetic.real import Reals
 from conserved.arithmetic.tape import Tape
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, Prime, prime_with_roots
+from conserved.kernel.real import Reals
 from tests.cases import ENGINE
 from tests.closure.variants import ChangedBasis, Conjugated, Fractions, Reordered, turned
 

@@ -9,10 +9,10 @@ import pytest
 from flint import fmpz_mat
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.errors import InputError
 from conserved.fields import make_fields
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.residues import residues
 
 
 def upper(

@@ -105,7 +105,7 @@ def test_each_family_of_functions_is_tested():
 
 def test_rotations_need_a_prime_with_all_their_roots():
     """61 ≡ 1 mod 5 is not enough: cos and sin need p ≡ 1 mod 20."""
-    from conserved.arithmetic.primes import is_prime
+    from conserved.kernel.primes import is_prime
 
     half = next(p for p in range(2**21 + 1, 2**22) if p % 20 == 11 and is_prime(p))
     problem = cq.Problem.from_text("linear:2-1-1", symmetry="rotation:5")

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import residues
 from conserved.certificate import certify, read_json
 from conserved.check import check_certificate
 from conserved.closure import lie_closure
 from conserved.errors import InputError
 from conserved.fields import unlucky
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
 from conserved.problem import Problem
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.arithmetic.tape import Var
+from conserved.kernel.scalars import Array, Scalars
 from conserved.networks import Network
 from conserved.networks.feedforward import Feedforward
 from conserved.symmetry import Group

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import RowSpace
 from conserved.closure import lie_closure
 from conserved.explain import explain
 from conserved.explain.reasons import _vectors
 from conserved.fields import moment_space
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import RowSpace
 from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.symmetry.isotypic import isotypic_blocks
 from tests.moments.oracles import monomial_generators, write_group

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.rowspace import RowSpace
 from conserved.closure import lie_closure
 from conserved.explain import explain
 from conserved.explain.candidates import candidates
 from conserved.explain.ranges import range_laws
 from conserved.fields import MomentFields, OrbitFields
+from conserved.kernel.rowspace import RowSpace
 from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks, splitting_scalars
 

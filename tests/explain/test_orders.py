@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.rowspace import inverse_matrix
 from conserved.closure import lie_closure
 from conserved.explain import explain
 from conserved.explain.orders import _example, _form_spaces, _isometries
 from conserved.fields import moment_space
+from conserved.kernel.rowspace import inverse_matrix
 from conserved.lifted import splitting_scalars
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import INT64_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import RowSpace
 from conserved.closure import lie_closure
 from conserved.explain import closed_form, explain, modules, ranges
 from conserved.explain.candidates import candidates
 from conserved.fields import MomentFields, OrbitFields, moment_space
+from conserved.kernel.primes import INT64_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import RowSpace
 from conserved.law import Layout, PhaseLaw, RationalLaw, SpanLaw, law_from_json
 from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.symmetry import read_group

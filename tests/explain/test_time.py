@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.deadline import OutOfTimeError, check_time, time_limit
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import RowSpace
 from conserved.closure import lie_closure
 from conserved.errors import LimitError
 from conserved.explain import explain
 from conserved.fields import averages
+from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import RowSpace
 
 
 def closures(problem: cq.Problem):

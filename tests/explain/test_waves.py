@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.residues import residues
 from conserved.explain.waves import _row, waves
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.residues import residues
 from conserved.law import SpanLaw
 
 

@@ -8,10 +8,10 @@ import pytest
 import sympy
 
 from conserved import brackets
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.fields import Leaves, OrbitFields
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.residues import residues
 from conserved.problem import Problem
 
 PRIMES = [BLAS_PRIMES[0], INT64_PRIMES[0]]  # one for each layout

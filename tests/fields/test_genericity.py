@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from conserved import genericity as module
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import residues
 from conserved.closure import lie_closure
 from conserved.fields import OrbitFields
 from conserved.genericity import genericity
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
 from conserved.networks import Network, Parameter, parse_network
 from conserved.problem import Problem
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
 from conserved.losses import AnyLoss, Exponential, Logistic
 
 SCALARS = residues(BLAS_PRIMES[0])

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from flint import nmod_mat
 
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.rowspace import inverse_matrix
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.rowspace import inverse_matrix
+from conserved.kernel.scalars import Array
 from conserved.symmetry import Group
 from conserved.symmetry.invariants import Action
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.arithmetic.tape import Tape
 from conserved.cost import estimate
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
 
 
 def problem_of(network: str, symmetry: str, labels: str = "invariant") -> cq.Problem:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.fields import moment_space
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
 from tests.moments.oracles import monomial_generators, unitary_algebra, write_group
 
 

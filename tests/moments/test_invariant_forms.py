@@ -7,9 +7,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.errors import ConservedError
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.residues import residues
 from conserved.networks import Linear
 from conserved.networks.lift import PolynomialLift
 from conserved.symmetry import (

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import inverse_matrix
 from conserved.errors import InputError
 from conserved.explain import explain
 from conserved.fields import moment_space
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import inverse_matrix
 from conserved.lifted import lift_report, splitting_scalars
 from conserved.symmetry.isotypic import isotypic_blocks
 from tests.moments.oracles import (

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import inverse_matrix
 from conserved.arithmetic.tape import Tape
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import inverse_matrix
 from conserved.networks import Network
 from conserved.networks.base import Parameter
 from conserved.networks.lift import LIFT_LIMIT, polynomial_lift

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.rowspace import inverse_matrix
 from conserved.errors import ConservedError, InputError
 from conserved.explain.ranges import range_laws
 from conserved.fields import (
@@ -22,6 +19,9 @@ from conserved.fields import (
     moment_space,
 )
 from conserved.fields.averages import along_elements
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import inverse_matrix
 from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.symmetry.invariants import check_invariance

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.rowspace import RowSpace
 from conserved.fields import MomentFields, OrbitFields
+from conserved.kernel.rowspace import RowSpace
 from conserved.lifted import splitting_scalars
 
 SMALL = [

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.real import Reals
 from conserved.arithmetic.tape import Tape
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.real import Reals
 from conserved.networks import parse_network
 
 torch = pytest.importorskip("torch", reason="torch is the oracle of this module")

@@ -8,9 +8,9 @@ import pytest
 import conserved as cq
 from conserved import search
 from conserved.arithmetic.exact import rank
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.fields import make_fields
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
 from conserved.law import Layout
 from conserved.law.polynomial import Table
 from conserved.search import ansatz, find_laws

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.fields import Fields
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law import GramLaw
 from conserved.problem import Problem
 from conserved.search import ansatz, find_laws, independence

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.residues import residues
 from conserved.errors import LimitError
 from conserved.fields import make_fields
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.residues import residues
 from conserved.law import Law, Layout, Polynomial, PolynomialLaw
 from conserved.search import find_laws, find_more, unknowns_of
 from conserved.search.powers import Monomials, homogeneous, monomial_count

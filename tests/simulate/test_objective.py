@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.real import Reals
 from conserved.errors import InputError, LimitError
+from conserved.kernel.real import Reals
 from conserved.losses import LOSSES, AnyLoss, parse_loss
 from conserved.simulate import initial, make_dataset
 from conserved.simulate.haar import random_elements

@@ -7,9 +7,9 @@ import pytest
 from scipy.linalg import expm
 
 from conserved.arithmetic.exact import rank
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import IntResidues, residues
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import IntResidues, residues
 from conserved.symmetry import (
     Copies,
     Icosahedral,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
-from conserved.arithmetic.primes import INT64_PRIMES, prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import IntResidues, residues
 from conserved.errors import InputError, LimitError
+from conserved.kernel.primes import INT64_PRIMES, prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import IntResidues, residues
 from conserved.symmetry import (
     Copies,
     Dihedral,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import residues
 from conserved.errors import InputError
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import residues
 from conserved.symmetry import (
     LABELS,
     Dihedral,

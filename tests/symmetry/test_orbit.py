@@ -6,10 +6,10 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import IntResidues, residues
 from conserved.errors import ConservedError, LimitError
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import IntResidues, residues
 from conserved.symmetry import (
     ORBIT_LIMIT,
     CoordinateGroup,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.deadline import OutOfTimeError, time_limit
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
 from conserved.brackets import Nested, mixed
 from conserved.closure import lie_closure
 from conserved.errors import InputError
 from conserved.fields import choose_route, make_fields
+from conserved.kernel.deadline import OutOfTimeError, time_limit
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
 from conserved.law.reading import Reader
 from conserved.recipe import COUNT_LIMIT, SEED_LIMIT, Recipe, recipe_for, replay
 from conserved.verification import scalars_for
@@ -83,7 +83,7 @@ def test_levels_span_brackets_of_their_length() -> None:
         values[pairs[:, 1]],
         theta,
     )
-    from conserved.arithmetic.rowspace import RowSpace
+    from conserved.kernel.rowspace import RowSpace
 
     space = RowSpace(scalars, fields.dimension)
     space.add(values)

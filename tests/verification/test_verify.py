@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.deadline import OutOfTimeError, time_limit
-from conserved.arithmetic.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, Prime
 from conserved.closure import lie_closure
+from conserved.kernel.deadline import OutOfTimeError, time_limit
+from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, Prime
 from conserved.law import Law, Layout, Polynomial, PolynomialLaw, RationalLaw, SpanLaw, SpanPart
 from conserved.verification import largest_prime, points_for, scalars_for, verify, wide_prime
 from tests.verification.laws import FALSE, TRUE, balanced, layout_of

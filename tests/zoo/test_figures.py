@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conserved.arithmetic.real import Reals
 from conserved.errors import ConservedError
+from conserved.kernel.real import Reals
 from conserved.law import law_from_json
 from conserved.problem import Problem
 from conserved.simulate import Dataset, GradientFlow, StochasticDescent

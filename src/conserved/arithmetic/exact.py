@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.primes import Prime, require_prime
 from conserved.errors import LimitError
+from conserved.kernel.primes import Prime, require_prime
 
 if TYPE_CHECKING:
     from flint import nmod_mat
@@ -39,7 +39,7 @@ def to_flint(matrix: NDArray[Any], prime: Prime) -> nmod_mat:
         ValueError: the array is not a matrix, or a float entry is not an exact integer.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> to_flint(np.array([[-1.0, 2.0]]), BLAS_PRIMES[0]).entries()
         [8388592, 2]
     """
@@ -59,7 +59,7 @@ def rank(matrix: NDArray[Any], prime: Prime) -> int:
         TypeError, ValueError: as ``to_flint``.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> rank(np.array([[1, 2], [2, 4]]), BLAS_PRIMES[0])
         1
     """
@@ -76,7 +76,7 @@ def rref(matrix: NDArray[Any], prime: Prime) -> tuple[NDArray[np.int64], tuple[i
         TypeError, ValueError: as ``to_flint``.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> rows, pivots = rref(np.array([[0, 2, 6], [0, 1, 3]]), BLAS_PRIMES[0])
         >>> rows.tolist(), pivots
         ([[0, 1, 3]], (1,))
@@ -102,7 +102,7 @@ def null_space(matrix: NDArray[Any], prime: Prime) -> NDArray[np.int64]:
         TypeError, ValueError: as ``to_flint``.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> null_space(np.array([[1, 0, -3], [0, 1, -5]]), BLAS_PRIMES[0]).tolist()
         [[3, 5, 1]]
     """
@@ -166,7 +166,7 @@ def crt(residues: Sequence[NDArray[Any]], primes: Sequence[Prime]) -> NDArray[np
         ValueError: no primes, a prime twice, numbers of arrays and primes that differ, or shapes.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> p, q = BLAS_PRIMES[:2]
         >>> crt([np.array([10**9 % p]), np.array([10**9 % q])], [p, q]).tolist()
         [1000000000]
@@ -198,7 +198,7 @@ def reconstruct(
         LimitError: 2·bound² ≥ ∏p.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> thirds = [np.array([pow(3, -1, p), -7]) for p in BLAS_PRIMES[:2]]
         >>> reconstruct(thirds, BLAS_PRIMES[:2])
         [Fraction(1, 3), Fraction(-7, 1)]

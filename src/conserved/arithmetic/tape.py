@@ -13,9 +13,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.scalars import Array
 
 LEAD = 3  # jet, batch, datum
 Pullback = Callable[[Array], Array]
@@ -174,7 +174,7 @@ class Var:
     # functions
 
     def function(self, name: str) -> Var:
-        """An elementary function by name (``conserved.arithmetic.functions.ELEMENTARY``)."""
+        """An elementary function by name (``conserved.kernel.functions.ELEMENTARY``)."""
         ring = self.tape.ring
         value = ring.function(name, self.value)
         return self.tape.record(

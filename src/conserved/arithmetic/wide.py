@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.primes import Prime
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.primes import Prime
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 
 _LIMB = 21  # bits; three limbs hold 61
 _INNER = 2**9  # so many terms of three products below 2^42 stay below 2^53
@@ -25,7 +25,7 @@ class WideResidues(Residues):
     """Residues in [0, p) as Python integers in object arrays, p < 2^61.
 
     Example:
-        >>> from conserved.arithmetic.primes import WIDE_PRIMES
+        >>> from conserved.kernel.primes import WIDE_PRIMES
         >>> ring = WideResidues(WIDE_PRIMES[0])
         >>> x = ring.from_integers([2, 3, -7])
         >>> bool((ring.mul(x, ring.inverse(x)) == 1).all())

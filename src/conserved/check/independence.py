@@ -7,12 +7,12 @@ from math import lcm
 
 import numpy as np
 
-from conserved.arithmetic.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
 from conserved.check.document import Minor
 from conserved.errors import InputError, Redraw
+from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.verification import scalars_for
 

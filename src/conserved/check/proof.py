@@ -16,9 +16,6 @@ from time import perf_counter
 
 import numpy as np
 
-from conserved.arithmetic.deadline import time_limit
-from conserved.arithmetic.primes import Prime, is_prime, modulus
-from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
 from conserved.check.chance import Modulus, chance
 from conserved.check.document import Certificate, Claim, Data, patterns_of, seen_everywhere
@@ -30,6 +27,9 @@ from conserved.degree import Degree, field_degree, law_degree
 from conserved.errors import InputError, LimitError, Redraw
 from conserved.fields import choose_route, unlucky
 from conserved.genericity import genericity
+from conserved.kernel.deadline import time_limit
+from conserved.kernel.primes import Prime, is_prime, modulus
+from conserved.kernel.residues import residues
 from conserved.law import Law
 from conserved.problem import Problem
 from conserved.recipe import SEED_LIMIT, replay

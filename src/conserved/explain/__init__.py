@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.deadline import OutOfTimeError, time_limit
 from conserved.arithmetic.threads import threads_for
 from conserved.closure import Closure
 from conserved.errors import LimitError, Redraw
@@ -20,6 +19,7 @@ from conserved.explain.reasons import (
     turning_together,
 )
 from conserved.fields import MomentFields
+from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.law import Law
 from conserved.lifted import (
     LiftReport,

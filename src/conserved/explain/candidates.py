@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
 from conserved.explain.modules import Module, framed, module_of, off_labels
 from conserved.explain.places import place
 from conserved.fields import MomentSpace
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 from conserved.law import Layout
 from conserved.law.layout import Index
 from conserved.networks.base import Network

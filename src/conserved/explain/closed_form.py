@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import gcd, isqrt, lcm
 
-from conserved.arithmetic.entries import entry
 from conserved.arithmetic.exact import rational_reconstruction
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.entries import entry
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 
 _ACCIDENTS = 2**12  # a random residue is taken for an exact number less than once in so many
 _DEGREE_LIMIT = 18  # of a field; a prime of 61 bits has no room for more coefficients
@@ -33,7 +33,7 @@ class Recogniser:
         order: k; the numbers lie in Q(cos 2π/k, sin 2π/k).
 
     Example:
-        >>> from conserved.arithmetic.primes import prime_with_roots
+        >>> from conserved.kernel.primes import prime_with_roots
         >>> from conserved.arithmetic.wide import WideResidues
         >>> ring = WideResidues(prime_with_roots(5, below=2**61))
         >>> golden = entry("sqrt(5)/2 + 1/2").value(ring)

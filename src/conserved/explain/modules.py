@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace, inverse_matrix
+from conserved.kernel.scalars import Array
 from conserved.symmetry.isotypic import Block, Kind
 
 _PRODUCTS = 16  # canonical elements of 𝒜 up to which their products are tried for e

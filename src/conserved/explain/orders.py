@@ -17,11 +17,11 @@ from math import comb, gcd, lcm
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.deadline import check_time
 from conserved.arithmetic.exact import rational_reconstruction
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
 from conserved.fields import MomentSpace
+from conserved.kernel.deadline import check_time
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 from conserved.lifted import LiftReport, splitting_scalars
 from conserved.losses import PolynomialLoss
 from conserved.networks.lift import Lift, Monomials, PolynomialLift

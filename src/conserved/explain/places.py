@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 
 _NAMED = 3  # groups of features that are spelled out
 
@@ -21,8 +21,8 @@ def place(scalars: Residues, functionals: Array, inputs: int) -> str:
         inputs: how many of the N columns are input features; the others are outputs.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
-        >>> from conserved.arithmetic.residues import residues
+        >>> from conserved.kernel.primes import BLAS_PRIMES
+        >>> from conserved.kernel.residues import residues
         >>> differences = np.array([[1.0, 0, -1, 0, 0], [0, 1, -1, 0, 0]])
         >>> place(residues(BLAS_PRIMES[0]), differences, 5)
         'on the zero-sum part of features 1–3'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import gcd, lcm
 
-from conserved.arithmetic.entries import Rational, entry
+from conserved.kernel.entries import Rational, entry
 from conserved.law import Polynomial, RationalLaw, SpanLaw
 
 Form = dict[int, Fraction]  # position in θ → coefficient

@@ -17,10 +17,6 @@ from typing import Literal
 
 import numpy as np
 
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.wide import WideResidues
 from conserved.errors import InputError, Redraw
 from conserved.explain.candidates import Candidate, candidates
@@ -30,6 +26,10 @@ from conserved.explain.quotients import quotient
 from conserved.explain.reciprocals import reciprocal_law
 from conserved.explain.waves import waves
 from conserved.fields import MomentFields, OrbitFields, moment_space
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout, PhaseLaw, SpanLaw, SpanPart
 from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks

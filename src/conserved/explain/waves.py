@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conserved.arithmetic.entries import entry
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
-from conserved.arithmetic.scalars import Array
 from conserved.errors import Redraw
+from conserved.kernel.entries import entry
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace, inverse_matrix
+from conserved.kernel.scalars import Array
 
 _SHORTEST = 5  # cycles; shorter ones have fractions in their echelon form
 
@@ -30,8 +30,8 @@ def waves(
         images: the maps in another basis of the plane, the same for all of them.
 
     Example:
-        >>> from conserved.arithmetic.primes import prime_with_roots
-        >>> from conserved.arithmetic.residues import residues
+        >>> from conserved.kernel.primes import prime_with_roots
+        >>> from conserved.kernel.residues import residues
         >>> ring = residues(prime_with_roots(5))
         >>> plane = np.stack([_row(ring, 5, 1, False), _row(ring, 5, 1, True)])
         >>> turned = ring.matmul(ring.from_integers([[1, 2], [3, 4]]), plane)

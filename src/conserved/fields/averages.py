@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape
 from conserved.errors import ConservedError, InputError, LimitError
+from conserved.kernel.deadline import check_time
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace, inverse_matrix
+from conserved.kernel.scalars import Array
 from conserved.networks.lift import Lift
 from conserved.problem import Problem
 from conserved.symmetry import act_on_inputs, enumerate_group

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import Redraw
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 from conserved.problem import Problem
 
 CHUNK_BYTES = 256 * 2**20

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape
 from conserved.fields.averages import moment_space
 from conserved.fields.base import Fields, Leaves
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 from conserved.problem import Problem
 
 _FEW = 16  # up to so many moments, one shared product each beats a matrix per sample

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, replay
 from conserved.fields.base import Fields, Leaves
 from conserved.fields.pattern import RealPattern
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 from conserved.problem import Problem
 from conserved.symmetry import Elements, act_on_inputs, enumerate_group
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.problem import Problem
 from conserved.symmetry import Elements, act_on_inputs
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, Redraw
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.layout import Layout
 
 if TYPE_CHECKING:

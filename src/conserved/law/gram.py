@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law, factor_latex, factor_text, scalar_of
 from conserved.law.layout import Layout, tensor_latex
 from conserved.law.ops import constant

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import inverse_matrix
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import inverse_matrix
+from conserved.kernel.scalars import Array, Scalars
 
 
 def inverse(scalars: Scalars, matrices: Array) -> Array:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conserved.arithmetic.entries import entry
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, Redraw
+from conserved.kernel.entries import entry
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind
 from conserved.law.layout import Layout
 from conserved.law.ops import constant, inverse

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law, factor_latex, factor_text, scalar_of
 from conserved.law.layout import Layout
 from conserved.law.ops import constant, joined, segment_sums

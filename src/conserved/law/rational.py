@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import Redraw
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law
 from conserved.law.layout import Layout
 from conserved.law.polynomial import Polynomial, Table, check_components

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind
 from conserved.law.layout import Index, Layout
 from conserved.law.ops import inverse

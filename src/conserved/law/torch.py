@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.law.layout import Layout
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from conserved.arithmetic.entries import ROOTS_LIMIT, EntryError, entry
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, Redraw
+from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
+from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Law
 from conserved.law.layout import Index, Layout, tensor_latex
 from conserved.law.ops import constant, joined

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 
 if TYPE_CHECKING:
     from conserved.networks.lift import Lift

@@ -15,10 +15,10 @@ from math import comb, factorial, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import inverse_matrix
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.arithmetic.tape import Tape, Var
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import inverse_matrix
+from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.base import Network
 
 _DEGREE_LIMIT = 40  # beyond it the multinomials of the metric outgrow int64

@@ -7,8 +7,8 @@ from math import comb
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.arithmetic.tape import Tape, Var
+from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.base import Network, Parameter, Side, positive_integers
 from conserved.networks.lift import LIFT_LIMIT, Lift, Monomials
 

@@ -14,12 +14,12 @@ from time import perf_counter
 
 import numpy as np
 
-from conserved.arithmetic.deadline import OutOfTimeError, check_time, time_limit
-from conserved.arithmetic.primes import BLAS_PRIMES, prime_with_roots
-from conserved.arithmetic.residues import residues
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import LimitError, Redraw
 from conserved.fields import Fields, make_fields
+from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 from conserved.search.ansatz import JOINT_LIMIT, UNKNOWN_LIMIT, linear_laws, quadratic_laws

@@ -11,12 +11,12 @@ from math import lcm
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import Redraw
 from conserved.fields import Fields
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law import GramLaw, GramTerm, Law, Layout, Polynomial, PolynomialLaw
 from conserved.search.families import gram_laws
 from conserved.search.null import Vector, as_fractions, solutions

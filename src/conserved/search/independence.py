@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 
 WHOLE = 6000  # parameters up to which whole gradients are kept

@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from conserved.arithmetic.exact import rational_reconstruction
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 
 Vector = list[tuple[int, Fraction]]  # sparse: (position, value), positions ascending
 _SPARE = 8  # conditions that raise nothing before the space counts as full

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.fields import Fields
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout, Polynomial, RationalLaw
 from conserved.search.ansatz import integral, samples
 from conserved.search.null import as_fractions, solutions

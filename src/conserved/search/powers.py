@@ -11,11 +11,11 @@ from math import comb
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.errors import LimitError
 from conserved.fields import Fields
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout, Polynomial, PolynomialLaw
 from conserved.law.layout import Index
 from conserved.search.ansatz import integral, samples

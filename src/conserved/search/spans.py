@@ -11,9 +11,9 @@ from math import prod
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
 from conserved.errors import Redraw
 from conserved.fields import Fields
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout, SpanLaw, SpanPart
 
 _FIELDS = 4  # random fields that a candidate has to survive before it is verified

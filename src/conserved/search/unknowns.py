@@ -15,8 +15,8 @@ from math import inf
 
 import numpy as np
 
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 from conserved.law import GramTerm, Layout, Polynomial
 from conserved.law.layout import Index
 from conserved.search.null import Vector

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import ConservedError, LimitError
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.scalars import Array
 from conserved.networks.lift import Lift, PolynomialLift
 from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, invariant_forms, with_quarter_turns

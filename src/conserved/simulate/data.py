@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape
 from conserved.errors import InputError, nearest
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.losses import CrossEntropy, MarginLoss
 from conserved.networks import Network
 from conserved.problem import Problem

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError, nearest
+from conserved.kernel.scalars import Array
 
 LOOSER = (1e-6, 1e-9)  # tolerances of the solver before its own: each a thousandfold finer
 STEP_LIMIT = 10_000_000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
+from conserved.kernel.scalars import Array
 
 SUFFIXES = (".csv", ".npz")
 _NAMES = (("x", "y"), ("inputs", "labels"), ("x_train", "y_train"))

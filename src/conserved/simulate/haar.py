@@ -11,9 +11,9 @@ from math import inf
 
 import numpy as np
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.errors import LimitError
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.symmetry import (
     ORBIT_LIMIT,
     Copies,

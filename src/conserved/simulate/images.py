@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array
 from conserved.errors import ConservedError, InputError
+from conserved.kernel.scalars import Array
 from conserved.networks import Network
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.data import initial
 from conserved.simulate.dynamics import Adam, Descent, Dynamics, GradientFlow, Momentum

@@ -11,8 +11,8 @@ from typing import final
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
 from conserved.errors import InputError
+from conserved.kernel.scalars import Array
 from conserved.losses import CrossEntropy, Exponential, Logistic, Loss, PolynomialLoss
 
 

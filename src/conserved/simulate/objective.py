@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.functions import FormalRing
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.networks import Network
 from conserved.problem import Problem
 from conserved.simulate.averages import Readout, RealSpace, averages, flattened

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 
 CHECKS = 8  # moments that every accuracy of a run meets exactly
 _ROWS = 400

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array
 from conserved.errors import LimitError, Redraw
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.objective import Chosen, Objective, SampledObjective
 

@@ -7,9 +7,9 @@ from time import perf_counter
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import ConservedError, InputError
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 from conserved.simulate.data import Dataset, check_dataset, initial, make_dataset

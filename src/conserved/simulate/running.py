@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 from conserved.simulate.dynamics import Descent, GradientFlow
 from conserved.simulate.objective import Objective
 from conserved.simulate.recorder import CHECKS, Recorder, check_steps

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.record import Ledger, Outcome, Rung, Tangency, Verdict
 from conserved.simulate.rounding import Sizes

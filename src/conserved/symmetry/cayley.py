@@ -15,10 +15,10 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import ConservedError
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import UNKNOWN_ORDER, Group, readable
 
 ORBIT_LIMIT = 50_000  # elements of a group that is listed

@@ -26,10 +26,10 @@ from typing import Any, NoReturn, final
 
 import numpy as np
 
-from conserved.arithmetic.entries import ROOTS_LIMIT, EntryError, entry
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
+from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import exponent_of_words, order_by_closure
 from conserved.symmetry.group import Group, counted, readable, shortened
 from conserved.symmetry.presentation import Matrices

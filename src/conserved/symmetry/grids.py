@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import Group, counted, require_size
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, LimitError
+from conserved.kernel.scalars import Array, Scalars
 
 if TYPE_CHECKING:
     from conserved.symmetry.products import DirectSum

@@ -19,11 +19,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array
 from conserved.errors import ConservedError, LimitError
+from conserved.kernel.deadline import check_time
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array
 
 ENTRY_LIMIT = 2 * 10**8  # entries of all candidate forms together; 1.6 GB
 _SPARE = 16  # more random conditions than unknowns

@@ -18,9 +18,9 @@ from typing import Literal
 import numpy as np
 
 from conserved.arithmetic.exact import to_flint
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.rowspace import RowSpace, inverse_matrix
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import RowSpace, inverse_matrix
+from conserved.kernel.scalars import Array
 
 Kind = Literal["real", "complex", "quaternionic"]
 _DRAW_COST = 4000  # draws × N: a draw on a large space takes seconds
@@ -79,8 +79,8 @@ def isotypic_blocks(
         rng: draws elements of the family.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
-        >>> from conserved.arithmetic.residues import residues
+        >>> from conserved.kernel.primes import BLAS_PRIMES
+        >>> from conserved.kernel.residues import residues
         >>> one = np.eye(3)[None]
         >>> blocks = isotypic_blocks(
         ...     residues(BLAS_PRIMES[0]), one, np.ones(3), np.random.default_rng(0)

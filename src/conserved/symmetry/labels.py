@@ -9,9 +9,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, nearest
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import Group, counted, shortened
 from conserved.symmetry.orbit import Elements, act_on_inputs
 
@@ -89,7 +89,7 @@ class Invariant(LabelAction):
     """g·y = y: an image and its rotated copy have the same label.
 
     Example:
-        >>> from conserved.arithmetic.real import Reals
+        >>> from conserved.kernel.real import Reals
         >>> from conserved.symmetry import Negation, enumerate_group
         >>> pair = enumerate_group(Negation(2), Reals())
         >>> Invariant().act(pair, np.array([[3.0]]), Reals()).tolist()
@@ -149,7 +149,7 @@ class Sign(LabelAction):
     """g·y = ±y by the group's sign character (``Group.signs``).
 
     Example:
-        >>> from conserved.arithmetic.real import Reals
+        >>> from conserved.kernel.real import Reals
         >>> from conserved.symmetry import Negation, enumerate_group
         >>> pair = enumerate_group(Negation(2), Reals())
         >>> Sign().act(pair, np.array([[3.0]]), Reals()).tolist()

@@ -12,9 +12,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import LimitError
+from conserved.kernel.real import Reals
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import ELEMENT_BYTES, ORBIT_LIMIT, Words, spell, words_of
 from conserved.symmetry.group import Group, readable, shortened
 
@@ -47,7 +47,7 @@ def enumerate_group(group: Group, scalars: Scalars, limit: int = ORBIT_LIMIT) ->
         ConservedError: the generators do not generate a group of the stated order.
 
     Example:
-        >>> from conserved.arithmetic.real import Reals
+        >>> from conserved.kernel.real import Reals
         >>> from conserved.symmetry import Shift
         >>> elements = enumerate_group(Shift(3), Reals())
         >>> elements.matrices[2] @ [1, 2, 3]
@@ -122,7 +122,7 @@ def act_on_inputs(elements: Elements, x: Array, scalars: Scalars) -> Array:
         Shape (B, G, …, n).
 
     Example:
-        >>> from conserved.arithmetic.real import Reals
+        >>> from conserved.kernel.real import Reals
         >>> from conserved.symmetry import Negation
         >>> pair = enumerate_group(Negation(2), Reals())
         >>> act_on_inputs(pair, np.array([[1.0, 2.0]]), Reals()).tolist()

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import CoordinateGroup
 
 

@@ -8,11 +8,11 @@ from math import lcm
 
 import numpy as np
 
-from conserved.arithmetic.entries import EntryError, entry
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import residues
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.entries import EntryError, entry
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import residues
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import identity
 from conserved.symmetry.group import shortened
 

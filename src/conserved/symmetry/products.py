@@ -8,8 +8,8 @@ from typing import final
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
 from conserved.errors import InputError, LimitError
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import (
     UNKNOWN_ORDER,
     Group,

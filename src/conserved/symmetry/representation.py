@@ -21,12 +21,12 @@ from math import gcd, lcm
 
 import numpy as np
 
-from conserved.arithmetic.entries import EntryError
-from conserved.arithmetic.primes import prime_with_roots
-from conserved.arithmetic.real import Reals
-from conserved.arithmetic.residues import Residues, residues
-from conserved.arithmetic.rowspace import RowSpace
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.entries import EntryError
+from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.real import Reals
+from conserved.kernel.residues import Residues, residues
+from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import identity, order_by_closure
 from conserved.symmetry.group import Group, counted
 from conserved.symmetry.presentation import Matrices

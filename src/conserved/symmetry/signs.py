@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import CoordinateGroup
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import SpaceGroup
 
 _CYCLE = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # about (1, 1, 1), by 2π/3: in all three groups

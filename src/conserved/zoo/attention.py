@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conserved.arithmetic.primes import BLAS_PRIMES
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout, SpanLaw, SpanPart
 from conserved.problem import Problem
 from conserved.simulate import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 
 _BLANK = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # column, then row, of one cell

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 from conserved.simulate import Simulation, Trajectory
 
 

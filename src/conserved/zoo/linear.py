@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.analysis import analyze
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout, Polynomial, RationalLaw
 from conserved.problem import Problem
 from conserved.simulate import (

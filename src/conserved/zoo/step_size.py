@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conserved.arithmetic.scalars import Array
+from conserved.kernel.scalars import Array
 from conserved.law import GramLaw, GramTerm, Law, Layout
 from conserved.problem import Problem
 from conserved.simulate import (

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.arithmetic.exact import rank
-from conserved.arithmetic.primes import INT64_PRIMES
+from conserved.kernel.primes import INT64_PRIMES
 
 SUITE_SEED = 230700144
 NETS = 50  # of each kind

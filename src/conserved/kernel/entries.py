@@ -19,8 +19,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
-from conserved.errors import ConservedError
+from conserved.kernel.errors import ConservedError
+from conserved.kernel.scalars import Array, Scalars
 
 ROOTS_LIMIT = 10_000  # leaves hundreds of primes ≡ 1 mod 4k below 2^23 to try
 _LENGTH_LIMIT = 200  # characters
@@ -146,7 +146,7 @@ def entry(text: str) -> Entry:
         EntryError: anything else, with what is allowed.
 
     Example:
-        >>> from conserved.arithmetic.real import Reals
+        >>> from conserved.kernel.real import Reals
         >>> number = entry("4*cos(2*pi/5) + 1 - sqrt(5)")
         >>> number.roots, bool(abs(number.value(Reals())) < 1e-12)
         (5, True)

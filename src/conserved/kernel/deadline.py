@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 
-from conserved.errors import ConservedError
+from conserved.kernel.errors import ConservedError
 
 _END: ContextVar[float | None] = ContextVar("end", default=None)
 
@@ -28,7 +28,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         >>> with time_limit(0):
         ...     check_time()
         Traceback (most recent call last):
-        conserved.arithmetic.deadline.OutOfTimeError: the time allowed is used up
+        conserved.kernel.deadline.OutOfTimeError: the time allowed is used up
     """
     end, outer = perf_counter() + seconds, _END.get()
     token = _END.set(end if outer is None else min(end, outer))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from itertools import count
 from typing import NoReturn, Self, final
 
-from conserved.errors import InputError, LimitError
+from conserved.kernel.errors import InputError, LimitError
 
 _SMALLEST_REPLAYED = 2**20  # below it, a certificate's random point would prove too little
 _LARGEST = 2**61  # centred or not, residues then fit int64
@@ -166,7 +166,7 @@ def require_prime(p: Prime) -> int:
         8388593
     """
     if not isinstance(p, Prime):
-        raise TypeError(f"the modulus must be a Prime of conserved.arithmetic.primes, not {p!r}")
+        raise TypeError(f"the modulus must be a Prime of conserved.kernel.primes, not {p!r}")
     return int(p)
 
 

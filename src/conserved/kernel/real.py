@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.scalars import Array, Scalars
 
 
 class Reals(Scalars):

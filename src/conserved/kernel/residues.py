@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.primes import Prime, cos_sin_mod
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.primes import Prime, cos_sin_mod
+from conserved.kernel.scalars import Array, Scalars
 
 _SPLIT = 16  # int64 matrix products take one factor apart at 2^16
 _INNER = 2**15  # so many terms below 2^16 · 2^31 stay below 2^63, and below 2^32 · 2 below 2^53
@@ -30,7 +30,7 @@ class Residues(Scalars):
 
     def __init__(self, prime: Prime) -> None:
         if not isinstance(prime, Prime):
-            raise TypeError("the modulus must come from conserved.arithmetic.primes")
+            raise TypeError("the modulus must come from conserved.kernel.primes")
         self.prime = prime
         self._p = int(prime)
 
@@ -106,7 +106,7 @@ class FloatResidues(Residues):
     """Centred residues (|r| ≤ p/2 + 2) in float64, p < 2^23.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
+        >>> from conserved.kernel.primes import BLAS_PRIMES
         >>> ring = FloatResidues(BLAS_PRIMES[0])
         >>> x = ring.from_integers([2, 3, -7])
         >>> bool((ring.mul(x, ring.inverse(x)) == 1).all())

@@ -12,10 +12,10 @@ from math import pi, sqrt
 
 import numpy as np
 
-from conserved.arithmetic.formal import FormalValues
-from conserved.arithmetic.jets import Jets, halves, join
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.formal import FormalValues
+from conserved.kernel.jets import Jets, halves, join
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array, Scalars
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.deadline import check_time
-from conserved.arithmetic.residues import Residues
-from conserved.arithmetic.scalars import Array
-from conserved.errors import Redraw
+from conserved.kernel.deadline import check_time
+from conserved.kernel.errors import Redraw
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 
 _LEAF = 8  # rows eliminated one by one; above that, halves by matrix products
 _BLOCK = 128  # rows brought against the whole basis at a time
@@ -28,8 +28,8 @@ class RowSpace:
         width: number of columns.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
-        >>> from conserved.arithmetic.residues import residues
+        >>> from conserved.kernel.primes import BLAS_PRIMES
+        >>> from conserved.kernel.residues import residues
         >>> space = RowSpace(residues(BLAS_PRIMES[0]), 3)
         >>> space.add(np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.0, 1.0, 1.0]])).tolist()
         [True, False, True]
@@ -100,8 +100,8 @@ def inverse_matrix(scalars: Residues, matrix: Array) -> Array:
         Redraw: the matrix is singular mod p.
 
     Example:
-        >>> from conserved.arithmetic.primes import BLAS_PRIMES
-        >>> from conserved.arithmetic.residues import residues
+        >>> from conserved.kernel.primes import BLAS_PRIMES
+        >>> from conserved.kernel.residues import residues
         >>> inverse_matrix(residues(BLAS_PRIMES[0]), np.array([[2.0, 1.0], [1.0, 1.0]])).tolist()
         [[1.0, -1.0], [-1.0, 2.0]]
     """

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.scalars import Array, Scalars
+from conserved.kernel.scalars import Array, Scalars
 
 Product = Callable[[Array, Array], Array]
 
@@ -29,7 +29,7 @@ class Jets:
     non-square). The entries there are meaningless; whoever drew the samples draws those again.
 
     Example:
-        >>> from conserved.arithmetic.real import Reals
+        >>> from conserved.kernel.real import Reals
         >>> ring = Jets(Reals())
         >>> x = np.array([3.0, 1.0])  # 3 + ε
         >>> ring.mul(x, x).tolist()  # 9 + 6ε
