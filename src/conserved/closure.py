@@ -147,7 +147,7 @@ def lie_closure(
         seed=int(seed),
         evaluations=fields.evaluations,
         seconds=perf_counter() - start,
-        one_cell=fields.sampled_patterns,
+        one_cell=fields.one_cell,
     )
 
 

@@ -40,12 +40,12 @@ def genericity(fields: Fields) -> Genericity:
     Returns:
         ``holds`` with the number of distinct arguments, or the reason why not.
     """
-    if fields.ring.used_roots:
-        return Genericity(False, "relations between square roots are not tested")
+    if unproved := fields.unproved_roots():
+        return Genericity(False, unproved)
     if len(fields.ring.used_constants) > 1:
         names = " and ".join(sorted(fields.ring.used_constants))
         return Genericity(False, f"the constants {names} are related, their formal values are not")
-    first, _ = _arguments(fields, fields.scalars.random(fields.rng, (1, 2, fields.dimension)))
+    first, _ = _arguments(fields, fields.points(2))
     if not first:
         return Genericity(True)
     slots = max(values.shape[1] for values in first.values())
@@ -55,7 +55,7 @@ def genericity(fields: Fields) -> Genericity:
         )
     count = slots + _SPARE
     for _ in range(_ROUNDS):  # until enough samples have a value
-        theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
+        theta = fields.points(count)
         (here, valid), (there, valid_there) = (_arguments(fields, theta) for _ in range(2))
         valid = valid & valid_there
         if valid.sum() >= slots + _SPARE:

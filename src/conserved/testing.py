@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.tape import LEAD, Tape
+from conserved.kernel.choices import pieces
+from conserved.kernel.evaluate import given
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.jets import halves, join
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
@@ -40,8 +41,7 @@ def check_network(network: Network, seed: int = 0) -> None:
 
     With F(θ) = Σ_i J(θ, x_i)ᵀ v_i the field of data x_i and pulls v_i, D the derivative in θ:
 
-    - outputs, gradients and parameters have the declared shapes, ``piecewise`` says whether
-      ``relu`` occurs, and no parameter has a gradient that is identically zero;
+    - outputs and parameters have the declared shapes, names differ, and every parameter is used;
     - without transcendental functions, F mod p at an integer point is F over the integers,
       reduced mod p, and float64 agrees with it;
     - both layouts of GF(p) give the same residues, formal values included;
@@ -51,7 +51,7 @@ def check_network(network: Network, seed: int = 0) -> None:
     - fields of one batch do not mix, whether they share θ or not, and the field of several data
       is the sum of theirs.
 
-    ``relu`` is run on random activation patterns, the same in all of these.
+    Gates, maxima and orders are run on random choices, the same in all of these.
 
     Args:
         network: any network, of this package or not.
@@ -59,16 +59,17 @@ def check_network(network: Network, seed: int = 0) -> None:
 
     Raises:
         AssertionError: with the network, and what does not hold.
+        InputError: its ``forward`` cannot be traced.
 
     Example:
         >>> from conserved.networks import Linear
         >>> check_network(Linear(2, 3, 1))
         >>> class Halved(Linear):
         ...     def activation(self, z):
-        ...         return z.scale(0.5)  # no element of GF(p); scalars.fraction(1, 2) is
+        ...         return z.scale(0.5)  # no element of GF(p); Fraction(1, 2) is
         >>> check_network(Halved(2, 3, 1))
         Traceback (most recent call last):
-        AssertionError: <Halved linear:2-3-1>: ...: entries mod 8388593 are not integers
+        conserved.errors.InputError: network '0.5': numbers in a network are exact: ...
     """
     rng = np.random.default_rng(seed)
     _check_declaration(network)
@@ -88,10 +89,8 @@ def _check_declaration(network: Network) -> None:
     names = [parameter.name for parameter in network.parameters]
     _require(len(set(names)) == len(names), f"{network}: parameter names repeat: {names}")
     _require(network.size > 0, f"{network}: no parameters")
-    gates = _patterns(network, 1, np.random.default_rng(0))
-    occurs = "occurs" if gates else "does not occur"
-    told = bool(gates) == network.piecewise
-    _require(told, f"{network}: relu {occurs}, but piecewise is {network.piecewise}")
+    unused = set(names) - network.program.used()
+    _require(not unused, f"{network}: forward does not use {', '.join(sorted(unused))}")
 
 
 def _check_integers(network: Network, rng: np.random.Generator) -> bool:
@@ -152,23 +151,15 @@ def _check_batch(network: Network, rng: np.random.Generator) -> None:
 
 
 def _check_gradients(network: Network, rng: np.random.Generator) -> None:
-    """Each parameter has a gradient, and it is the adjoint of the forward derivative."""
+    """Gradients are the adjoint of the forward derivative."""
     scalars = FloatResidues(BLAS_PRIMES[0])
     ring = FormalRing(scalars)
-    met = np.zeros(network.size, dtype=np.bool_)
-    for _ in range(3):  # one random pattern of relu may cut a parameter off
-        sample = _sample(network, rng, ring, _random(scalars, rng))
-        along = scalars.random(rng, (1, _BATCH, network.size))
-        value, slope = _evaluate(network, ring, join(sample.theta, along), sample)
-        met |= (value[:, 1:] != 0).any(axis=0)
-        backward = scalars.reduce(scalars.mul(value[:, 1:], along[0]).sum(axis=1))
-        what = f"{network}: gradients are not the derivative of the forward pass"
-        _require_same(scalars, backward, slope[:, 0], what)
-    start = 0
-    for parameter in network.parameters:
-        reached = met[start : start + parameter.size].any()
-        _require(reached, f"{network}: no gradient reaches parameter '{parameter.name}'")
-        start += parameter.size
+    sample = _sample(network, rng, ring, _random(scalars, rng))
+    along = scalars.random(rng, (1, _BATCH, network.size))
+    value, slope = _evaluate(network, ring, join(sample.theta, along), sample)
+    backward = scalars.reduce(scalars.mul(value[:, 1:], along[0]).sum(axis=1))
+    what = f"{network}: gradients are not the derivative of the forward pass"
+    _require_same(scalars, backward, slope[:, 0], what)
 
 
 def _check_jets(
@@ -223,12 +214,12 @@ def _central_slope(scalars: Scalars, at: Callable[[Array], Array]) -> Array:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Fields to evaluate: θ (1, 1, D), data, pulls, patterns; all but θ have axes (batch, data)."""
+    """Fields to evaluate: θ (1, 1, D), data, pulls, choices; all but θ have axes (batch, data)."""
 
     theta: Array
     inputs: Array
     pulls: Array
-    gates: tuple[NDArray[np.int64], ...]
+    gates: dict[int, NDArray[np.int8]]
 
     def take(
         self, batch: slice | NDArray[np.intp], data: slice | NDArray[np.intp] = slice(None)
@@ -238,7 +229,7 @@ class _Sample:
             self.theta,
             self.inputs[batch][:, data],
             self.pulls[batch][:, data],
-            tuple(gate[batch][:, data] for gate in self.gates),
+            {index: gate[batch][:, data] for index, gate in self.gates.items()},
         )
 
     def mapped(self, convert: Callable[[Array], Array]) -> _Sample:
@@ -248,27 +239,15 @@ class _Sample:
 
 def _evaluate(network: Network, ring: FormalRing, theta: Array, sample: _Sample) -> Array:
     """Σ_i ⟨v_i, f(θ, x_i)⟩, then the field F(θ): (jet, batch, 1 + D) at θ (jet, batch or 1, D)."""
-    gates = iter(sample.gates)
-    tape = Tape(ring, lambda z: next(gates)[None].astype(z.dtype))
     batch = len(sample.inputs)
     wide = np.broadcast_to(theta, (len(theta), batch, network.size))
-    output, variables = network.run(tape, wide, sample.inputs)
-    shape, declared = output.shape, network.output_shape
-    _require(shape == declared, f"{network}: outputs have shape {shape}, declared {declared}")
+    run = network.run(ring, wide, sample.inputs, given(sample.gates))
     pulls = sample.pulls[None]
-    gradients = tape.gradients(output, pulls, variables)
     values = np.zeros((len(theta), batch, 1 + network.size), dtype=ring.scalars.dtype)
-    pulled = ring.mul(output.value, pulls)
+    pulled = ring.mul(run.output, pulls)
     values[: len(pulled), :, 0] = pulled.reshape(*pulled.shape[:2], -1).sum(axis=-1)
-    start = 1
-    for parameter, gradient in zip(network.parameters, gradients, strict=True):
-        if gradient.ndim > LEAD or parameter.shape == ():  # else the zero of an unused parameter
-            found, due = gradient.shape[2:], (1, *parameter.shape)
-            what = f"{network}: the gradient of '{parameter.name}' has axes (datum, …) = {found}"
-            _require(found == due, f"{what}, not {due}")
-        block = values[: len(gradient), :, start : start + parameter.size]
-        block[...] = gradient.reshape(*gradient.shape[:2], -1)
-        start += parameter.size
+    gradient = run.gradient(pulls)
+    values[: len(gradient), :, 1:] = gradient
     return ring.scalars.reduce(values)
 
 
@@ -298,17 +277,12 @@ def _sample(
 
 def _patterns(
     network: Network, count: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], ...]:
-    """Random activation patterns (batch, data, *units), one for each call of ``relu``."""
-    gates: list[NDArray[np.int64]] = []
-
-    def flip(z: Array) -> Array:
-        gates.append(rng.integers(0, 2, size=(count, _DATA, *z.shape[LEAD:])))
-        return gates[-1][None].astype(z.dtype)
-
-    inputs = np.ones((count, _DATA, *network.input_shape))
-    network.run(Tape(FormalRing(Reals()), flip), np.ones((1, count, network.size)), inputs)
-    return tuple(gates)
+) -> dict[int, NDArray[np.int8]]:
+    """Random choices (batch, data, *shape) of 0 and 1, for each node that chooses."""
+    if not network.piecewise:
+        return {}
+    scalars = FloatResidues(BLAS_PRIMES[0])
+    return pieces(network.program).draw(scalars, rng, (count, _DATA), bits=True)
 
 
 # comparing
@@ -380,6 +354,9 @@ class _Rationals(Reals):
 
     def fraction(self, numerator: int, denominator: int) -> Any:
         return Fraction(numerator, denominator)
+
+    def cos_sin(self, k: int) -> tuple[float, float]:
+        raise _NotRational
 
 
 class _RationalRing(FormalRing):

@@ -92,7 +92,7 @@ def verify(
     rng = np.random.default_rng([seed, 61])
     holds = [True] * len(laws)
     for _ in range(points):
-        fields = make_fields(problem, scalars, rng, route)
+        fields = make_fields(problem, scalars, rng, route, widest=True)
         for index, held in enumerate(_at_a_point(fields, laws)):
             holds[index] &= held
     return Verification(tuple(holds), int(modulus), points)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
-from conserved.arithmetic.tape import Var
 from conserved.errors import ConservedError, InputError, Redraw
 from conserved.kernel.primes import BLAS_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.networks import Linear, Network, Parameter, parse_network
+from conserved.networks.tracing import Var
 
 # ------------------------------------------------------------------ known laws, independently
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
-from conserved.arithmetic.tape import Var
 from conserved.kernel.scalars import Array, Scalars
 from conserved.networks import Network
 from conserved.networks.feedforward import Feedforward
 from conserved.symmetry import Group
+from conserved.networks.tracing import Var
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class Fractions:
     @property
     def T(self) -> Fractions:
         return Fractions(tuple(zip(*self.numerators, strict=True)), self.denominator)
+
+    @property
+    def exact(self) -> Array:
+        """The matrix in Python's fractions."""
+        rows = [[Fraction(n, self.denominator) for n in row] for row in self.numerators]
+        return np.array(rows, dtype=object)
 
     def to(self, scalars: Scalars) -> Array:
         whole = scalars.from_integers(np.array(self.numerators))
@@ -50,7 +57,6 @@ class Wrapped(Network):
 
     def __init__(self, inner: Network, how: str) -> None:
         self.inner = inner
-        self.piecewise = inner.piecewise
         self._declare(
             f"{inner.spec} {how}", inner.parameters, inner.input_shape, inner.output_shape
         )
@@ -64,8 +70,7 @@ class ChangedBasis(Wrapped):
         self.matrix = matrix
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
-        matrix = self.matrix.to(x.tape.ring.scalars)
-        return self.inner.forward(parameters, x @ x.tape.constant(matrix.T[None, None, None]))
+        return self.inner.forward(parameters, x @ x.recording.constant(self.matrix.T.exact))
 
 
 class Reordered(Wrapped):
@@ -82,8 +87,7 @@ class Reordered(Wrapped):
         moved = {}
         for name, value in parameters.items():
             order = self.orders[int(name[1:])]
-            values = x.tape.ring.scalars.from_integers(order).astype(x.value.dtype)
-            matrix = x.tape.constant(values[None, None, None])
+            matrix = x.recording.constant(order)
             moved[name] = value @ matrix if name[0] == "b" else (value.T @ matrix).T
         return self.inner.forward(moved, x)
 

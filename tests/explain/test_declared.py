@@ -8,9 +8,11 @@ import pytest
 import conserved as cq
 from conserved.errors import InputError
 from conserved.explain import explain
+from conserved.kernel.evaluate import Run
 from conserved.networks import Network, Parameter
 from conserved.networks.lift import Lift, PolynomialLift
 from conserved.testing import check_network
+from conserved.networks.tracing import trace
 
 
 class Product(Network):
@@ -36,19 +38,21 @@ class Product(Network):
 class Given(PolynomialLift):
     """The same lift with A(θ) written out instead of interpolated."""
 
-    def outputs_at(self, tape, theta):
-        variables = [tape.variable(v) for v in self.network.split(theta).values()]
-        a, b = (v.reshape(-1, 1) for v in variables)
+    def outputs_at(self, ring, theta):
+        tensors = tuple((p.name, p.shape) for p in self.network.parameters)
+        return Run(trace(tensors, (), self._coefficients), ring, theta)
+
+    def _coefficients(self, named, given):
+        a, b = (v.reshape(-1, 1) for v in named.values())
         full = a @ b.T
         # x_i x_j with i < j has the coefficient a_i b_j + a_j b_i
-        picks = np.zeros((self.dimension, self.exponents.shape[1] ** 2), theta.dtype)
+        picks = np.zeros((self.dimension, self.exponents.shape[1] ** 2), int)
         n = self.exponents.shape[1]
         for row, alpha in enumerate(self.exponents):
             i, j = np.repeat(np.arange(n), alpha)
             picks[row, i * n + j] = 1
             picks[row, j * n + i] = 1
-        choose = tape.constant(picks[None, None, None])
-        return choose @ full.reshape(n * n, 1), variables
+        return full.recording.constant(picks) @ full.reshape(n * n, 1)
 
     def change_basis(self, scalars, moments):
         return moments

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.arithmetic.tape import Tape
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
 from conserved.kernel.residues import residues
@@ -123,14 +122,14 @@ def test_the_derivative_of_the_representation(network, prime):
 def lifted_output(network, scalars, theta):
     """F(θ) with axes (jet, batch, τ, m)."""
     lift = network.lift()
-    output, _ = lift.outputs_at(Tape(FormalRing(scalars)), theta)
-    return output.value.reshape(*theta.shape[:2], lift.dimension, lift.outputs)
+    output = lift.outputs_at(FormalRing(scalars), theta).output
+    return output.reshape(*theta.shape[:2], lift.dimension, lift.outputs)
 
 
 def true_output(network, scalars, theta, x):
     """f(θ, x) with axes (batch, rows, m): x in one batch per θ."""
-    output, _ = network.run(Tape(FormalRing(scalars)), theta, x[:, None])
-    return output.value.reshape(len(x), -1, network.output_shape[-1])
+    output = network.run(FormalRing(scalars), theta, x[:, None]).output
+    return output.reshape(len(x), -1, network.output_shape[-1])
 
 
 @each_network

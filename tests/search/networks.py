@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from conserved.arithmetic.tape import Var
 from conserved.networks import Network, Parameter
+from conserved.networks.tracing import Var
 
 Amplitude = Callable[[list[Var]], Var]
 
@@ -37,7 +37,7 @@ class Scaled(Network):
 
 
 def times(factor: int, value: Var) -> Var:
-    return value.scale(value.tape.ring.scalars.from_integers(factor).item())
+    return value.scale(factor)
 
 
 def cubic(w: list[Var]) -> Var:
@@ -65,8 +65,7 @@ def stretched(w: list[Var]) -> Var:
 
 def shifted(w: list[Var]) -> Var:
     """(1 + w1) w2: (1 + w1)² − w2², with a linear term, is conserved."""
-    one = w[0].tape.constant(w[0].value[:1] * 0 + 1)
-    return (w[0] + one) * w[1]
+    return (w[0] + 1) * w[1]
 
 
 def logarithmic(w: list[Var]) -> Var:

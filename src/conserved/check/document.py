@@ -220,7 +220,7 @@ def patterns_of(fields: Fields) -> Patterns:
     """Which activation patterns some fields count."""
     if not fields.problem.network.piecewise:
         return "none"
-    return "one cell" if fields.sampled_patterns else "every"
+    return "one cell" if fields.one_cell else "every"
 
 
 def seen_everywhere(laws: Sequence[Law], minor: Minor, patterns: Patterns) -> bool:

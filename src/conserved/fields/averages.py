@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.tape import Tape
 from conserved.errors import ConservedError, InputError, LimitError
 from conserved.kernel.deadline import check_time
 from conserved.kernel.functions import FormalRing
@@ -288,10 +287,10 @@ def check_lift(
     phi = lift.features(scalars, x)
     pull = lift.change_basis_mixed(scalars, scalars.matmul(y.swapaxes(-1, -2), phi))
     ring = FormalRing(scalars)
-    lifted, _ = lift.outputs_at(Tape(ring), theta)
-    direct, _ = network.run(Tape(ring), theta, x[:, None])
-    one = scalars.mul(lifted.value.reshape(count, -1), pull.reshape(count, -1)).sum(axis=1)
-    other = scalars.mul(direct.value.reshape(count, -1), y.reshape(count, -1)).sum(axis=1)
+    lifted = lift.outputs_at(ring, theta).output
+    direct = network.run(ring, theta, x[:, None]).output
+    one = scalars.mul(lifted.reshape(count, -1), pull.reshape(count, -1)).sum(axis=1)
+    other = scalars.mul(direct.reshape(count, -1), y.reshape(count, -1)).sum(axis=1)
     if scalars.reduce(one - other).any():
         advice = "its lift is wrong: A(θ) Φ(x) is not f(θ, x); check the degree it declares"
         raise InputError("network", network.spec, advice)

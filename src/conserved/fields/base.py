@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import Redraw
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.residues import Residues
@@ -50,6 +49,7 @@ class Fields(ABC):
         route: how the data class enters, in words for a person.
         generators: an upper bound on the number of linearly independent fields, if known.
         sampled_patterns: whether activation patterns are drawn, so that rare ones may be missed.
+        one_cell: whether they are those of one cell of parameter space.
         sample_bytes: memory of one evaluation on plain scalars.
         evaluations: how many fields were evaluated so far.
         invalid: which samples of the last evaluation had no value there.
@@ -60,6 +60,7 @@ class Fields(ABC):
     sample_bytes: int
     generators: int | None = None
     sampled_patterns: bool = False
+    one_cell: bool = False
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
         self.problem = problem
@@ -79,9 +80,21 @@ class Fields(ABC):
     def pull(self, leaves: Leaves, theta: Array) -> Array:
         """The fields at θ (jet, batch, D) on jets, all at once: (jet, batch, D)."""
 
+    def unproved_roots(self) -> str:
+        """Why the square roots are not known to be generic, or ""; there are none by default."""
+        return ""
+
     def point(self) -> Array:
         """A random θ, (1, 1, D)."""
-        return self.scalars.random(self.rng, (1, 1, self.dimension))
+        return self.points(1)
+
+    def points(self, count: int) -> Array:
+        """Random θ, (1, count, D)."""
+        return self.scalars.random(self.rng, (1, count, self.dimension))
+
+    def leaves_at(self, theta: Array) -> Leaves:
+        """One random field for each θ of (1, batch, D)."""
+        return self.draw_leaves(theta.shape[1])
 
     def draw(self, count: int, theta: Array) -> tuple[Leaves, Array]:
         """Random fields and their values (count, D) at θ; unlucky samples are drawn again.
@@ -136,19 +149,7 @@ class Fields(ABC):
         met: list[tuple[str, Array]] = []
         self.ring.arguments = met
         self.ring.invalid = None
-        self.pull(self.draw_leaves(theta.shape[1]), theta)
+        self.pull(self.leaves_at(theta), theta)
         self.ring.arguments = None
         bad = False if self.ring.invalid is None else self.ring.invalid
         return met, ~np.broadcast_to(bad, (theta.shape[1],))
-
-    def flat_gradient(self, tape: Tape, output: Var, seed: Array, wanted: list[Var]) -> Array:
-        """Jᵀ·seed as one vector per sample: (jet, batch, D)."""
-        gradients = tape.gradients(output, seed, wanted)
-        jets, batch = wanted[0].value.shape[:2]
-        flat = np.zeros((jets, batch, self.dimension), dtype=self.scalars.dtype)
-        start = 0
-        for parameter, gradient in zip(self.problem.network.parameters, gradients, strict=True):
-            block = flat[: len(gradient), :, start : start + parameter.size]
-            block[...] = gradient.reshape(*gradient.shape[:2], -1)
-            start += parameter.size
-        return flat

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from conserved.arithmetic.tape import Tape
 from conserved.fields.averages import moment_space
 from conserved.fields.base import Fields, Leaves
 from conserved.kernel.residues import Residues
@@ -45,13 +44,12 @@ class MomentFields(Fields):
 
     def pull(self, leaves: Leaves, theta: Array) -> Array:
         quadratic, mixed = leaves.arrays
-        tape = Tape(self.ring)
-        output, variables = self.space.lift.outputs_at(tape, theta)
+        run = self.space.lift.outputs_at(self.ring, theta)
         tau, m = self._mixed.shape[1:]
-        value = output.value.reshape(*output.value.shape[:2], tau, m)
+        value = run.output.reshape(*run.output.shape[:2], tau, m)
         constant = self.scalars.matmul(mixed, self._mixed.reshape(len(self._mixed), tau * m))
         seed = self.ring.sub(self._stretched(quadratic, value), constant.reshape(1, -1, tau, m))
-        return self.flat_gradient(tape, output, seed.reshape(output.value.shape), variables)
+        return run.gradient(seed.reshape(run.output.shape))
 
     def _stretched(self, weights: Array, value: Array) -> Array:
         """S F for each sample: weights (batch, k), F (jet, batch, τ, m)."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from conserved.arithmetic.tape import Tape
-from conserved.kernel.functions import FormalRing
+from conserved.kernel.choices import real_choices
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.problem import Problem
@@ -17,20 +17,32 @@ _ROUNDS = 100
 
 
 class RealPattern:
-    """Activation patterns of one real random network along the orbits of real random inputs.
+    """Choices of real random networks along the orbits of real random inputs.
 
-    The network is redrawn a few times for one in which every unit is active somewhere: a unit that
-    is dead at every input only adds the trivial law that its weights stay put.
+    One network, redrawn a few times for one in which every unit is active somewhere: a unit that
+    is dead at every input only adds the trivial law that its weights stay put. Or, ``moving``, a
+    fresh network for every input.
 
     Attributes:
         dead: how many units are dead in the network found.
     """
 
-    def __init__(self, problem: Problem, elements: Elements, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        elements: Elements,
+        rng: np.random.Generator,
+        *,
+        moving: bool = False,
+    ) -> None:
         self.problem = problem
         self.elements = elements
         self.rng = rng
         self.scalars = Reals()
+        self.moving = moving
+        self.dead = 0
+        if moving:
+            return
         self.theta, self.dead = self._draw_point()
         for _ in range(_ROUNDS):
             if not self.dead:
@@ -46,25 +58,22 @@ class RealPattern:
         dead = sum(int((~gate.any(axis=(0, 1))).sum()) for gate in self.draw(_PROBES))
         return self.theta, dead
 
-    def draw(self, count: int) -> tuple[Array, ...]:
-        """Patterns at ``count`` fresh real inputs: one array (count, data, *units) per call."""
+    def draw(self, count: int) -> tuple[NDArray[np.int8], ...]:
+        """Patterns at ``count`` fresh real inputs: (count, data, *shape) for each choice."""
         points = len(self.elements.matrices)
         step = max(1, _PATTERN_POINTS // points)
         parts = [self._draw(min(step, count - start)) for start in range(0, count, step)]
         return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))
 
-    def _draw(self, count: int) -> list[Array]:
-        gates: list[Array] = []
-
-        def sign(z: Array) -> Array:
-            gates.append((z[0] > 0).astype(np.int8))
-            return gates[-1][None].astype(z.dtype)
-
+    def _draw(self, count: int) -> list[NDArray[np.int8]]:
         network = self.problem.network
         x = self.scalars.random(self.rng, (count, *network.input_shape))
         # from near 0 to far away: with biases, patterns differ there
         x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(network.input_shape)))
         data = act_on_inputs(self.elements, x, self.scalars)
-        theta = np.broadcast_to(self.theta, (1, count, network.size))
-        network.run(Tape(FormalRing(self.scalars), sign), theta, data)
-        return gates
+        if self.moving:
+            theta = self.scalars.random(self.rng, (1, count, network.size))
+        else:
+            theta = np.broadcast_to(self.theta, (1, count, network.size))
+        met = real_choices(network.program, theta, [data])
+        return [met[index] for index in network.program.choices]

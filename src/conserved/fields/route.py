@@ -57,8 +57,14 @@ def _without_a_large_lift(problem: Problem, route: Route, tau: int) -> Literal["
 
 
 def make_fields(
-    problem: Problem, scalars: Residues, rng: np.random.Generator, route: Route = "auto"
+    problem: Problem,
+    scalars: Residues,
+    rng: np.random.Generator,
+    route: Route = "auto",
+    *,
+    widest: bool = False,
 ) -> Fields:
-    """The fields of a problem along the chosen route."""
-    family = MomentFields if choose_route(problem, route) == "moments" else OrbitFields
-    return family(problem, scalars, rng)
+    """The fields of a problem along the chosen route; ``widest`` as for ``OrbitFields``."""
+    if choose_route(problem, route) == "moments":
+        return MomentFields(problem, scalars, rng)
+    return OrbitFields(problem, scalars, rng, widest=widest)

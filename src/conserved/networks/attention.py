@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conserved.arithmetic.tape import Var
 from conserved.networks.base import Network, Parameter, flag, positive_integers
+from conserved.networks.tracing import Var
 
 
 class Attention(Network):
@@ -41,8 +41,6 @@ class Attention(Network):
             return projected.reshape(tokens, self.heads, self.head).transpose(1, 0, 2)
 
         mask = np.tril(np.ones((tokens, tokens), dtype=np.int64)) if self.causal else None
-        if mask is not None:
-            mask = mask.astype(x.value.dtype)[None, None, None, None]
         weights = (per_head("Q") @ per_head("K").T).softmax(mask)
         mixed = (weights @ per_head("V")).transpose(1, 0, 2)
         return mixed.reshape(tokens, self.heads * self.head) @ parameters["O"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from numbers import Integral
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-
-from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
+from conserved.kernel.evaluate import Choose, Run
 from conserved.kernel.functions import FormalRing
-from conserved.kernel.real import Reals
+from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array
+from conserved.networks.tracing import Var, trace
 
 if TYPE_CHECKING:
     from conserved.networks.lift import Lift
@@ -46,26 +46,21 @@ class Network(ABC):
     """A map (θ, x) ↦ f(θ, x) made of ring operations and elementary functions.
 
     Subclasses set the attributes once, in ``__init__`` through ``_declare``, and write ``forward``
-    against ``Var``, for one input, as on paper.
+    against ``Var``, for one input, as on paper. It is called once, and what it did is the
+    network's ``program``: everything else works on that.
 
     Law every network obeys: at an integer θ and x, its fields over GF(p) are its integer fields
     reduced mod p, and in float64 its fields are the gradients that autograd gives
     (``conserved.testing.check_network`` runs this on any network).
 
     Attributes:
-        spec: the text that builds it on the command line ("linear:4-2-1").
+        spec: what to call it; for families the text that builds it ("linear:4-2-1").
         parameters: the parameter tensors, in the order of the flat vector θ.
         input_shape, output_shape: shape of one input and one output; the last axis carries
             the features on which symmetries act.
-        piecewise: whether ``relu`` occurs, so that fields depend on an activation pattern.
-        free_gates: whether every unit has a gate of its own that enters each field linearly, so
-            that laws which survive every pattern can be counted (2307.00144); otherwise the
-            patterns of one real random network are used.
     """
 
     family: ClassVar[str]
-    piecewise: ClassVar[bool] = False
-    free_gates: ClassVar[bool] = False
 
     spec: str
     parameters: tuple[Parameter, ...]
@@ -100,10 +95,30 @@ class Network(ABC):
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         """The output for one input x, as operations on ``Var``."""
 
+    @cached_property
+    def program(self) -> Program:
+        """What ``forward`` computes, as data.
+
+        Raises:
+            InputError: inexact numbers, shapes that do not fit, or another output than declared.
+        """
+        tensors = tuple((parameter.name, parameter.shape) for parameter in self.parameters)
+        inputs = (("x", self.input_shape),)
+        program = trace(tensors, inputs, lambda named, given: self.forward(named, given["x"]))
+        if program.shape != self.output_shape:
+            advice = f"its outputs have shape {program.shape}, declared are {self.output_shape}"
+            raise InputError("network", self.spec, advice)
+        return program
+
+    @property
+    def piecewise(self) -> bool:
+        """Whether gates occur (relu, max, sort), so that fields depend on a pattern of choices."""
+        return bool(self.program.choices)
+
     @property
     def all_patterns_count(self) -> bool:
-        """Whether the patterns met at one θ span what all patterns span (for ``free_gates``)."""
-        return True
+        """Whether the patterns met at one θ are known to span what all patterns span."""
+        return not self.piecewise
 
     def feature_axes(self) -> list[tuple[str, int, Side]]:
         """Which axes of which parameters carry the input's or the output's features.
@@ -128,43 +143,29 @@ class Network(ABC):
         """D, the number of scalar parameters."""
         return sum(parameter.size for parameter in self.parameters)
 
-    def split(self, theta: Array) -> dict[str, Array]:
-        """A flat θ with axes (jet, batch, D) as views (jet, batch, 1, *shape), by name."""
-        views = {}
-        start = 0
-        for parameter in self.parameters:
-            block = theta[:, :, start : start + parameter.size]
-            views[parameter.name] = block.reshape(*block.shape[:2], 1, *parameter.shape)
-            start += parameter.size
-        return views
-
-    def run(self, tape: Tape, theta: Array, x: Array) -> tuple[Var, list[Var]]:
-        """(output, parameter variables) at θ (jet, batch, D) and data x (batch, data, *input)."""
-        variables = {name: tape.variable(value) for name, value in self.split(theta).items()}
-        return self.forward(variables, tape.constant(x[None])), list(variables.values())
+    def run(
+        self, ring: FormalRing, theta: Array, x: Array, choose: Choose | None = None
+    ) -> Run:
+        """One evaluation at θ (jet, batch, D) and data x (batch, data, *input)."""
+        return Run(self.program, ring, theta, (x,), choose)
 
     def activations(self, inputs: int = 1) -> int:
         """Number of values that one forward pass on so many inputs keeps, parameters included."""
-        one, two = self._volume(1), self._volume(2)
-        return one + (inputs - 1) * (two - one)
-
-    def _volume(self, inputs: int) -> int:
-        tape = Tape(FormalRing(Reals()))
-        data = np.zeros((1, inputs, *self.input_shape))
-        output, _ = self.run(tape, np.zeros((1, 1, self.size)), data)
-        if output.shape != self.output_shape:
-            advice = f"its outputs have shape {output.shape}, declared are {self.output_shape}"
-            raise InputError("network", self.spec, advice)
-        return tape.volume
+        return self.program.volume(inputs)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.spec}>"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.spec == getattr(other, "spec", None)
+        return (
+            isinstance(other, Network)
+            and type(self) is type(other)
+            and self.spec == other.spec
+            and self.program == other.program
+        )
 
     def __hash__(self) -> int:
-        return hash((type(self), self.spec))
+        return hash(self.program)
 
 
 def flag(spec: str, name: str, value: object) -> bool:

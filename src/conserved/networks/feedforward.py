@@ -6,8 +6,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from itertools import pairwise
 
-from conserved.arithmetic.tape import Var
 from conserved.networks.base import Network, Parameter, Side, flag, positive_integers
+from conserved.networks.tracing import Var
 
 
 class Feedforward(Network):

@@ -15,7 +15,8 @@ from math import comb, factorial, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.tape import Tape, Var
+from conserved.kernel.evaluate import Run
+from conserved.kernel.functions import FormalRing
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import inverse_matrix
 from conserved.kernel.scalars import Array, Scalars
@@ -61,11 +62,11 @@ class Lift(ABC):
         """dρ(X) for Lie algebra elements (h, n, n): (h, τ, τ)."""
 
     @abstractmethod
-    def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
+    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
         """What the moments pull on: F(θ), whose entries are A(θ)ᵀ up to ``change_basis``.
 
         Returns:
-            (F, parameter variables); F has τ·m entries per sample, in the order (τ, m).
+            A run whose output has τ·m entries per sample, in the order (τ, m).
         """
 
     @property
@@ -189,10 +190,10 @@ class PolynomialLift(Lift):
     def derivative(self, scalars: Scalars, generators: Array) -> Array:
         return self.monomials.derivative(scalars, generators)
 
-    def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
-        points, _ = self.monomials.basis(tape.ring.scalars)
+    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
+        points, _ = self.monomials.basis(ring.scalars)
         batch = np.broadcast_to(points, (theta.shape[1], *points.shape))
-        return self.network.run(tape, theta, batch)
+        return self.network.run(ring, theta, batch)
 
     def change_basis(self, scalars: Residues, moments: Array) -> Array:
         if self.degree == 1:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import comb
 
 import numpy as np
 
-from conserved.arithmetic.tape import Tape, Var
+from conserved.kernel.evaluate import Run
+from conserved.kernel.functions import FormalRing
+from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.base import Network, Parameter, Side, positive_integers
 from conserved.networks.lift import LIFT_LIMIT, Lift, Monomials
+from conserved.networks.tracing import Var, trace
 
 
 class Lightning(Network):
@@ -94,28 +98,28 @@ class LightningLift(Lift):
 
     @property
     def volume(self) -> int:
-        d, m = self.squares.variables, self.outputs
-        keys = self.network.parameters[1].size
-        at_pairs = 2 * self.dimension + 2 * len(self._b) * m  # scores and values, each reshaped
-        products = self.dimension * m
-        return self.network.size + keys + d * d + 2 * (at_pairs + products) + 2 * products
+        return self.program.volume()
 
-    def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
-        variables = {k: tape.variable(v) for k, v in self.network.split(theta).items()}
+    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
+        return Run(self.program, ring, theta)
+
+    @cached_property
+    def program(self) -> Program:
+        """A(θ)ᵀ as a function of θ alone, (τ, m)."""
         d, m, pairs = self.squares.variables, self.outputs, len(self._b)
-        scores = variables["Q"] @ variables["K"].T
-        choose = np.eye(d, dtype=theta.dtype)[None, None, None]
-        at_b, at_c = choose[..., self._b], choose[..., self._c]  # (d, pairs)
-        straight = self._product(tape, scores, at_b, variables["V"], at_c)
-        crossed = self._product(tape, scores, at_c * (self._b != self._c), variables["V"], at_b)
-        return (straight + crossed).reshape(d * pairs, m), list(variables.values())
 
-    def _product(self, tape: Tape, scores: Var, first: Array, values: Var, second: Array) -> Var:
-        """(Q Kᵀ)_ab V_c at the pairs (b, c) chosen: (d, pairs, m)."""
-        pairs = len(self._b)
-        left = (scores @ tape.constant(first)).reshape(self.squares.variables, pairs, 1)
-        right = tape.constant(second.swapaxes(-1, -2)) @ values
-        return left * right.reshape(1, pairs, self.outputs)
+        def coefficients(named: Mapping[str, Var], given: Mapping[str, Var]) -> Var:
+            scores = (named["Q"] @ named["K"].T).transpose(1, 0)  # (b, a)
+            values = named["V"]
+            terms = []
+            for scored, valued in ((self._b, self._c), (self._c, self._b)):
+                left = scores.take(scored).T.reshape(d, pairs, 1)
+                terms.append(left * values.take(valued).reshape(1, pairs, m))
+            twice = (self._b != self._c).astype(int).reshape(1, pairs, 1)
+            return (terms[0] + terms[1] * twice).reshape(d * pairs, m)
+
+        tensors = tuple((p.name, p.shape) for p in self.network.parameters)
+        return trace(tensors, (), coefficients)
 
 
 def _kronecker(scalars: Scalars, a: Array, b: Array) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conserved.arithmetic.tape import Var
 from conserved.networks.feedforward import Feedforward
 from conserved.networks.lift import Lift, polynomial_lift
+from conserved.networks.tracing import Var
 
 
 class Linear(Feedforward):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
-from conserved.arithmetic.tape import Var
 from conserved.errors import InputError, nearest
 from conserved.networks.feedforward import Feedforward
+from conserved.networks.tracing import Var
+
+_HALF = Fraction(1, 2)
 
 
 def silu(z: Var) -> Var:
@@ -16,15 +19,14 @@ def silu(z: Var) -> Var:
 
 def gelu(z: Var) -> Var:
     """z Φ(z), Φ the normal distribution function."""
-    return z * z.function("normal") + z.scale(z.tape.ring.scalars.fraction(1, 2))
+    return z * z.function("normal") + z.scale(_HALF)
 
 
 def gelu_tanh(z: Var) -> Var:
     """z/2 · (1 + tanh(√(2/π) (z + 0.044715 z³)))."""
-    ring = z.tape.ring
-    inner = z + (z**3).scale(ring.scalars.fraction(44715, 1_000_000))
-    bent = inner.scale(ring.constant("√(2/π)")).function("tanh")
-    return (z * bent + z).scale(ring.scalars.fraction(1, 2))
+    inner = z + (z**3).scale(Fraction(44715, 1_000_000))
+    bent = inner.scale("√(2/π)").function("tanh")
+    return (z * bent + z).scale(_HALF)
 
 
 ACTIVATIONS: dict[str, Callable[[Var], Var]] = {

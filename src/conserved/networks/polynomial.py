@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import comb
 
-from conserved.arithmetic.tape import Var
 from conserved.errors import InputError
 from conserved.networks.feedforward import Feedforward
 from conserved.networks.lift import Lift, polynomial_lift
+from conserved.networks.tracing import Var
 
 POWER_LIMIT = 64
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conserved.arithmetic.tape import Var
 from conserved.networks.feedforward import Feedforward
+from conserved.networks.tracing import Var
 
 
 class ReLU(Feedforward):
@@ -15,8 +15,6 @@ class ReLU(Feedforward):
     """
 
     family = "relu"
-    piecewise = True
-    free_gates = True
 
     def __init__(self, *widths: int, bias: bool = False) -> None:
         super().__init__(widths, bias=bias, options=",bias" if bias else "", least=3)

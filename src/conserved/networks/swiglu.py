@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conserved.arithmetic.tape import Var
 from conserved.networks.base import Network, Parameter, positive_integers
 from conserved.networks.mlp import silu
+from conserved.networks.tracing import Var
 
 
 class SwiGLU(Network):

@@ -100,8 +100,8 @@ def samples(fields: Fields, count: int) -> tuple[Array, Array]:
 
 
 def _drawn(fields: Fields, count: int) -> tuple[Array, Array]:
-    theta = fields.scalars.random(fields.rng, (1, count, fields.dimension))
-    values = fields.evaluate(fields.draw_leaves(count), theta)[0]
+    theta = fields.points(count)
+    values = fields.evaluate(fields.leaves_at(theta), theta)[0]
     if fields.invalid is None:
         return theta[0], values
     valid = ~fields.invalid

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import ConservedError, LimitError
+from conserved.kernel.evaluate import Run
+from conserved.kernel.functions import FormalRing
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues, residues
@@ -57,12 +58,12 @@ class Readout:
         """Φ̃: inputs (N, *input) → (N, rows, τ)."""
         return self.lift.features(Reals(), x) * self.scale
 
-    def outputs_at(self, tape: Tape, theta: Array) -> tuple[Var, list[Var]]:
+    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
         """F, from which ``lifted`` makes Ãᵀ, (τ, m) per sample; θ (1, batch, D)."""
         if self.points is None:
-            return self.lift.outputs_at(tape, theta)
+            return self.lift.outputs_at(ring, theta)
         points = np.broadcast_to(self.points, (theta.shape[1], *self.points.shape))
-        return self.lift.network.run(tape, theta, points)
+        return self.lift.network.run(ring, theta, points)
 
     def lifted(self, outputs: Array) -> Array:
         """Ãᵀ from F, both (batch, τ, m)."""

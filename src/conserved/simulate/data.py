@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from conserved.arithmetic.tape import Tape
 from conserved.errors import InputError, nearest
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
@@ -105,8 +104,7 @@ def _teacher(problem: Problem, samples: int, rng: np.random.Generator) -> Datase
     network = problem.network
     x = rng.standard_normal((samples, *network.input_shape))
     theta = initial(network, rng)
-    tape = Tape(FormalRing(Reals()))
-    y = network.run(tape, theta[None, None], x[None])[0].value[0, 0]
+    y = network.run(FormalRing(Reals()), theta[None, None], x[None]).output[0, 0]
     labels = _as_labels(problem, y)
     return Dataset("teacher", "Gaussian inputs, labels from a random teacher network", x, labels)
 

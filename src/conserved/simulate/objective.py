@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.tape import Tape, Var
 from conserved.errors import InputError, LimitError
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
-from conserved.networks import Network
 from conserved.problem import Problem
 from conserved.simulate.averages import Readout, RealSpace, averages, flattened
 from conserved.simulate.data import Dataset
@@ -186,14 +184,13 @@ class MomentObjective(Objective):
 
     def evaluate(self, theta: Array, chosen: Chosen = None) -> tuple[Array, Array]:
         square, product, constant = self._whole if chosen is None else self._moments(chosen)
-        tape = Tape(FormalRing(Reals()))
-        output, variables = self.readout.outputs_at(tape, theta[None])
-        flat = output.value.reshape(len(theta), *product.shape)
+        run = self.readout.outputs_at(FormalRing(Reals()), theta[None])
+        flat = run.output.reshape(len(theta), *product.shape)
         lifted = self.readout.lifted(flat)  # Ãᵀ, (batch, τ, m)
         stretched = square @ lifted
         values = (lifted * (0.5 * stretched - product)).sum(axis=(1, 2)) + constant
-        seed = self.readout.pulled_back(stretched - product).reshape(output.value.shape)
-        return values, _flat(self.problem.network, tape, output, seed, variables)
+        seed = self.readout.pulled_back(stretched - product).reshape(run.output.shape)
+        return values, run.gradient(seed)[0]
 
     def jittered(self, rng: np.random.Generator, amount: float) -> MomentObjective:
         data = jittered(self.data, rng, amount)
@@ -263,22 +260,8 @@ def point_gradient(
         values = sum(n * value for n, value, _ in parts) / len(x)
         gradients = sum(n * gradient for n, _, gradient in parts) / len(x)
         return np.asarray(values), np.asarray(gradients)
-    tape = Tape(FormalRing(Reals()))
-    output, variables = network.run(tape, theta[None], x[None])
-    prediction = output.value[0]
+    run = network.run(FormalRing(Reals()), theta[None], x[None])
+    prediction = run.output[0]
     values = loss.values(prediction, y).mean(axis=-1)
     seed = loss.slopes(prediction, y)[None] / len(x)
-    return values, _flat(network, tape, output, seed, variables)
-
-
-def _flat(network: Network, tape: Tape, output: Var, seed: Array, wanted: list[Var]) -> Array:
-    """Jᵀ·seed as one vector per sample, (batch, D)."""
-    parts = tape.gradients(output, seed, wanted)
-    batch = wanted[0].value.shape[1]
-    flat = np.zeros((batch, network.size))
-    start = 0
-    for parameter, part in zip(network.parameters, parts, strict=True):
-        # a parameter that does not enter has a gradient of shape (1, 1, 1)
-        flat[:, start : start + parameter.size] = part[0].reshape(part.shape[1], -1)
-        start += parameter.size
-    return flat
+    return values, run.gradient(seed)[0]
