@@ -11,8 +11,8 @@ import numpy as np
 from conserved.kernel.scalars import Array, Scalars
 from conserved.networks import Network
 from conserved.networks.feedforward import Feedforward
-from conserved.symmetry import Group
 from conserved.networks.tracing import Var
+from conserved.symmetry import Group
 
 
 @dataclass(frozen=True)

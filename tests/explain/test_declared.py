@@ -11,8 +11,8 @@ from conserved.explain import explain
 from conserved.kernel.evaluate import Run
 from conserved.networks import Network, Parameter
 from conserved.networks.lift import Lift, PolynomialLift
-from conserved.testing import check_network
 from conserved.networks.tracing import trace
+from conserved.testing import check_network
 
 
 class Product(Network):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from conserved.errors import InputError
-from conserved.kernel import evaluate
+from conserved.kernel import operations
 from conserved.networks import FAMILIES, Linear, Network, Parameter, parse_network
 from conserved.networks.mlp import ACTIVATIONS
 from conserved.testing import check_network
@@ -211,7 +211,7 @@ def test_refuses_a_wrong_derivative(monkeypatch):
         value, (back,) = good(ring, node, args)
         return value, (lambda g: back(ring.neg(g)),)
 
-    good = evaluate.OPERATIONS["transpose"]
-    monkeypatch.setitem(evaluate.OPERATIONS, "transpose", forgetful)
+    good = operations.OPERATIONS["transpose"]
+    monkeypatch.setitem(operations.OPERATIONS, "transpose", forgetful)
     with pytest.raises(AssertionError, match="not the derivative of the forward pass"):
         check_network(Linear(2, 2, 1))

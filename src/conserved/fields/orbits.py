@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.errors import Redraw
 from conserved.fields.base import Fields, Leaves
 from conserved.fields.pattern import RealPattern
-from conserved.errors import Redraw
-from conserved.kernel.choices import Pieces, given, pieces
-from conserved.kernel.evaluate import Choose
+from conserved.kernel.choices import Pieces, pieces
+from conserved.kernel.evaluate import Choose, given
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
 from conserved.kernel.roots import Roots, independent, points_needed, settled

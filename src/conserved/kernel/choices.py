@@ -15,8 +15,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.kernel.evaluate import LEAD, Choose, Run, given, real_choice
+from conserved.kernel.affine import linear_in_choices
+from conserved.kernel.evaluate import Choose, Run, real_choice
 from conserved.kernel.functions import FormalRing
+from conserved.kernel.operations import LEAD
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.program import Node, Program
 from conserved.kernel.real import Reals
@@ -98,7 +100,7 @@ def _one_hot(
     if node.op == "order":
         *front, n, _ = node.shape
         places = np.argsort(rng.random((*shape, *front, n)), axis=-1)
-        out = (places[..., None] == np.arange(n)).astype(np.int8)
+        out = np.asarray(places[..., None] == np.arange(n), dtype=np.int8)
         if bits:
             return out
         total = np.zeros(out.shape, dtype=scalars.dtype)
@@ -111,9 +113,8 @@ def _one_hot(
     full = (*shape, *node.shape)
     if bits:
         best = np.expand_dims(np.argmax(rng.random(full), axis=axis), axis)
-        return (best == np.arange(full[axis]).reshape(-1, *(1,) * (len(full) - axis - 1))).astype(
-            np.int8
-        )
+        places = np.arange(full[axis]).reshape(-1, *(1,) * (len(full) - axis - 1))
+        return np.asarray(best == places, dtype=np.int8)
     free = scalars.random(rng, full)
     rest = scalars.reduce(free.sum(axis=axis, keepdims=True))
     first = (slice(None),) * axis + (slice(0, 1),)
@@ -153,7 +154,7 @@ def pieces(program: Program, seed: int = 0) -> Pieces:
         first.count,
         first.same,
         free and _both_signs(program, first, rng),
-        _linear(program, first),
+        linear_in_choices(program, _groups(first)),
         all(program.on_inputs[program.nodes[i].args[0]] for i in program.choices),
     )
 
@@ -266,13 +267,37 @@ def _both_signs(program: Program, looking: _Looking, rng: np.random.Generator) -
     """Whether every gate is open for some real network and input, and closed for another."""
     theta = rng.standard_normal((1, _PROBES, program.size))
     inputs = [rng.standard_normal((_PROBES, 1, *shape)) for _, shape in program.inputs]
-    met = real_choices(program, theta, inputs)
     seen = np.zeros((looking.count, 2), dtype=np.bool_)
-    for index, classes in looking.classes.items():
-        gate = met[index].astype(np.bool_) ^ looking.flipped[index]
-        np.logical_or.at(seen[:, 1], classes, gate.any(axis=(0, 1)))
-        np.logical_or.at(seen[:, 0], classes, (~gate).any(axis=(0, 1)))
+
+    def choose(index: int, node: Node, z: Array) -> Array:
+        """Look at the true signs; half of the networks go on as if all gates were open."""
+        chosen = real_choice(index, node, z)
+        if node.op != "gate":
+            return chosen
+        classes, flipped = looking.classes[index], looking.flipped[index]
+        for side in (0, 1):
+            met = (z[0] > 0 if side else z[0] < 0).any(axis=(0, 1))
+            np.logical_or.at(seen, (classes, np.where(flipped, 1 - side, side)), met)
+        opened = np.arange(z.shape[1]) % 2 == 0
+        return np.where(opened.reshape(1, -1, *(1,) * (z.ndim - 2)), 1.0, chosen)
+
+    Run(program, FormalRing(Reals()), theta, inputs, choose)
     return bool(seen.all())
+
+
+def _groups(looking: _Looking) -> dict[int, int]:
+    """For each choice the first that shares an argument with it."""
+    group = dict(looking.same)
+    owner: dict[int, int] = {}
+    for index, classes in looking.classes.items():  # gate nodes that share an argument count as one
+        group[index] = index
+        for one in set(classes.ravel().tolist()):
+            first = group[owner.setdefault(one, index)]
+            merged = group[index]
+            for other, target in group.items():
+                if target == merged:
+                    group[other] = first
+    return group
 
 
 class _AnyRoot(FormalRing):
@@ -294,7 +319,7 @@ def _differences(node: Node) -> int:
         *front, n, _ = node.shape
         return prod(front) * (n - 1)
     axis = node.data[0]
-    return prod(node.shape) // node.shape[axis] * (node.shape[axis] - 1)
+    return int(prod(node.shape) // node.shape[axis] * (node.shape[axis] - 1))
 
 
 def _relative(node: Node, flat: Array) -> Array:
@@ -316,63 +341,6 @@ def _sign(ratio: int, p: int) -> int:
     return 0
 
 
-def _linear(program: Program, looking: _Looking) -> bool:
-    """Whether the result is of degree ≤ 1 in every choice, by degrees node by node."""
-    group: dict[int, int] = {}
-    for index in program.choices:
-        if index in looking.same:
-            group[index] = looking.same[index]
-    owner: dict[int, int] = {}
-    for index, classes in looking.classes.items():  # gate nodes that share an argument count as one
-        group[index] = index
-        for one in set(classes.ravel().tolist()):
-            first = group[owner.setdefault(one, index)]
-            merged = group[index]
-            for other, target in group.items():
-                if target == merged:
-                    group[other] = first
-    degrees: list[dict[int, int]] = []
-    for index, node in enumerate(program.nodes):
-        if index in group:
-            degrees.append({group[index]: 1})
-            continue
-        met = [degrees[i] for i in node.args]
-        degrees.append(_DEGREES.get(node.op, _joined)(node, met))
-    return all(degree <= 1 for degree in degrees[program.output].values())
-
-
-_MANY = 9
-
-
-def _joined(node: Node, met: list[dict[int, int]]) -> dict[int, int]:
-    out: dict[int, int] = {}
-    for degrees in met:
-        for choice, degree in degrees.items():
-            out[choice] = max(degree, out.get(choice, 0))
-    return out
-
-
-def _multiplied(node: Node, met: list[dict[int, int]]) -> dict[int, int]:
-    out: dict[int, int] = {}
-    for degrees in met:
-        for choice, degree in degrees.items():
-            out[choice] = min(_MANY, degree + out.get(choice, 0))
-    return out
-
-
-def _bent(node: Node, met: list[dict[int, int]]) -> dict[int, int]:
-    if node.op == "power" and node.data[0] == 1:
-        return met[0]
-    return dict.fromkeys(met[0], _MANY)
-
-
-_DEGREES = {
-    "mul": _multiplied,
-    "matmul": _multiplied,
-    **dict.fromkeys(("power", "reciprocal", "root", "function", "inverse"), _bent),
-}
-
-
 def real_choices(
     program: Program, theta: Array, inputs: list[Array]
 ) -> dict[int, NDArray[np.int8]]:
@@ -388,13 +356,8 @@ def real_choices(
     def choose(index: int, node: Node, z: Array) -> Array:
         chosen = real_choice(index, node, z)
         batch, data = inputs[0].shape[:2]
-        met[index] = np.broadcast_to(
-            chosen[0], (batch, data, *chosen.shape[LEAD:])
-        ).astype(np.int8)
+        met[index] = np.broadcast_to(chosen[0], (batch, data, *chosen.shape[LEAD:])).astype(np.int8)
         return chosen
 
     Run(program, FormalRing(Reals()), theta, inputs, choose)
     return met
-
-
-__all__ = ["Choices", "Pieces", "given", "pieces", "real_choices"]

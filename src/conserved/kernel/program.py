@@ -116,9 +116,7 @@ class Program:
     def volume(self, inputs: int = 1) -> int:
         """Number of entries that one evaluation on so many inputs keeps for its derivative."""
         total = 0
-        for node, active, each in zip(
-            self.nodes, self.on_parameters, self.on_inputs, strict=True
-        ):
+        for node, active, each in zip(self.nodes, self.on_parameters, self.on_inputs, strict=True):
             if active:
                 total += prod(node.shape) * (inputs if each else 1)
         return total
@@ -190,7 +188,7 @@ def make_node(
     if rule is None:
         raise _error(place, op, f"unknown operation; known are {', '.join(sorted(SHAPES))}")
     if op in tensors:
-        if len(args) or len(data) != 1 or data[0] not in tensors[op]:
+        if len(args) or len(data) != 1 or data[0] not in list(tensors[op]):
             known = ", ".join(tensors[op]) or "none"
             raise _error(place, [op, list(args), _lists(data)], f"the {op}s are {known}")
         return Node(op, args, data, tensors[op][data[0]])
@@ -248,4 +246,3 @@ def _lists(value: Any) -> Any:
 def _error(place: str, given: Any, advice: str) -> InputError:
     shown = str(given)
     return InputError(place, shown if len(shown) <= 60 else f"{shown[:59]}…", advice)
-

@@ -1,4 +1,4 @@
-"""Square roots over GF(p): points where all of them exist, and whether they are generic (theory §12).
+"""Square roots over GF(p): points where all exist, and whether they are generic (theory §12).
 
 A random point where every argument q_i is a square is a generic point of the cover y_i² = q_i,
 provided that no product of some of the q_i is a constant times a square. Points are not drawn
@@ -65,7 +65,8 @@ class Roots:
         choose: Choose | None = None,
     ) -> Array:
         """The arguments of some roots at θ (1, batch, D) and data: (batch, k)."""
-        recording = _Recording(ring.scalars, ring.values.salt if ring.values else 0)
+        values = ring.formal()
+        recording = _Recording(values.scalars, values.salt)
         Run(self._program, recording, theta, inputs, choose)
         met = dict(zip(self.nodes, recording.met, strict=True))
         batch = theta.shape[1]
@@ -128,7 +129,7 @@ def _supports(
     moved = np.repeat(point[None], size + 1, axis=0)
     moved[np.arange(size), np.arange(size)] = scalars.random(rng, (size,))
     values = arguments(moved, np.zeros(size + 1, dtype=np.intp))
-    return (values[:-1] != values[-1]).T
+    return np.asarray(values[:-1] != values[-1]).T
 
 
 def independent(scalars: Residues, arguments: Array) -> bool:
@@ -146,7 +147,7 @@ def independent(scalars: Residues, arguments: Array) -> bool:
     signs = ~is_square(scalars, columns)
     ones = np.ones((len(signs), 1), dtype=np.bool_)
     table = np.concatenate([ones, signs], axis=1)
-    return _rank_of_bits(table) == table.shape[1]
+    return bool(_rank_of_bits(table) == table.shape[1])
 
 
 def points_needed(k: int) -> int:

@@ -176,10 +176,12 @@ def _exact(value: Any) -> bool:
 
 DATA: dict[str, tuple[Callable[[tuple[Any, ...]], bool], str]] = {
     "constant": (
-        lambda data: len(data) == 2
-        and _wholes(data[0])
-        and isinstance(data[1], tuple)
-        and all(map(_exact, data[1])),
+        lambda data: (
+            len(data) == 2
+            and _wholes(data[0])
+            and isinstance(data[1], tuple)
+            and all(map(_exact, data[1]))
+        ),
         "a shape, and integers or texts such as '1/2', 'cos(2*pi/5)', 'sqrt(2)'",
     ),
     "scale": (lambda data: len(data) == 1 and _exact(data[0]), "an exact number"),
@@ -233,4 +235,3 @@ def roots_of(op: str, data: tuple[Any, ...]) -> int:
 def exact_roots(value: int | str) -> int:
     """The same for one number."""
     return 1 if isinstance(value, int) or value in CONSTANTS else entry(value).roots
-

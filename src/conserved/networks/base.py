@@ -143,9 +143,7 @@ class Network(ABC):
         """D, the number of scalar parameters."""
         return sum(parameter.size for parameter in self.parameters)
 
-    def run(
-        self, ring: FormalRing, theta: Array, x: Array, choose: Choose | None = None
-    ) -> Run:
+    def run(self, ring: FormalRing, theta: Array, x: Array, choose: Choose | None = None) -> Run:
         """One evaluation at θ (jet, batch, D) and data x (batch, data, *input)."""
         return Run(self.program, ring, theta, (x,), choose)
 

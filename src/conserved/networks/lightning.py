@@ -111,10 +111,10 @@ class LightningLift(Lift):
         def coefficients(named: Mapping[str, Var], given: Mapping[str, Var]) -> Var:
             scores = (named["Q"] @ named["K"].T).transpose(1, 0)  # (b, a)
             values = named["V"]
-            terms = []
+            terms: list[Var] = []
             for scored, valued in ((self._b, self._c), (self._c, self._b)):
-                left = scores.take(scored).T.reshape(d, pairs, 1)
-                terms.append(left * values.take(valued).reshape(1, pairs, m))
+                left = scores.take(scored.tolist()).T.reshape(d, pairs, 1)
+                terms.append(left * values.take(valued.tolist()).reshape(1, pairs, m))
             twice = (self._b != self._c).astype(int).reshape(1, pairs, 1)
             return (terms[0] + terms[1] * twice).reshape(d * pairs, m)
 

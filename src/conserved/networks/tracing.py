@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,10 @@ class Var:
         return self._make("transpose", data=tuple(axes))
 
     def reshape(self, *shape: int) -> Var:
+        """The entries in another shape; one length may be −1, for what is left."""
+        if -1 in shape:
+            rest = prod(length for length in shape if length != -1)
+            shape = tuple(prod(self.shape) // rest if n == -1 else n for n in shape)
         return self if shape == self.shape else self._make("reshape", data=tuple(shape))
 
     def broadcast_to(self, *shape: int) -> Var:
