@@ -88,7 +88,7 @@ def test_builds(text, dimension, group):
         (
             "zzz",
             3,
-            "unknown name; known: dihedral, grid-dihedral, grid-flip, grid-rotation, grid-shift,",
+            "unknown name; known: dihedral, grid-dihedral, grid-flip, grid-rotation,",
         ),
         ("icosahedral:3", 3, "usage icosahedral; it takes no number"),
         ("icosahedral:", 3, "usage icosahedral; it takes no number"),
@@ -106,7 +106,7 @@ def test_builds(text, dimension, group):
         (
             "permutation+none",
             3,
-            "as in permutation:4; + joins groups that act on features of their",
+            "as in permutation:4; + joins groups on features of their own",
         ),
         ("grid-rotation:2x2+grid-flip:2x2", 4, "on 8 coordinates but the input has 4 features; +"),
         ("2xpermutation", 5, "acts on 4 coordinates but the input has 5 features"),

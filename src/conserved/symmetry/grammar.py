@@ -24,9 +24,7 @@ from conserved.symmetry.solids import Icosahedral, Octahedral, Tetrahedral
 
 SPEC_LIMIT = 400  # characters; longer text is a mistake, not a symmetry
 _DEPTH_LIMIT = 8  # of groups made from groups
-_PLUS = (
-    "+ joins groups that act on features of their own, one after the other: permutation:4+none:2"
-)
+_PLUS = "+ joins groups on features of their own, one after the other: permutation:4+none:2"
 _COPIES = re.compile(r"([0-9]+)x(.*)", re.DOTALL)
 
 
