@@ -239,7 +239,7 @@ def test_only_one_line_errors_escape(text, dimension):
         assert isinstance(group, Group)
         assert group.dimension == dimension
     assert message.isprintable()
-    assert len(message) < 300
+    assert len(message) < 400  # an unknown name is cut at 80, and all known ones follow
 
 
 groups = st.recursive(
