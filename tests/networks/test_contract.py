@@ -85,7 +85,65 @@ class Scaling(Network):
         return x.T * parameters["a"].reshape(1) + parameters["b"]
 
 
-@pytest.mark.parametrize("kind", [Normalised, Rational, Residual, Scaling])
+class KeyBias(Network):
+    """Attention with biases: softmax does not see that of the keys, so its gradient is zero."""
+
+    family = "attention with biases"
+
+    def __init__(self):
+        shapes = dict.fromkeys("QKVO", (2, 3)) | dict.fromkeys(("bQ", "bK", "bV"), (2,))
+        parameters = [Parameter(name, shape) for name, shape in shapes.items()]
+        self._declare("key-bias", parameters, (2, 3), (2, 3))
+
+    def forward(self, parameters, x):
+        q, k, v = (x @ parameters[name].T + parameters[f"b{name}"] for name in "QKV")
+        return (q @ k.T).softmax() @ v @ parameters["O"]
+
+
+class ReluOfParameters(Custom):
+    """Positive weights: the gate knows θ and not x."""
+
+    piecewise = True
+
+    def forward(self, parameters, x):
+        return (x @ parameters["W1"].relu().T).relu() @ parameters["W2"].T
+
+
+class ReluOfParametersOutside(Custom):
+    """The same where nothing else of the layer has a datum axis: a factor, and a bias."""
+
+    piecewise = True
+
+    def forward(self, parameters, x):
+        factor = parameters["W2"].relu().reshape(3) + parameters["W2"].reshape(3)
+        return ((x @ parameters["W1"].T) * factor + factor).relu().sum(-1)
+
+
+class ReluOfConstants(Custom):
+    piecewise = True
+
+    def middle(self, z):
+        scalars = z.tape.ring.scalars
+        steps = scalars.from_integers(np.array([1, -2, 3])[None, None, None])
+        return z * z.tape.constant(steps).relu() + z
+
+
+class ReluOfBoth(Custom):
+    """Parameters and constants, of shapes that have to be broadcast."""
+
+    piecewise = True
+
+    def forward(self, parameters, x):
+        return (x @ (parameters["W1"] - 1).relu().T + 1) @ (parameters["W2"] * 2 + 1).relu().T
+
+
+OBEDIENT = [
+    *(Normalised, Rational, Residual, Scaling, KeyBias),
+    *(ReluOfParameters, ReluOfParametersOutside, ReluOfConstants, ReluOfBoth),
+]
+
+
+@pytest.mark.parametrize("kind", OBEDIENT)
 def test_third_party_networks_obey(kind):
     check_network(kind())
 
@@ -96,6 +154,11 @@ def test_third_party_networks_obey(kind):
 class IgnoresParameter(Custom):
     def forward(self, parameters, x):
         return (x @ parameters["W1"].T).sum(-1)
+
+
+class NoVar(Custom):
+    def forward(self, parameters, x):
+        return 3
 
 
 class NoElementOfTheField(Custom):
@@ -181,7 +244,8 @@ class RepeatedNames(Custom):
 @pytest.mark.parametrize(
     "kind, reason",
     [
-        (IgnoresParameter, "no gradient reaches parameter 'W2'"),
+        (IgnoresParameter, "the output does not depend on parameter 'W2'"),
+        (NoVar, "forward gives a int, not a Var"),
         (NoElementOfTheField, "are not integers"),
         (NoElementInsideAFormalOne, "both layouts .* differ"),
         (FloatFunction, "are not integers"),

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.tape import LEAD, Tape
+from conserved.arithmetic.tape import LEAD, Tape, Var
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.jets import halves, join
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
@@ -23,6 +21,7 @@ from conserved.kernel.real import Reals
 from conserved.kernel.residues import FloatResidues, IntResidues, Residues
 from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.base import Network
+from conserved.testing.rationals import NotRational, RationalRing
 
 __all__ = ["check_network"]
 
@@ -41,7 +40,8 @@ def check_network(network: Network, seed: int = 0) -> None:
     With F(θ) = Σ_i J(θ, x_i)ᵀ v_i the field of data x_i and pulls v_i, D the derivative in θ:
 
     - outputs, gradients and parameters have the declared shapes, ``piecewise`` says whether
-      ``relu`` occurs, and no parameter has a gradient that is identically zero;
+      ``relu`` occurs, and the output is computed from every parameter (its gradient may still be
+      zero: softmax does not see a bias of the keys);
     - without transcendental functions, F mod p at an integer point is F over the integers,
       reduced mod p, and float64 agrees with it;
     - both layouts of GF(p) give the same residues, formal values included;
@@ -92,18 +92,37 @@ def _check_declaration(network: Network) -> None:
     occurs = "occurs" if gates else "does not occur"
     told = bool(gates) == network.piecewise
     _require(told, f"{network}: relu {occurs}, but piecewise is {network.piecewise}")
+    _check_use(network)
+
+
+def _check_use(network: Network) -> None:
+    """The output is computed from every parameter."""
+    tape = Tape(FormalRing(Reals()))
+    inputs = np.ones((1, 1, *network.input_shape))
+    output, variables = network.run(tape, np.ones((1, 1, network.size)), inputs)
+    kind = type(output).__name__
+    _require(isinstance(output, Var), f"{network}: forward gives a {kind}, not a Var")
+    met, ahead = {id(output)}, [output]
+    while ahead:
+        for parent, _ in ahead.pop().parents or ():
+            if id(parent) not in met:
+                met.add(id(parent))
+                ahead.append(parent)
+    for parameter, variable in zip(network.parameters, variables, strict=True):
+        what = f"{network}: the output does not depend on parameter '{parameter.name}'"
+        _require(id(variable) in met, what)
 
 
 def _check_integers(network: Network, rng: np.random.Generator) -> bool:
     """Fields mod p against fields over Q; whether the network is made of ring operations only."""
-    ring = _RationalRing()
+    ring = RationalRing()
 
     def small(shape: Sequence[int]) -> Array:
         return ring.scalars.from_integers(rng.integers(-2, 3, size=shape))
 
     try:
         sample = _sample(network, rng, ring, small)
-    except _NotRational:
+    except NotRational:
         return False
     # θ + ε1 a + ε2 b + ε1ε2 c: the second derivatives are compared too
     theta = np.concatenate([sample.theta, small((3, 1, network.size))])
@@ -152,23 +171,16 @@ def _check_batch(network: Network, rng: np.random.Generator) -> None:
 
 
 def _check_gradients(network: Network, rng: np.random.Generator) -> None:
-    """Each parameter has a gradient, and it is the adjoint of the forward derivative."""
+    """The gradient is the adjoint of the forward derivative."""
     scalars = FloatResidues(BLAS_PRIMES[0])
     ring = FormalRing(scalars)
-    met = np.zeros(network.size, dtype=np.bool_)
     for _ in range(3):  # one random pattern of relu may cut a parameter off
         sample = _sample(network, rng, ring, _random(scalars, rng))
         along = scalars.random(rng, (1, _BATCH, network.size))
         value, slope = _evaluate(network, ring, join(sample.theta, along), sample)
-        met |= (value[:, 1:] != 0).any(axis=0)
         backward = scalars.reduce(scalars.mul(value[:, 1:], along[0]).sum(axis=1))
         what = f"{network}: gradients are not the derivative of the forward pass"
         _require_same(scalars, backward, slope[:, 0], what)
-    start = 0
-    for parameter in network.parameters:
-        reached = met[start : start + parameter.size].any()
-        _require(reached, f"{network}: no gradient reaches parameter '{parameter.name}'")
-        start += parameter.size
 
 
 def _check_jets(
@@ -223,7 +235,11 @@ def _central_slope(scalars: Scalars, at: Callable[[Array], Array]) -> Array:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Fields to evaluate: θ (1, 1, D), data, pulls, patterns; all but θ have axes (batch, data)."""
+    """Fields to evaluate: θ (1, 1, D), data, pulls, patterns; all but θ have axes (batch, data).
+
+    A pattern has axes of length 1 where its argument has: one of parameters alone does not know
+    the data, one of constants neither these nor the fields.
+    """
 
     theta: Array
     inputs: Array
@@ -238,8 +254,18 @@ class _Sample:
             self.theta,
             self.inputs[batch][:, data],
             self.pulls[batch][:, data],
-            tuple(gate[batch][:, data] for gate in self.gates),
+            tuple(self._taken(gate, batch, data) for gate in self.gates),
         )
+
+    def _taken(
+        self,
+        gate: NDArray[np.int64],
+        batch: slice | NDArray[np.intp],
+        data: slice | NDArray[np.intp],
+    ) -> NDArray[np.int64]:
+        count, points = self.inputs.shape[:2]
+        gate = gate[batch] if len(gate) == count else gate
+        return gate[:, data] if gate.shape[1] == points else gate
 
     def mapped(self, convert: Callable[[Array], Array]) -> _Sample:
         """The same sample in other scalars."""
@@ -299,11 +325,14 @@ def _sample(
 def _patterns(
     network: Network, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], ...]:
-    """Random activation patterns (batch, data, *units), one for each call of ``relu``."""
+    """Random activation patterns (batch, data, *units), one for each call of ``relu``.
+
+    With the axes of its argument: (batch, 1, *units) where that is made of parameters alone.
+    """
     gates: list[NDArray[np.int64]] = []
 
     def flip(z: Array) -> Array:
-        gates.append(rng.integers(0, 2, size=(count, _DATA, *z.shape[LEAD:])))
+        gates.append(rng.integers(0, 2, size=z.shape[1:]))
         return gates[-1][None].astype(z.dtype)
 
     inputs = np.ones((count, _DATA, *network.input_shape))
@@ -343,53 +372,3 @@ def _reduced(scalars: Scalars, values: Array) -> Array:
     """Fractions as other scalars."""
     exactly = np.frompyfunc(lambda v: scalars.fraction(v.numerator, v.denominator), 1, 1)
     return np.asarray(exactly(values), dtype=scalars.dtype)
-
-
-# the rationals, exact and slow
-
-
-class _NotRational(Exception):
-    """A function was met that has no rational values."""
-
-
-class _Rationals(Reals):
-    """Python integers and fractions in object arrays."""
-
-    dtype = np.dtype(object)  # type: ignore[assignment]
-    exact = True
-
-    def reduce(self, x: Array) -> Array:
-        """Floats that slipped in become the fractions they are."""
-        exactly = np.frompyfunc(lambda v: Fraction(v) if isinstance(v, float) else v, 1, 1)
-        return np.asarray(exactly(x), dtype=object)
-
-    def mul(self, a: Array, b: Array) -> Array:
-        return self.reduce(np.asarray(a * b, dtype=object))
-
-    def matmul(self, a: Array, b: Array) -> Array:
-        return self.reduce(np.matmul(a, b))
-
-    def inverse(self, x: Array) -> Array:
-        return np.asarray(np.frompyfunc(lambda v: Fraction(1) / v if v else 0, 1, 1)(x))
-
-    def square_root(self, x: Array) -> tuple[Array, NDArray[np.bool_]]:
-        raise _NotRational
-
-    def from_integers(self, values: Any) -> Array:
-        return np.asarray(values, dtype=object)
-
-    def fraction(self, numerator: int, denominator: int) -> Any:
-        return Fraction(numerator, denominator)
-
-
-class _RationalRing(FormalRing):
-    """Jets over the rationals, without elementary functions."""
-
-    def __init__(self) -> None:
-        super().__init__(_Rationals())
-
-    def function(self, name: str, z: Array) -> Array:
-        raise _NotRational
-
-    def constant(self, name: str) -> float | int | Array:
-        raise _NotRational
