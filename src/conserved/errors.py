@@ -1,5 +1,8 @@
 """One family of errors; each says in one line what was wrong and what would do."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from conserved.kernel.errors import (
     ConservedError,
     InputError,
@@ -9,4 +12,39 @@ from conserved.kernel.errors import (
     nearest,
 )
 
-__all__ = ["ConservedError", "InputError", "LimitError", "RankLimitError", "Redraw", "nearest"]
+__all__ = [
+    "ConservedError",
+    "InputError",
+    "LimitError",
+    "RankLimitError",
+    "Redraw",
+    "naming",
+    "nearest",
+]
+
+
+@contextmanager
+def naming(names: Mapping[str, str]) -> Iterator[None]:
+    """Tell errors about arguments by the names that the caller knows them by.
+
+    A function names its own arguments; whoever calls it on behalf of somebody else says what these
+    are called there. An argument without another name keeps its own.
+
+    Args:
+        names: the name out there of each argument.
+
+    Raises:
+        InputError: the error met inside, about the argument by its other name.
+
+    Example:
+        >>> with naming({"path": "--certificate"}):
+        ...     raise InputError("path", "/a/b", "cannot be written")
+        Traceback (most recent call last):
+        conserved.errors.InputError: --certificate '/a/b': cannot be written
+    """
+    try:
+        yield
+    except InputError as error:
+        if error.argument not in names:
+            raise
+        raise InputError(names[error.argument], error.given, error.advice) from error

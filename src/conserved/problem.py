@@ -66,7 +66,7 @@ class Problem:
         features = self.network.input_shape[-1]
         if self.data.dimension != features:
             raise InputError(
-                "symmetry",
+                "data",
                 self.data.name,
                 f"acts on {self.data.dimension} coordinates, but the input of "
                 f"{self.network.spec} has {features} features",

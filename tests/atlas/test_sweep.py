@@ -15,6 +15,7 @@ from conserved.atlas import Atlas, Case, cases, pool, sweep
 from conserved.atlas.store import Store
 from conserved.errors import ConservedError, InputError
 from tests.atlas import workers
+from tests.cli.shell import hearing_ctrl_c
 
 SMALL = cases(["linear:2-1-1"], ["mse"], ["rotation:3", "rotation:4"])
 # some hundredths of a second each: the rank of some hundred columns, whatever the engine
@@ -218,7 +219,9 @@ def gone(pids):
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_a_sweep_that_is_stopped_goes_on(path, sign):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command(path), start_new_session=True, **quiet) as process:
+    with hearing_ctrl_c():
+        process = subprocess.Popen(command(path), start_new_session=True, **quiet)
+    with process:
         wait_for_rows(path, 5, process)
         workers_of_it = children(process.pid)
         if sign == signal.SIGINT:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import conserved
@@ -18,6 +21,20 @@ def environment(**more: str) -> dict[str, str]:
     dropped = ("PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS_START", "FORCE_COLOR", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONPATH": str(SOURCE), "PYTHONUTF8": "1", **more}
+
+
+@contextmanager
+def hearing_ctrl_c() -> Iterator[None]:
+    """Processes started inside hear SIGINT, also where we were started deaf to it.
+
+    Shells start what runs in the background (``make test &``) with SIGINT ignored, and that, unlike
+    a handler, is inherited.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def command(*arguments: str) -> list[str]:

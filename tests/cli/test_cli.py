@@ -393,7 +393,9 @@ def test_list_shows_every_name_that_parses(capsys: Capture, kind: str) -> None:
 
 
 SOLIDS = dict.fromkeys(("tetrahedral", "octahedral", "icosahedral"), "linear:3-1-1")
-GRIDS = dict.fromkeys(("grid-rotation:4x4", "grid-flip:4x4", "grid-shift:4x4"), "linear:16-1-1")
+GRIDS = dict.fromkeys(
+    (f"grid-{kind}:4x4" for kind in ("rotation", "flip", "dihedral", "shift")), "linear:16-1-1"
+)
 FITTING = (
     SOLIDS
     | GRIDS

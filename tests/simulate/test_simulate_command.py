@@ -16,7 +16,7 @@ from conserved.cli import run
 from conserved.cli.simulation_text import sparkline
 from conserved.law import Layout
 from conserved.simulate import GradientFlow, StochasticDescent, simulate
-from tests.cli.shell import MAIN, environment
+from tests.cli.shell import MAIN, environment, hearing_ctrl_c
 from tests.simulate.planted import gram
 
 SMALL = ["simulate", "linear:3-2-1", "--samples", "8"]
@@ -137,15 +137,16 @@ def test_ctrl_c_leaves_a_valid_record(tmp_path: Path, dynamics: str) -> None:
     words = ["simulate", "linear:3-2-1", "--dynamics", dynamics, *long, "--output", str(file)]
     code = INTERRUPTING.replace("ARGUMENTS", repr(words))
     code = code.replace("500", "500" if dynamics == "gd" else "20")
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    with hearing_ctrl_c():
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
     assert ended.returncode == 130, ended.stderr
     assert f"partial record in {file}" in ended.stderr
     assert "Traceback" not in ended.stderr

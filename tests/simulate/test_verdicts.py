@@ -217,6 +217,20 @@ def test_a_path_too_short_tests_nothing(dynamics: Dynamics) -> None:
     assert found.verdicts[0].outcome == "not tested", found.verdicts[0].reason
 
 
+def test_a_coarse_tolerance_names_its_remedy() -> None:
+    """A smaller rtol where that would do, else a longer time; the remedy works."""
+    problem, layout = small()
+    laws = [gram(layout, "symmetric: W1.0 -1*W2.1")]
+    coarse = simulate(problem, laws, dynamics=GradientFlow(rtol=1e-6)).verdicts[0]
+    assert coarse.outcome == "not tested"
+    assert coarse.reason.startswith("rtol 1e-06 is too coarse: it could move ")
+    assert coarse.reason.endswith("; take a smaller rtol, such as 1e-13")
+    assert simulate(problem, laws, dynamics=GradientFlow(rtol=1e-13)).holds
+    short = simulate(problem, laws, dynamics=GradientFlow(time=1e-8, rtol=1e-6)).verdicts[0]
+    assert short.reason.startswith("path too short: ")
+    assert short.reason.endswith("; take a longer time")
+
+
 def test_why_nothing_was_tested() -> None:
     """No reason speaks of steps that were not taken, or of numbers that are none."""
     problem, layout = small()

@@ -16,6 +16,7 @@ from conserved.symmetry import (
     Copies,
     Dihedral,
     DirectSum,
+    GridDihedral,
     GridFlip,
     GridRotation,
     GridShift,
@@ -37,7 +38,7 @@ from conserved.symmetry import (
 COORDINATE_LEAVES = [Trivial, Negation, SignFlip, Permutation, Shift, Hyperoctahedral]
 PLANE_LEAVES = [Rotation, Dihedral]
 SPACE_LEAVES = [Tetrahedral, Octahedral, Icosahedral]
-GRID_LEAVES = [GridRotation, GridFlip, GridShift]
+GRID_LEAVES = [GridRotation, GridFlip, GridDihedral, GridShift]
 GROUPS = [
     # the table of the 384 elements of hyperoctahedral:4 alone would take as long as all others
     *(leaf(n) for leaf in COORDINATE_LEAVES for n in (1, 2, 3, 4) if leaf(n).order < 100),
@@ -143,8 +144,10 @@ def grid_images(group):
     pixels = np.arange(h * w).reshape(h, w)
     if isinstance(group, GridRotation):
         return [np.rot90(pixels, turns) for turns in range(0, 4, 1 if h == w else 2)]
-    if isinstance(group, GridFlip):
-        return [pixels[::i, ::j] for i, j in product((1, -1), repeat=2)]
+    if isinstance(group, GridFlip | GridDihedral):
+        flips = [pixels[::i, ::j] for i, j in product((1, -1), repeat=2)]
+        square = isinstance(group, GridDihedral) and h == w
+        return flips + [flip.T for flip in flips] * square
     return [np.roll(pixels, (i, j), (0, 1)) for i in range(h) for j in range(w)]
 
 
@@ -175,7 +178,7 @@ def by_brute_force(group):
         mirrors = [np.eye(2)] + [np.diag([1, -1])] * isinstance(group, Dihedral)
         return [turn @ mirror for turn in turns for mirror in mirrors]
     signed = [matrix(i, s) for i in permutations(same) for s in flips] if n <= 4 else []
-    if isinstance(group, GridRotation | GridFlip | GridShift):
+    if isinstance(group, tuple(GRID_LEAVES)):
         images = {tuple(image.ravel()) for image in grid_images(group)}
         return [matrix(image, 1) for image in images]
     return {
@@ -226,6 +229,10 @@ def test_enumeration_agrees_with_the_definition(group):
         (GridRotation(1, 1), 1, ()),
         (GridFlip(2, 3), 4, (-1, 1)),
         (GridFlip(5, 1), 2, (1,)),
+        (GridDihedral(4, 4), 8, (1, 1)),
+        (GridDihedral(3, 3), 8, (1, -1)),
+        (GridDihedral(2, 3), 4, (-1, 1)),
+        (GridDihedral(1, 1), 1, ()),
         (GridShift(2, 3), 6, (-1, 1)),
         (Orthogonal(1), 2, (-1,)),
         (SpecialOrthogonal(1), 1, ()),

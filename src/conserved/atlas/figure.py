@@ -35,11 +35,11 @@ def require_figure(path: str | PathLike[str]) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         advice = "needs matplotlib: pip install 'conserved[plot]'"
-        raise InputError("figure", path, advice) from error
+        raise InputError("path", path, advice) from error
     if Path(path).suffix.lower() not in _FORMATS:
-        raise InputError("figure", path, f"the name ends in {', '.join(_FORMATS)}")
+        raise InputError("path", path, f"the name ends in {', '.join(_FORMATS)}")
     if not Path(path).absolute().parent.is_dir():
-        raise InputError("figure", path, "its folder does not exist")
+        raise InputError("path", path, "its folder does not exist")
 
 
 def draw(atlas: Atlas, path: str | PathLike[str]) -> None:
@@ -56,7 +56,7 @@ def draw(atlas: Atlas, path: str | PathLike[str]) -> None:
     require_figure(path)
     tables = panels(atlas)
     if not tables:
-        raise InputError("figure", path, "no problem with a symmetry to draw")
+        raise InputError("path", path, "no problem with a symmetry to draw")
     figure = _figure(tables)
     try:
         figure.savefig(path, dpi=150, bbox_inches="tight")
@@ -72,7 +72,7 @@ def _figure(tables: tuple[Panel, ...]) -> Figure:
     across = min(len(tables), max(1, int(_WIDEST // width)))
     down = -(-len(tables) // across)
     if max(width, height * down) > _TALLEST:
-        raise InputError("figure", f"{len(tables)} panels", "too large to draw; sweep less at once")
+        raise InputError("atlas", f"{len(tables)} panels", "too large to draw; sweep less at once")
     size = (max(across * width + 1.2, 5.0), down * height + 0.9)
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(HEADING, fontsize="large")

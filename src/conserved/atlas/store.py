@@ -93,11 +93,11 @@ class Store:
         self.path = Path(fspath(path))
         self._write = create
         if self.path.exists() and not self.path.is_file():
-            raise InputError("results file", self.path, "is not a file")
+            raise InputError("path", self.path, "is not a file")
         if not create and not self.path.exists():
-            raise InputError("results file", self.path, "does not exist")
+            raise InputError("path", self.path, "does not exist")
         if not self.path.absolute().parent.is_dir():
-            raise InputError("results file", self.path, "its folder does not exist")
+            raise InputError("path", self.path, "its folder does not exist")
         with self._readable():
             uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'ro'}"
             self._database = sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None)
@@ -144,9 +144,9 @@ class Store:
                     self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     self._database.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
         if self._pragma("application_id") != APPLICATION_ID:
-            raise InputError("results file", self.path, _NOT_AN_ATLAS)
+            raise InputError("path", self.path, _NOT_AN_ATLAS)
         if self._pragma("user_version") != LAYOUT_VERSION:
-            raise InputError("results file", self.path, "was made by another version of conserved")
+            raise InputError("path", self.path, "was made by another version of conserved")
         if create:
             self._database.execute("PRAGMA journal_mode = WAL")  # elsewhere it stays as it is
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -183,7 +183,7 @@ class Store:
         except sqlite3.OperationalError as error:
             raise ConservedError(f"results file '{self.path}': {error}") from error
         except sqlite3.DatabaseError as error:
-            raise InputError("results file", self.path, f"{_NOT_AN_ATLAS} ({error})") from error
+            raise InputError("path", self.path, f"{_NOT_AN_ATLAS} ({error})") from error
 
 
 _NOT_AN_ATLAS = "is not an atlas, so it is left as it is; name a new file"

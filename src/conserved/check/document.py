@@ -191,9 +191,7 @@ class Certificate:
             Path(path).resolve().parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, self.text().encode())
         except OSError as error:
-            raise InputError(
-                "--certificate", path, f"cannot be written: {error.strerror}"
-            ) from error
+            raise InputError("path", path, f"cannot be written: {error.strerror}") from error
 
 
 def portable(problem: Problem) -> None:
@@ -213,7 +211,7 @@ def portable(problem: Problem) -> None:
     if type(rebuilt.loss) is not type(problem.loss) or rebuilt.loss != problem.loss:
         raise InputError("loss", problem.loss.spec, advice.format("losses"))
     if rebuilt.group != problem.group or rebuilt.labels != problem.labels:
-        raise InputError("symmetry", problem.group.name, advice.format("symmetries"))
+        raise InputError("data", problem.group.name, advice.format("symmetries"))
 
 
 def patterns_of(fields: Fields) -> Patterns:

@@ -24,7 +24,7 @@ from conserved.check.document import (
     UpperBound,
     dumped,
 )
-from conserved.errors import InputError
+from conserved.errors import InputError, naming
 from conserved.law import Law, Layout, law_from_json
 from conserved.law.reading import Reader
 from conserved.networks import FAMILIES
@@ -51,16 +51,17 @@ def read_file(path: str | Path) -> Certificate:
     try:
         # a pipe or a device would be read for ever
         if not file.is_file():
-            raise InputError("file", path, "not a file" if file.exists() else "no such file")
+            raise InputError("path", path, "not a file" if file.exists() else "no such file")
         with file.open("rb") as stream:
             content = stream.read(BYTES_LIMIT + 1)
         if len(content) > BYTES_LIMIT:
-            raise InputError("file", path, f"longer than {BYTES_LIMIT:,} bytes")
-        return read_text(content.decode(), str(path))
+            raise InputError("path", path, f"longer than {BYTES_LIMIT:,} bytes")
+        with naming({"text": "path"}):
+            return read_text(content.decode(), str(path))
     except OSError as error:
-        raise InputError("file", path, f"cannot be read: {error.strerror}") from error
+        raise InputError("path", path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError("file", path, "not a text in UTF-8") from error
+        raise InputError("path", path, "not a text in UTF-8") from error
 
 
 def read_text(text: str, source: str = "certificate") -> Certificate:
@@ -72,12 +73,12 @@ def read_text(text: str, source: str = "certificate") -> Certificate:
     try:
         return read_json(_parsed(text))
     except _NotPlainError as error:
-        raise InputError("file", source, str(error)) from error
+        raise InputError("text", source, str(error)) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InputError("file", source, f"no JSON: {error.msg} at {place}") from error
+        raise InputError("text", source, f"no JSON: {error.msg} at {place}") from error
     except RecursionError as error:
-        raise InputError("file", source, "nested too deep") from error
+        raise InputError("text", source, "nested too deep") from error
 
 
 def read_json(document: Any) -> Certificate:

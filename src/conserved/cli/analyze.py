@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conserved.errors import InputError, RankLimitError
+from conserved.cli.command import Command
+from conserved.errors import InputError, RankLimitError, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ BOUNDS_DIFFER = 3
 LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
 
 
-@click.command()
+@click.command(cls=Command, also={"data": "--symmetry"})
 @click.argument("network")
 @click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
 @click.option(
@@ -90,7 +91,8 @@ def analyze(
     else:
         click.echo(analysis_text(analysis))
     if certificate is not None:
-        analysis.certificate.save(certificate)
+        with naming({"path": "--certificate"}):
+            analysis.certificate.save(certificate)
         click.echo(f"certificate: {certificate}; conserved check {certificate}", err=True)
     if report is not None:
         _report(analysis, report)
@@ -104,7 +106,8 @@ def _report(analysis: Analysis, path: str) -> None:
     runs = watch(analysis, seed=analysis.seed, told=lambda line: click.echo(line, err=True))
     certificate = analysis.certificate.to_json() if analysis.closure.ranks else None
     line = shlex.join(["conserved", *sys.argv[1:]])
-    write_report(analysis, path, runs, certificate, command=line)
+    with naming({"path": "--report"}):
+        write_report(analysis, path, runs, certificate, command=line)
     click.echo(f"report: {path}", err=True)
 
 

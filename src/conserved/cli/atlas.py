@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conserved.cli.command import Command
+from conserved.errors import naming
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -21,7 +24,7 @@ _SYMMETRIES = ("rotation:{2..16}",)
 _LOSSES = ("poly:{2..6}",)
 
 
-@click.command()
+@click.command(cls=Command, also={"path": "results"})
 @click.argument("results", metavar="RESULTS.sqlite", type=click.Path())
 @click.option("--network", multiple=True, default=_NETWORKS, show_default=True, metavar="PATTERN")
 @click.option(
@@ -68,7 +71,8 @@ def atlas(
         expand_all(labels, "--labels"),
     )
     if figure is not None:
-        require_figure(figure)
+        with naming({"path": "--figure"}):
+            require_figure(figure)
     with _progress() as progress:
         try:
             found = sweep(
@@ -87,7 +91,8 @@ def atlas(
     click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else heat_map(found))
     click.echo(progress.words(results), err=True)
     if figure is not None:
-        draw(found, figure)
+        with naming({"path": "--figure"}):
+            draw(found, figure)
     return ALL_SURE if all(cell.sure for cell in found.cells) else SOME_MARKED
 
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conserved.cli.command import Command
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 STATUS = {"CERTIFIED": 0, "OPEN": 3, "REFUTED": 2}
 
 
-@click.command()
+@click.command(cls=Command, also={"path": "file"})
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.option("--seed", type=int, metavar="N", help="Of the fresh points; random by default.")
 @click.option("--budget", type=float, metavar="SECONDS", help="Give up after so long.")

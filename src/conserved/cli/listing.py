@@ -6,8 +6,10 @@ import json
 
 import click
 
+from conserved.cli.command import Command
 
-@click.command("list")
+
+@click.command("list", cls=Command)
 @click.argument("kind", type=click.Choice(["networks", "symmetries", "losses", "flows"]))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_names(kind: str, as_json: bool) -> None:

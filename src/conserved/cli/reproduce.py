@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conserved.cli.command import Command
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,7 +22,7 @@ SOME_CLAIM_FAILS = 3
 FOLDER = "out/figures"
 
 
-@click.command()
+@click.command(cls=Command, also={"folder": "--output"})
 @click.argument("name", required=False)
 @click.option("--list", "listing", is_flag=True, help="List what can be reproduced, and stop.")
 @click.option(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conserved.cli.command import Command
 from conserved.errors import ConservedError, InputError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _OPTIONS = {
 }
 
 
-@click.command()
+@click.command(cls=Command, also={**_OPTIONS, "laws": "--law"})
 @click.argument("network")
 @click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
 @click.option(
@@ -158,7 +159,7 @@ def simulate(
 
 
 def _dynamics(name: str, settings: dict[str, float | int | None]) -> Dynamics:
-    """The dynamics asked for, with errors in the words of the command line."""
+    """The dynamics asked for; a setting of another one is refused."""
     from conserved.simulate.dynamics import DYNAMICS, make_dynamics
 
     if name not in DYNAMICS:
@@ -168,11 +169,7 @@ def _dynamics(name: str, settings: dict[str, float | int | None]) -> Dynamics:
         if value is not None and _OPTIONS[key] not in known:
             advice = f"{name} does not take it; it takes {', '.join(known)}"
             raise InputError(_OPTIONS[key], value, advice)
-    try:
-        return make_dynamics(name, **settings)
-    except InputError as error:
-        option = next((_OPTIONS[k] for k in settings if k == error.argument), error.argument)
-        raise InputError(option, error.given, error.advice) from error
+    return make_dynamics(name, **settings)
 
 
 def _known_laws(problem: Problem, seed: int, progress: Report | None) -> tuple[Law, ...]:

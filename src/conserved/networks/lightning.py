@@ -116,7 +116,8 @@ class LightningLift(Lift):
                 left = scores.take(scored.tolist()).T.reshape(d, pairs, 1)
                 terms.append(left * values.take(valued.tolist()).reshape(1, pairs, m))
             twice = (self._b != self._c).astype(int).reshape(1, pairs, 1)
-            return (terms[0] + terms[1] * twice).reshape(d * pairs, m)
+            both: Var = terms[0] + terms[1] * twice
+            return both.reshape(d * pairs, m)
 
         tensors = tuple((p.name, p.shape) for p in self.network.parameters)
         return trace(tensors, (), coefficients)

@@ -146,7 +146,7 @@ def write_report(
         write_whole(target, text.encode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError("report", path, f"cannot be written ({reason})") from error
+        raise InputError("path", path, f"cannot be written ({reason})") from error
     return target
 
 

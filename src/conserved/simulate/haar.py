@@ -78,7 +78,7 @@ def _matrices(group: Group, count: int, rng: np.random.Generator) -> Array:
     size = "infinitely many" if group.order == inf else "too many"
     raise LimitError(
         f"symmetry '{group.name}': {size} elements to draw from at random; take "
-        "--augment full, or a group of up to 50,000 elements"
+        "full augmentation, or a group of up to 50,000 elements"
     )
 
 

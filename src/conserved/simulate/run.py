@@ -211,7 +211,7 @@ def _check(
             raise InputError("laws", law, "give laws such as law.GramLaw(…) or analyze(…).laws")
         if law.layout != layout:
             advice = f"speaks of other parameters than {problem.network.spec} has"
-            raise InputError("law", law.text, advice)
+            raise InputError("laws", law.text, advice)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError("seed", seed, "give a whole number from 0")
     if augment not in ("full", "random", "none"):

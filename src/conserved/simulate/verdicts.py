@@ -35,6 +35,7 @@ SAFE = 10.0
 # a residual of so many units of rounding is no rounding; false laws have 10^9 and more
 REFUSED = 1e5
 EXPLAINED = 100.0  # up to so many it may be: a step adds up several terms of that size
+FINE = 1e-13  # the tolerance of the solver by default
 _STAYS = 0.5  # a drift that keeps half its size at a thousandth of the tolerance does not fall
 
 
@@ -324,9 +325,11 @@ def _too_short(watched: Watched, allowance: Array) -> str:
         return "its numbers, or their rounding errors, overflow"
     if not reach > 0:
         return "its parameters do not move"
-    return (
-        f"path too short: it could move {_n(reach)}, and numerical error explains {_n(explained)}"
-    )
+    explains = f"it could move {_n(reach)}, and numerical error explains {_n(explained)}"
+    rtol = watched.settings[-1]
+    if rtol > FINE and POWER * explained * FINE / rtol <= reach:  # errors go with the tolerance
+        return f"rtol {rtol:g} is too coarse: {explains}; take a smaller rtol, such as {FINE:g}"
+    return f"path too short: {explains}; take a longer time"
 
 
 def _hidden(tangency: Tangency) -> str:

@@ -4,7 +4,7 @@ from conserved.symmetry.cayley import ORBIT_LIMIT, Words, order_over
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
 from conserved.symmetry.file import FileGroup, read_group
 from conserved.symmetry.grammar import SYMMETRIES, Files, Form, Symmetry, files_of, parse_symmetry
-from conserved.symmetry.grids import GridFlip, GridGroup, GridRotation, GridShift
+from conserved.symmetry.grids import GridDihedral, GridFlip, GridGroup, GridRotation, GridShift
 from conserved.symmetry.group import UNKNOWN_ORDER, CoordinateGroup, Group, PlaneGroup, SpaceGroup
 from conserved.symmetry.labels import (
     LABELS,
@@ -42,6 +42,7 @@ __all__ = [
     "FileGroup",
     "Files",
     "Form",
+    "GridDihedral",
     "GridFlip",
     "GridGroup",
     "GridRotation",

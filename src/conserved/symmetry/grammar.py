@@ -14,7 +14,7 @@ from typing import Any
 from conserved.errors import InputError, nearest
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
 from conserved.symmetry.file import FileGroup, group_from, read_group
-from conserved.symmetry.grids import GridFlip, GridGroup, GridRotation, GridShift
+from conserved.symmetry.grids import GridDihedral, GridFlip, GridGroup, GridRotation, GridShift
 from conserved.symmetry.group import CoordinateGroup, Group, PlaneGroup, SpaceGroup, counted
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
 from conserved.symmetry.plane import Dihedral, Rotation
@@ -24,6 +24,7 @@ from conserved.symmetry.solids import Icosahedral, Octahedral, Tetrahedral
 
 SPEC_LIMIT = 400  # characters; longer text is a mistake, not a symmetry
 _DEPTH_LIMIT = 8  # of groups made from groups
+_PLUS = "+ joins groups on features of their own, one after the other: permutation:4+none:2"
 _COPIES = re.compile(r"([0-9]+)x(.*)", re.DOTALL)
 
 
@@ -98,6 +99,7 @@ _NAMED: dict[str, Symmetry] = {
         _on_coordinates(SpecialOrthogonal),
         _on_a_grid(GridRotation),
         _on_a_grid(GridFlip),
+        _on_a_grid(GridDihedral),
         _on_a_grid(GridShift),
     )
 }
@@ -145,12 +147,12 @@ has 3 features
         raise InputError("symmetry", text, f"longer than {SPEC_LIMIT} characters")
     group = _build(text, dimension, files)
     if group.dimension != dimension:
-        raise InputError(
-            "symmetry",
-            text,
+        advice = (
             f"acts on {counted(group.dimension, 'coordinate')} but the input has "
-            f"{counted(dimension, 'feature')}",
+            f"{counted(dimension, 'feature')}"
         )
+        advice += f"; {_PLUS}" if isinstance(group, DirectSum) else ""
+        raise InputError("symmetry", text, advice)
     return group
 
 
@@ -170,6 +172,8 @@ def _build(text: str, dimension: int | None, files: Files | None, depth: int = 0
         raise InputError("symmetry", text, f"nested more than {_DEPTH_LIMIT} deep")
     parts = _split(text)
     if len(parts) > 1:
+        if not all(part.strip() for part in parts):
+            raise InputError("symmetry", text, f"nothing stands beside a +; {_PLUS}")
         return DirectSum(*(_build(part, None, files, depth + 1) for part in parts))
     if copies := _COPIES.fullmatch(text):
         count = _positive(copies[1])
@@ -215,7 +219,8 @@ def _named(text: str, dimension: int | None) -> Group:
         return symmetry.build()
     if not colon and symmetry.optional:
         if dimension is None:
-            raise InputError("symmetry", text, f"a part of a sum needs its size, as in {name}:4")
+            advice = f"a part of a sum needs its size, as in {name}:4; {_PLUS}"
+            raise InputError("symmetry", text, advice)
         return symmetry.build(dimension)
     numbers = [_positive(number) for number in argument.split("x")]
     wanted = symmetry.argument.split("x") if symmetry.argument else []

@@ -125,6 +125,32 @@ class GridFlip(GridGroup):
 
 
 @final
+class GridDihedral(GridGroup):
+    """Rotations and mirror images: the 8 symmetries of a square image, the 4 of a rectangle.
+
+    Where the image is not square there is no quarter turn, and the group is that of ``GridFlip``.
+
+    Example:
+        >>> GridDihedral(4, 4).order, GridDihedral(2, 3).order, GridDihedral(1, 3).order
+        (8, 4, 2)
+    """
+
+    word = "grid-dihedral"
+    action = "rotations and mirror images of the image"
+
+    def moves(self) -> list[tuple[NDArray[np.int64], int]]:
+        if self.height != self.width:
+            return GridFlip(self.height, self.width).moves()
+        turn = GridRotation(self.height, self.width).moves()
+        return turn + GridFlip(self.height, self.width).moves()[:1]
+
+    @property
+    def order(self) -> int:
+        flips = GridFlip(self.height, self.width).order
+        return 2 * flips if self.height == self.width > 1 else flips
+
+
+@final
 class GridShift(GridGroup):
     """Shifts of the image by whole pixels, down and right, wrapping round at the edges.
 

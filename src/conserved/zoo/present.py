@@ -10,7 +10,7 @@ from os import W_OK, PathLike, access
 from pathlib import Path
 from textwrap import indent
 
-from conserved.errors import ConservedError
+from conserved.errors import InputError
 from conserved.files import write_whole
 from conserved.zoo.figure import PUBLISHED, Reproduction
 
@@ -78,15 +78,15 @@ def make_folder(folder: str | PathLike[str]) -> Path:
     """A folder that can be written to, before anything is measured.
 
     Raises:
-        ConservedError: it cannot be made, or not written to.
+        InputError: it cannot be made, or not written to.
     """
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConservedError(f"output '{folder}': {error.strerror or error}") from error
+        raise InputError("folder", folder, error.strerror or str(error)) from error
     if not access(place, W_OK):
-        raise ConservedError(f"output '{folder}': cannot be written; give a folder of yours")
+        raise InputError("folder", folder, "cannot be written; give a folder of yours")
     return place
 
 
@@ -94,7 +94,7 @@ def save(found: Reproduction, folder: str | PathLike[str]) -> Written:
     """Write NAME.json and, where matplotlib is installed, NAME.png; the folder is made.
 
     Raises:
-        ConservedError: the files cannot be written.
+        InputError: the files cannot be written.
     """
     place = make_folder(folder)
     record, picture = (place / f"{found.published.name}{end}" for end in (".json", ".png"))
@@ -103,7 +103,7 @@ def save(found: Reproduction, folder: str | PathLike[str]) -> Written:
         write_whole(record, f"{text}\n".encode())
         drawn = _draw(found, picture)
     except OSError as error:
-        raise ConservedError(f"output '{folder}': {error.strerror or error}") from error
+        raise InputError("folder", folder, error.strerror or str(error)) from error
     return Written(record, picture if drawn else None)
 
 
