@@ -40,6 +40,7 @@ LEVELS = {
     "verification": 3.3,  # laws as identities at random points
     "recipe": 3.4,  # a rank to find again
     "brackets": 3.3,  # nested brackets of fields
+    "existence": 3.5,  # how many laws exist, written down or not
     "genericity": 3.3,  # whether the formal values of fields are generic
     "liespan": 3.4,  # the span of fields and brackets at a point
     "closure": 4,

@@ -13,6 +13,7 @@ from conserved._version import __version__
 from conserved.closure import Closure, check_arguments
 from conserved.cost import estimate
 from conserved.errors import InputError, RankLimitError
+from conserved.existence import Existence
 from conserved.explain import Explanation
 from conserved.inquiry import Inquiry, lower_of
 from conserved.law import Law
@@ -31,20 +32,24 @@ class Count:
     """A number of independent laws between two bounds.
 
     Attributes:
-        lower: laws that are written down, verified and independent.
+        lower: laws that are written down, or proved to exist.
         upper: D minus the dimension of the Lie closure.
         certified: the bounds meet, and the upper one is rigorous.
+        written: laws that are written down, verified and independent.
 
     Example:
-        >>> print(Count(0, 5, False))
-        at most 5
+        >>> print(Count(0, 5, False, 0), "|", Count(7, 7, True, 6))
+        at most 5 | 7, 6 of them written down
     """
 
     lower: int
     upper: int
     certified: bool
+    written: int
 
     def __str__(self) -> str:
+        if self.certified and self.written < self.upper:
+            return f"{self.upper:,}, {f'{self.written:,}' if self.written else 'none'} of them written down"
         if self.lower == self.upper:
             return f"{self.upper:,}" if self.certified else f"{self.upper:,}, not proved"
         if self.lower == 0:
@@ -52,7 +57,12 @@ class Count:
         return f"{self.lower:,} to {self.upper:,}"
 
     def to_json(self) -> dict[str, int | bool]:
-        return {"lower": self.lower, "upper": self.upper, "certified": self.certified}
+        return {
+            "lower": self.lower,
+            "upper": self.upper,
+            "certified": self.certified,
+            "written": self.written,
+        }
 
 
 @dataclass(frozen=True)
@@ -87,16 +97,19 @@ class Analysis:
     unknowns: int
     seed: int
     seconds: float = field(compare=False)
+    existence: Existence | None = None
+    architecture_existence: Existence | None = None
 
     @property
     def count(self) -> Count:
         """Laws for the data class asked for."""
-        return _count(self.closure, self.laws)
+        return _count(self.closure, self.laws, self.existence)
 
     @property
     def architecture(self) -> Count:
         """Laws for all data: those the network and loss owe to themselves."""
-        return _count(self.architecture_closure, self._of("architecture"))
+        owned = self._of("architecture")
+        return _count(self.architecture_closure, owned, self.architecture_existence)
 
     @property
     def verdict(self) -> tuple[str, ...]:
@@ -104,6 +117,14 @@ class Analysis:
         count, closure = self.count, self.closure
         if not closure.rigorous:
             return ("Not certified: the upper bound itself is not a proof.",)
+        if count.certified and count.written < count.upper:
+            assert self.existence is not None
+            return (
+                f"Certified: the span of all brackets is closed, so {count.upper:,} "
+                f"law{'s exist' if count.upper > 1 else ' exists'} near a generic θ (Frobenius).",
+                f"Tested {self.existence.certainty}.",
+                *self._tried(),
+            )
         if count.certified and count.upper:
             among = ", of those that survive every activation pattern" if closure.note else ""
             return (f"Certified: as many verified laws as the rank leaves room for{among}.",)
@@ -123,19 +144,23 @@ class Analysis:
                 *(("A larger budget would help.",) if "budget" in closure.stopped else ()),
             )
         room = f"{count.upper - count.lower}" + (" more" if count.lower else "")
-        every = "Linear and axis-quadratic" if self.notes else "All linear and axis-quadratic"
-        tried = f"{every} functions were tried"
-        tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
-        tried += ", and quotients of linear and quadratic ones" if self.quotients else ""
         exists = "The rank stands still, so what is missing exists near a generic θ (Frobenius)"
         if closure.rank == 1:
             exists = "All data pull along one field, so D − 1 laws exist near a generic θ"
         return (
             f"Not certified: {written} written down, and the rank leaves room for {room}.",
-            f"{tried}.",
             f"{exists}, perhaps without a closed form.",
-            *(() if self.degree > 4 else ("--degree N tries polynomials up to degree N.",)),
+            *self._tried(),
         )
+
+    def _tried(self) -> tuple[str, ...]:
+        """What was looked for in vain, and what would look further."""
+        every = "Linear and axis-quadratic" if self.notes else "All linear and axis-quadratic"
+        tried = f"{every} functions were tried"
+        tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
+        tried += ", and quotients of linear and quadratic ones" if self.quotients else ""
+        further = "--degree N tries polynomials up to degree N."
+        return (f"{tried}.",) if self.degree > 4 else (f"{tried}.", further)
 
     @property
     def from_data_symmetry(self) -> int | None:
@@ -281,15 +306,17 @@ def analyze(
         degree=found.degree,
         quotients=found.quotients,
         unknowns=found.unknowns,
+        existence=found.existence,
+        architecture_existence=found.architecture_existence,
         seed=seed,
         seconds=perf_counter() - start,
     )
 
 
-def _count(closure: Closure, laws: Sequence[Law]) -> Count:
-    lower = lower_of(laws)
-    certified = closure.upper == lower and closure.rigorous
-    return Count(lower=lower, upper=closure.upper, certified=certified)
+def _count(closure: Closure, laws: Sequence[Law], proved: Existence | None) -> Count:
+    written = lower_of(laws)
+    lower = written if proved is None else closure.upper
+    return Count(lower, closure.upper, closure.upper == lower and closure.rigorous, written)
 
 
 def _check_degree(degree: int | None) -> None:

@@ -20,6 +20,7 @@ from conserved.check.independence import independence
 from conserved.check.reading import read_file, read_json, read_text
 from conserved.closure import Closure
 from conserved.errors import ConservedError
+from conserved.existence import existence
 from conserved.fields import choose_route
 from conserved.genericity import genericity
 from conserved.law import Law
@@ -52,7 +53,7 @@ def certify(
         A certificate whose ranks were found again, and whose laws were tested again.
 
     Raises:
-        InputError: a network, loss or group that no text builds again.
+        InputError: a loss or group that no text builds again, or a lift of a network's own.
         ConservedError: a law is false, or a closure for all data is missing.
 
     Example:
@@ -115,6 +116,10 @@ def _claim(problem: Problem, data: Data, closure: Closure, laws: list[Law], seed
     )
     minor = independence(laws, problem.network.size, most=upper.laws, seed=seed)
     lower = LowerBound(len(minor.rows), seen_everywhere(laws, minor, patterns), minor)
+    if lower.laws < upper.laws and closure.closed and upper.rigorous and patterns != "one cell":
+        rank = problem.network.size - upper.laws
+        if existence(problem, recipe.counts, rank, seed=seed).holds:
+            lower = replace(lower, laws=upper.laws, rigorous=True, exist=True)
     if lower.laws > upper.laws:
         raise ConservedError(
             f"laws: {lower.laws} independent ones were given, the rank leaves {upper.laws}"

@@ -9,11 +9,15 @@ from time import perf_counter
 from typing import Any
 
 from conserved.closure import Closure, lie_closure, no_closure
+from conserved.errors import Redraw
+from conserved.existence import Existence, existence
 from conserved.explain import Explanation, explain
+from conserved.fields import choose_route
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.law import Law
 from conserved.liespan import Progress
 from conserved.problem import Problem
+from conserved.recipe import SEED_LIMIT, recipe_for
 from conserved.search import Found, find_laws, find_more, unknowns_of
 from conserved.verification import verify
 
@@ -34,6 +38,8 @@ class Findings:
         degree: up to which degree all polynomials were tried, or 0.
         quotients: whether quotients of polynomials were tried.
         unknowns: the largest linear system that was solved for laws.
+        existence, architecture_existence: proofs that as many laws exist as the upper bounds leave
+            room for, where fewer are written down.
     """
 
     closure: Closure
@@ -45,6 +51,8 @@ class Findings:
     degree: int = 0
     quotients: bool = False
     unknowns: int = 0
+    existence: Existence | None = None
+    architecture_existence: Existence | None = None
 
 
 def lower_of(laws: Sequence[Law]) -> int:
@@ -101,7 +109,11 @@ class Inquiry:
                 extra = self._owned(found)
                 extra += self._owned(self._more(problem, known + extra, closure))
                 known, why = known + extra, _with_reasons(why, extra)
+        owned = [law for law in known if law.origin == "architecture"]
+        proved = self._proved(everything, architecture, owned)
         return Findings(
+            existence=self._proved(problem, closure, known) if problem.symmetric else proved,
+            architecture_existence=proved,
             closure=closure,
             architecture=architecture,
             laws=known,
@@ -111,6 +123,29 @@ class Inquiry:
             quotients=self.quotients,
             unknowns=self.unknowns,
         )
+
+    def _proved(self, problem: Problem, closure: Closure, laws: Sequence[Law]) -> Existence | None:
+        """A proof that the laws exist which are not written down, where there can be one."""
+        able = closure.closed and closure.rigorous and not closure.one_cell and closure.ranks
+        if not able or lower_of(laws) >= closure.upper:
+            return None
+        with nullcontext() if self.budget is None else time_limit(self.budget):
+            try:
+                recipe, _ = recipe_for(
+                    problem,
+                    closure.ranks,
+                    prime=closure.prime,
+                    seed=closure.seed % SEED_LIMIT,
+                    route=choose_route(problem),
+                )
+                found = existence(problem, recipe.counts, closure.rank, seed=self.seed)
+            except OutOfTimeError:
+                self.notes.append("the budget was used up before missing laws were proved to exist")
+                return None
+            except Redraw as error:
+                self.notes.append(f"missing laws were not proved to exist: {error}")
+                return None
+        return found if found.holds else None
 
     def laws_alone(self, why: str) -> Findings:
         """Laws of the architecture where the exact rank would not fit in memory."""

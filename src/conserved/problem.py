@@ -136,9 +136,31 @@ class Problem:
             if not isinstance(text, str):
                 raise InputError(argument, text, "give a text such as the command line takes")
         built = parse_network(network)
-        group = parse_symmetry(symmetry, built.input_shape[-1], files)
+        return cls.around(
+            built, loss=loss, symmetry=symmetry, labels=labels, flow=flow, files=files
+        )
+
+    @classmethod
+    def around(
+        cls,
+        network: Network,
+        *,
+        loss: str = "mse",
+        symmetry: str = "none",
+        labels: str = "invariant",
+        flow: str = "gradient",
+        files: Files | None = None,
+    ) -> Problem:
+        """Build a problem on any network from the texts of the command line.
+
+        Example:
+            >>> from conserved.networks import Linear
+            >>> Problem.around(Linear(4, 2, 1), loss="poly:3").loss.spec
+            'poly:3'
+        """
+        group = parse_symmetry(symmetry, network.input_shape[-1], files)
         return cls(
-            network=built,
+            network=network,
             loss=parse_loss(loss),
             data=None if symmetry.strip() == "none" else group,
             labels=parse_labels(labels),

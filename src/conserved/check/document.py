@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from conserved._version import __version__
 from conserved.errors import ConservedError, InputError
-from conserved.fields import Fields
+from conserved.fields import Fields, choose_route
 from conserved.files import write_whole
+from conserved.kernel.program import Program
 from conserved.law import Law, Layout
+from conserved.networks import FAMILIES, Given, parse_network
 from conserved.problem import Problem
 from conserved.recipe import Recipe
-from conserved.symmetry import files_of
+from conserved.symmetry import Files, files_of
 
-SCHEMA = "conserved.certificate/1"
+SCHEMA = "conserved.certificate/2"
+OLD = ("conserved.certificate/1",)
 
 Data = Literal["all", "symmetric"]
 Patterns = Literal["none", "every", "one cell"]
@@ -88,17 +91,31 @@ class LowerBound:
     """At least this many independent laws.
 
     Attributes:
-        laws: the size of the minor.
+        laws: the size of the minor; or all that the rank leaves room for, where they exist.
         rigorous: whether the laws were tested on all activation patterns that count.
-        minor: shows that they are independent.
+        minor: shows that those written down are independent.
+        exist: whether the brackets of the upper bound span something closed, so that as many laws
+            exist as it leaves room for (theory §11).
     """
 
     laws: int
     rigorous: bool
     minor: Minor
+    exist: bool = False
+
+    @property
+    def written(self) -> int:
+        """How many of the laws are written down."""
+        return len(self.minor.rows)
 
     def to_json(self) -> dict[str, Any]:
-        return {"laws": self.laws, "rigorous": self.rigorous, "minor": self.minor.to_json()}
+        return {
+            "laws": self.laws,
+            "written": self.written,
+            "exist": self.exist,
+            "rigorous": self.rigorous,
+            "minor": self.minor.to_json(),
+        }
 
 
 @dataclass(frozen=True)
@@ -165,6 +182,7 @@ class Certificate:
             "schema": SCHEMA,
             "version": self.version,
             "problem": self.problem.to_json(),
+            "program": self.problem.network.program.to_json(),
             "groups": files_of(self.problem.group),
             "parameters": Layout.of(self.problem.network.parameters).to_json(),
             "laws": [law.to_json() for law in self.laws],
@@ -195,23 +213,38 @@ class Certificate:
 
 
 def portable(problem: Problem) -> None:
-    """Refuse problems that texts do not build again.
+    """Refuse problems that their texts and the network's program do not build again.
 
     Raises:
         InputError: naming the part that is not from the grammar.
     """
     advice = "a certificate can hold what the grammar builds (conserved list {}), and this is not"
-    texts = problem.to_json()
+    network = problem.network
     try:
-        rebuilt = Problem.from_text(**texts, files=files_of(problem.group))
-    except ConservedError:
-        rebuilt = None
-    if rebuilt is None or rebuilt.network != problem.network:
-        raise InputError("network", problem.network.spec, advice.format("networks"))
+        rebuilt = rebuild(problem.to_json(), network.program, files_of(problem.group))
+    except ConservedError as error:
+        raise InputError("symmetry", problem.group.name, advice.format("symmetries")) from error
+    if isinstance(rebuilt.network, Given) and choose_route(problem) == "moments":
+        why = "its lift is not part of its program; a certificate of its own lift cannot be checked"
+        raise InputError("network", network.spec, why)
     if type(rebuilt.loss) is not type(problem.loss) or rebuilt.loss != problem.loss:
         raise InputError("loss", problem.loss.spec, advice.format("losses"))
     if rebuilt.group != problem.group or rebuilt.labels != problem.labels:
         raise InputError("data", problem.group.name, advice.format("symmetries"))
+
+
+def rebuild(texts: Mapping[str, str], program: Program, files: Files) -> Problem:
+    """The problem of a certificate: its network from the grammar, or else from its program.
+
+    Raises:
+        InputError: texts that build nothing, or another network than the program is.
+    """
+    if texts["network"].partition(":")[0] in FAMILIES:
+        network = parse_network(texts["network"])
+        if network.program == program:
+            return Problem.from_text(**texts, files=files)
+    stated = {key: text for key, text in texts.items() if key != "network"}
+    return Problem.around(Given(texts["network"], program), **stated, files=files)
 
 
 def patterns_of(fields: Fields) -> Patterns:

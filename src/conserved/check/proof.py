@@ -25,6 +25,7 @@ from conserved.check.report import Report, Statement, Verdict
 from conserved.cost import estimate
 from conserved.degree import Degree, field_degree, law_degree
 from conserved.errors import InputError, LimitError, Redraw
+from conserved.existence import existence
 from conserved.fields import choose_route, unlucky
 from conserved.genericity import genericity
 from conserved.kernel.deadline import time_limit
@@ -105,9 +106,11 @@ class _Check:
                 upper, lower = claim.upper.laws, claim.lower.laws
                 most = f"at most {upper} law{'' if upper == 1 else 's'}"
                 found.append(Statement(most, claim.data, *self._upper(claim)))
-                if lower:
-                    least = f"at least {lower} independent"
+                if claim.lower.written:
+                    least = f"at least {claim.lower.written} independent"
                     found.append(Statement(least, claim.data, *self._lower(claim)))
+                if claim.lower.exist:
+                    found.append(self._exist(claim))
                 sound = all(statement.verdict != "refuted" for statement in found)
                 count = f"exactly {upper}" if claim.certified else f"{lower} to {upper}"
                 found.append(Statement(count, claim.data, *_status(claim, sound=sound)))
@@ -245,7 +248,7 @@ class _Check:
 
     def _lower(self, claim: Claim) -> Outcome:
         lower, minor, laws = claim.lower, claim.lower.minor, self.certificate.laws
-        size = f"{lower.laws} × {lower.laws}"
+        size = f"{lower.written} × {lower.written}"
         try:
             if not is_nonzero(laws, self.size, minor):
                 return f"the {size} minor of gradients is 0 mod {minor.prime}", "refuted"
@@ -255,6 +258,23 @@ class _Check:
             return "its laws are tested on one cell of activation patterns only", "refuted"
         done = f"a {size} minor of gradients is not 0 mod {minor.prime}"
         return done, "proved" if lower.rigorous else "open"
+
+    def _exist(self, claim: Claim) -> Statement:
+        """As many laws exist as the rank leaves room for, written down or not."""
+        says = f"{claim.lower.laws} exist: the brackets span something closed"
+        rank = self.size - claim.upper.laws
+        try:
+            found = existence(
+                self._problem(claim.data), claim.upper.recipe.counts, rank, seed=self.seed
+            )
+        except (InputError, Redraw) as error:
+            return Statement(says, claim.data, str(error), "refuted")
+        if not found.holds:
+            where = f"not closed of rank {rank} mod {found.primes[-1]}"
+            return Statement(says, claim.data, where, "refuted")
+        of = "degree unknown" if found.degree is None else f"minors of degree {found.degree:,}"
+        where = f"{of}, mod {len(found.primes)} random primes"
+        return Statement(says, claim.data, where, "holds", found.error)
 
 
 def _status(claim: Claim, *, sound: bool) -> Outcome:

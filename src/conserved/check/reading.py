@@ -13,6 +13,7 @@ from typing import Any, NoReturn, cast
 
 from conserved.check.document import (
     NEXT,
+    OLD,
     SCHEMA,
     Certificate,
     Claim,
@@ -23,11 +24,12 @@ from conserved.check.document import (
     Status,
     UpperBound,
     dumped,
+    rebuild,
 )
 from conserved.errors import InputError, naming
+from conserved.kernel.program import Program
 from conserved.law import Law, Layout, law_from_json
 from conserved.law.reading import Reader
-from conserved.networks import FAMILIES
 from conserved.problem import Problem
 from conserved.recipe import SEED_LIMIT, Recipe, read_prime
 from conserved.symmetry import files_of
@@ -88,10 +90,14 @@ def read_json(document: Any) -> Certificate:
         InputError: anything else, with the place.
     """
     reader = Reader(document, "certificate")
-    reader.keys("schema", "version", "problem", "groups", "parameters", "laws", "claims")
-    reader["schema"].choice(SCHEMA)
+    if isinstance(document, dict):
+        if document.get("schema") in OLD:
+            advice = "of an older program; make it again: conserved analyze … --certificate FILE"
+            raise reader["schema"].error(advice)
+        reader["schema"].choice(SCHEMA)
+    reader.keys("schema", "version", "problem", "program", "groups", "parameters", "laws", "claims")
     version = reader["version"].text(40)
-    problem = _problem(reader["problem"], reader["groups"])
+    problem = _problem(reader["problem"], reader["program"], reader["groups"])
     layout = Layout.of(problem.network.parameters)
     _same(reader["parameters"], layout.to_json())
     laws = tuple(law_from_json(item.value, layout, item.path) for item in reader["laws"].items())
@@ -112,18 +118,18 @@ def read_json(document: Any) -> Certificate:
     return Certificate(problem, laws, claims, version)
 
 
-def _problem(reader: Reader, groups: Reader) -> Problem:
+def _problem(reader: Reader, program: Reader, groups: Reader) -> Problem:
     reader.keys(*_TEXTS)
     texts = {key: reader[key].text(400) for key in _TEXTS}
-    # whatever else the grammar comes to build networks from, such as Python files, runs code
-    if texts["network"].partition(":")[0] not in FAMILIES:
-        raise reader["network"].error(f"known: {', '.join(FAMILIES)}")
     if not isinstance(groups.value, dict):
         raise groups.error("an object is needed, matrices by the name of their file")
     for name, document in groups.value.items():
         if not isinstance(document, dict):
             raise Reader(document, f"{groups.path}.{name}").error("an object is needed")
-    problem = Problem.from_text(**texts, files=groups.value)
+    try:
+        problem = rebuild(texts, Program.from_json(program.value), groups.value)
+    except RecursionError as error:
+        raise program.error("nested too deep") from error
     _same(reader, problem.to_json())
     _same(groups, files_of(problem.group))
     return problem
@@ -141,6 +147,8 @@ def _claim(reader: Reader, data: Data, laws: tuple[Law, ...], size: int) -> Clai
     )
     if claim.lower.laws > claim.upper.laws:
         raise reader["lower"]["laws"].error(f"the upper bound is {claim.upper.laws}")
+    if claim.lower.exist and not (claim.proved and claim.upper.patterns != "one cell"):
+        raise reader["lower"]["exist"].error("laws exist as many as a rigorous upper bound leaves")
     if claim.certified != claim.proved:
         met = (
             "the bounds meet and are rigorous"
@@ -172,7 +180,7 @@ def _upper(reader: Reader, size: int) -> UpperBound:
 
 
 def _lower(reader: Reader, data: Data, laws: tuple[Law, ...], size: int) -> LowerBound:
-    reader.keys("laws", "rigorous", "minor")
+    reader.keys("laws", "written", "exist", "rigorous", "minor")
     minor = reader["minor"]
     minor.keys("prime", "seed", "rows", "columns")
     rows = [_row(item, data, laws) for item in minor["rows"].items()]
@@ -182,12 +190,15 @@ def _lower(reader: Reader, data: Data, laws: tuple[Law, ...], size: int) -> Lowe
     if columns != sorted(set(columns)):
         raise minor["columns"].error("columns ascend, each once")
     least = reader["laws"].integer(0, size)
-    if least != len(rows):
-        raise reader["laws"].error(f"the minor has {len(rows)} rows")
+    if reader["written"].integer(0, size) != len(rows):
+        raise reader["written"].error(f"the minor has {len(rows)} rows")
+    exist = reader["exist"].boolean()
+    if exist != (least > len(rows)):
+        raise reader["exist"].error("true where there are more laws than the minor has rows")
     prime = read_prime(minor["prime"])
     seed = minor["seed"].integer(0, SEED_LIMIT)
     found = Minor(prime, seed, tuple(rows), tuple(columns))
-    return LowerBound(least, reader["rigorous"].boolean(), found)
+    return LowerBound(least, reader["rigorous"].boolean(), found, exist)
 
 
 def _row(reader: Reader, data: Data, laws: tuple[Law, ...]) -> tuple[int, int]:

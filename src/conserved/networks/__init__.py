@@ -2,6 +2,7 @@
 
 from conserved.networks.attention import Attention
 from conserved.networks.base import Network, Parameter
+from conserved.networks.given import Given
 from conserved.networks.grammar import FAMILIES, Family, parse_network
 from conserved.networks.lift import Lift, PolynomialLift, polynomial_lift
 from conserved.networks.lightning import Lightning
@@ -16,6 +17,7 @@ __all__ = [
     "MLP",
     "Attention",
     "Family",
+    "Given",
     "Lift",
     "Lightning",
     "Linear",
