@@ -35,21 +35,26 @@ class Count:
         lower: laws that are written down, or proved to exist.
         upper: D minus the dimension of the Lie closure.
         certified: the bounds meet, and the upper one is rigorous.
-        written: laws that are written down, verified and independent.
+        written: laws that are written down, verified and independent; by default all of ``lower``.
 
     Example:
-        >>> print(Count(0, 5, False, 0), "|", Count(7, 7, True, 6))
+        >>> print(Count(0, 5, False), "|", Count(7, 7, True, 6))
         at most 5 | 7, 6 of them written down
     """
 
     lower: int
     upper: int
     certified: bool
-    written: int
+    written: int = -1
+
+    def __post_init__(self) -> None:
+        if self.written < 0:
+            object.__setattr__(self, "written", self.lower)
 
     def __str__(self) -> str:
         if self.certified and self.written < self.upper:
-            return f"{self.upper:,}, {f'{self.written:,}' if self.written else 'none'} of them written down"
+            written = f"{self.written:,}" if self.written else "none"
+            return f"{self.upper:,}, {written} of them written down"
         if self.lower == self.upper:
             return f"{self.upper:,}" if self.certified else f"{self.upper:,}, not proved"
         if self.lower == 0:

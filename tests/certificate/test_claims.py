@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -132,8 +133,9 @@ def test_a_higher_rank_is_refuted() -> None:
     full = sample("open")
     claim = full.claims[0]
     upper = replace(claim.upper, laws=6, ranks=(2,))
-    more = read_text(with_claim(full, upper=upper, status="CERTIFIED", next=()).text())
-    found = verdicts(more)
+    lower = replace(claim.lower, laws=6, exist=False)
+    claimed = with_claim(full, upper=upper, lower=lower, status="CERTIFIED", next=())
+    found = verdicts(read_text(claimed.text()))
     assert found["at most 6 laws (all)"] == "refuted"
     assert found["exactly 6 (all)"] == "open"
     assert list(found.values()).count("refuted") == 1
@@ -154,7 +156,10 @@ def test_a_dependent_law_is_refuted() -> None:
     )
     more = replace(
         with_claim(
-            full, lower=replace(claim.lower, laws=7, minor=minor), status="CERTIFIED", next=()
+            full,
+            lower=replace(claim.lower, laws=7, minor=minor, exist=False),
+            status="CERTIFIED",
+            next=(),
         ),
         laws=(*full.laws, both),
     )
@@ -312,26 +317,105 @@ def test_a_spent_budget_is_told() -> None:
     assert claim.lower.laws == 15 < claim.upper.laws
 
 
-def test_networks_beyond_the_grammar_are_refused() -> None:
-    class Renamed(cq.networks.Linear):
-        """Says that it is another."""
+class Renamed(cq.networks.Linear):
+    """The network of a user, with a name of its own."""
 
-        def __init__(self) -> None:
-            super().__init__(3, 2)
-            self.spec = "mine:3-2"
+    def __init__(self, spec: str = "mine:3-2-2", scale: int = 1) -> None:
+        super().__init__(3, 2, 2)
+        self.spec, self.scale = spec, scale
 
-    problem = cq.Problem(network=Renamed())
-    with pytest.raises(InputError, match=r"network 'mine:3-2': a certificate can hold"):
-        certify(problem, lie_closure(problem), [])
+    def forward(self, parameters: Any, x: Any) -> Any:
+        return super().forward(parameters, x).scale(self.scale)
 
 
-def test_a_subclass_does_not_pass_for_its_parent() -> None:
-    class Doubled(cq.networks.Linear):
-        """The same text, another network."""
+def test_networks_beyond_the_grammar_are_certified() -> None:
+    """The file alone is enough: it holds the program."""
+    problem = cq.Problem(network=Renamed(scale=3))
+    certificate = cq.analyze(problem).certificate
+    found = check_certificate(read_text(certificate.text()))
+    assert found.status == "CERTIFIED"
+    assert type(read_text(certificate.text()).problem.network) is cq.networks.Given
+    symmetric = cq.Problem(network=Renamed(scale=3), data=cq.symmetry.Permutation(3))
+    with pytest.raises(InputError, match="its lift is not part of its program"):
+        cq.analyze(symmetric).certificate.text()
 
-    problem = cq.Problem(network=Doubled(3, 2))
-    with pytest.raises(InputError, match="a certificate can hold"):
-        certify(problem, lie_closure(problem), [])
+
+def test_a_name_of_the_grammar_is_for_its_network_alone() -> None:
+    same = cq.Problem(network=Renamed("linear:3-2-2"))
+    assert certify(same, lie_closure(same), []).claims[0].upper.laws == 3
+    other = cq.Problem(network=Renamed("linear:3-2-2", 5))
+    with pytest.raises(InputError, match="its program is another network's"):
+        certify(other, lie_closure(other), [])
+
+
+def test_another_program_is_refuted() -> None:
+    """x ↦ 3 W2 W1 x is balanced; with its square in place of the factor it is not."""
+    data = json.loads(cq.analyze(cq.Problem(network=Renamed(scale=3))).certificate.text())
+    scaled = next(i for i, node in enumerate(data["program"]["nodes"]) if node[0] == "scale")
+    above = data["program"]["nodes"][scaled][1]
+    data["program"]["nodes"][scaled] = ["add", [*above, 0], []]
+    with pytest.raises(InputError):
+        read_text(json.dumps(data))
+    data["program"]["nodes"][scaled] = ["function", above, ["tanh"]]
+    assert check_certificate(read_text(json.dumps(data))).status == "CERTIFIED"  # true as well
+    first = next(i for i, node in enumerate(data["program"]["nodes"]) if node[0] == "matmul")
+    data["program"]["nodes"][first + 1] = ["power", [first], [2]]
+    assert not accepted(data)
+
+
+def accepted(data: Any) -> bool:
+    try:
+        return check_certificate(read_text(json.dumps(data))).valid
+    except InputError:
+        return False
+
+
+class TestExistence:
+    """linear:1-2-2-1 has 7 laws, of which 6 are written down."""
+
+    full = sample("open")
+
+    def test_holds(self) -> None:
+        claim = self.full.claims[0]
+        assert (claim.lower.laws, claim.lower.written, claim.lower.exist) == (7, 6, True)
+        report = check_certificate(self.full)
+        assert report.status == "CERTIFIED"
+        assert report.error is not None
+        assert report.error < 1e-9
+
+    def test_a_level_too_few_is_refuted(self) -> None:
+        problem = cq.Problem.from_text("linear:3-2-2")
+        certificate = certify(problem, lie_closure(problem), [])
+        (claim,) = certificate.claims
+        assert (claim.lower.laws, claim.lower.written) == (3, 0)
+        counts = claim.upper.recipe.counts[:1]
+        short = replace(
+            claim.upper,
+            laws=4,
+            ranks=claim.upper.ranks[:1],
+            recipe=replace(claim.upper.recipe, counts=counts),
+        )
+        spoilt = with_claim(certificate, upper=short, lower=replace(claim.lower, laws=4))
+        found = verdicts(read_text(spoilt.text()))
+        assert found["4 exist: the brackets span something closed (all)"] == "refuted"
+
+    @pytest.mark.parametrize("rank", [6, 8])
+    def test_a_fabricated_rank_is_refuted(self, rank: int) -> None:
+        problem = cq.Problem.from_text("linear:3-2-2")
+        certificate = certify(problem, lie_closure(problem), [])
+        (claim,) = certificate.claims
+        upper = replace(claim.upper, laws=10 - rank, ranks=(6, rank))
+        spoilt = with_claim(certificate, upper=upper, lower=replace(claim.lower, laws=10 - rank))
+        assert check_certificate(read_text(spoilt.text())).status == "REFUTED"
+
+    def test_a_generator_left_out_is_refuted(self) -> None:
+        """Two laws under all turns of a cube; under half turns about one axis there is one."""
+        problem = cq.Problem.from_text("poly:3-1-1,power=3", symmetry="icosahedral")
+        data = json.loads(cq.analyze(problem).certificate.text())
+        assert data["claims"][0]["lower"]["exist"]
+        data["problem"]["symmetry"] = "negation"
+        data["claims"][0]["upper"]["recipe"]["route"] = "orbits"
+        assert not accepted(data)
 
 
 def test_a_budget_ends_a_check() -> None:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from conserved.certificate import Certificate, read_json, read_text
 from conserved.check import check_certificate
 from conserved.check.document import portable
-from conserved.check.reading import dumped
 from conserved.cli import run
 from conserved.closure import lie_closure
 from conserved.errors import ConservedError
@@ -28,7 +27,6 @@ from conserved.kernel.residues import residues
 from conserved.law import Law
 from conserved.liespan import LieSpan
 from conserved.problem import Problem
-from conserved.symmetry import files_of
 from tests.certificate.samples import NAMES, document, sample, text
 from tests.certificate.spoil import all_spoilt, randomly_spoilt
 
@@ -57,11 +55,9 @@ def is_true(problem: Problem, law: Law) -> bool:
 
 
 @cache
-def truth(problem: str, files: str) -> int:
+def truth(problem: Problem) -> int:
     """How many laws there are, found another way: the closure, mod another prime."""
-    texts = json.loads(problem)
-    built = Problem.from_text(**texts, files=json.loads(files))
-    return lie_closure(built, seed=77).upper
+    return lie_closure(problem, seed=77).upper
 
 
 def assert_true(found: Certificate, original: Certificate) -> None:
@@ -72,7 +68,7 @@ def assert_true(found: Certificate, original: Certificate) -> None:
         assert key(law) in known_laws or is_true(found.problem, law)
     for claim in found.claims:
         over = found.problem.architecture() if claim.data == "all" else found.problem
-        known = truth(dumped(over.to_json()), dumped(files_of(over.group)))
+        known = truth(over)
         assert claim.lower.laws <= known <= claim.upper.laws
         assert claim.certified == claim.proved
 
@@ -142,7 +138,13 @@ def test_many_changes_at_once(name: str, seed: int, times: int) -> None:
     is_accepted(randomly_spoilt(document(name), random.Random(seed), times), sample(name))
 
 
-PARTS = (("problem", "groups", "parameters"), ("problem", "groups"), ("laws",), ("claims",))
+PARTS = (
+    ("problem", "program", "groups", "parameters"),
+    ("problem", "groups"),
+    ("program",),
+    ("laws",),
+    ("claims",),
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -215,4 +217,4 @@ def test_the_shell_tells_in_one_line(
         else:
             assert err == ""
             assert ("REFUTED: " in out) == (status == 2)
-    assert statuses == {0, 2, 3}
+    assert {0, 2} <= statuses <= {0, 2, 3}

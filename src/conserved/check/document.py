@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from conserved._version import __version__
-from conserved.errors import ConservedError, InputError
+from conserved.errors import InputError
 from conserved.fields import Fields, choose_route
 from conserved.files import write_whole
 from conserved.kernel.program import Program
@@ -222,7 +222,9 @@ def portable(problem: Problem) -> None:
     network = problem.network
     try:
         rebuilt = rebuild(problem.to_json(), network.program, files_of(problem.group))
-    except ConservedError as error:
+    except InputError as error:
+        if error.argument == "network":
+            raise
         raise InputError("symmetry", problem.group.name, advice.format("symmetries")) from error
     if isinstance(rebuilt.network, Given) and choose_route(problem) == "moments":
         why = "its lift is not part of its program; a certificate of its own lift cannot be checked"
@@ -239,12 +241,14 @@ def rebuild(texts: Mapping[str, str], program: Program, files: Files) -> Problem
     Raises:
         InputError: texts that build nothing, or another network than the program is.
     """
-    if texts["network"].partition(":")[0] in FAMILIES:
-        network = parse_network(texts["network"])
-        if network.program == program:
-            return Problem.from_text(**texts, files=files)
+    name = texts["network"]
+    if name.partition(":")[0] in FAMILIES:
+        if parse_network(name).program != program:
+            advice = "its program is another network's, and this name is for what it builds"
+            raise InputError("network", name, advice)
+        return Problem.from_text(**texts, files=files)
     stated = {key: text for key, text in texts.items() if key != "network"}
-    return Problem.around(Given(texts["network"], program), **stated, files=files)
+    return Problem.around(Given(name, program), **stated, files=files)
 
 
 def patterns_of(fields: Fields) -> Patterns:

@@ -110,6 +110,10 @@ def read_json(document: Any) -> Certificate:
     claims = tuple(
         _claim(item, data, laws, layout.size) for item, data in zip(items, wanted, strict=True)
     )
+    for item, claim in zip(items, claims, strict=True):
+        if claim.upper.recipe.route == "moments" and problem.network.lift() is None:
+            route = item["upper"]["recipe"]["route"]
+            raise route.error("this network has no lift, so orbits are the route")
     for index, law in enumerate(laws):
         used = sum(row[0] == index for row in claims[0].lower.minor.rows)
         if law.independent != used:
@@ -121,6 +125,8 @@ def read_json(document: Any) -> Certificate:
 def _problem(reader: Reader, program: Reader, groups: Reader) -> Problem:
     reader.keys(*_TEXTS)
     texts = {key: reader[key].text(400) for key in _TEXTS}
+    if not texts["network"] or texts["network"] != texts["network"].strip():
+        raise reader["network"].error("a name without spaces around it is needed")
     if not isinstance(groups.value, dict):
         raise groups.error("an object is needed, matrices by the name of their file")
     for name, document in groups.value.items():
@@ -130,6 +136,10 @@ def _problem(reader: Reader, program: Reader, groups: Reader) -> Problem:
         problem = rebuild(texts, Program.from_json(program.value), groups.value)
     except RecursionError as error:
         raise program.error("nested too deep") from error
+    except InputError as error:
+        if error.argument == "network" and error.given == texts["network"]:
+            raise reader["network"].error(error.advice) from error
+        raise
     _same(reader, problem.to_json())
     _same(groups, files_of(problem.group))
     return problem

@@ -21,6 +21,7 @@ from conserved.kernel.shapes import SHAPES, Shape, fault_of_data, roots_of
 
 NODE_LIMIT = 20_000
 SIZE_LIMIT = 10_000_000  # entries of one tensor
+TOTAL_LIMIT = 20_000_000  # entries of all values that a program from a file makes of one input
 NAME_LIMIT = 80  # characters
 CHOICES = ("gate", "argmax", "order")  # piecewise constant: what a derivative does not see
 
@@ -150,6 +151,7 @@ class Program:
         inputs = _tensors(found["inputs"], "inputs")
         listed = _list(found["nodes"], "nodes", NODE_LIMIT)
         nodes: list[Node] = []
+        total = 0
         known = {"parameter": dict(parameters), "input": dict(inputs)}
         for index, item in enumerate(listed):
             place = f"nodes[{index}]"
@@ -159,6 +161,10 @@ class Program:
             args = tuple(_whole(i, place, index - 1) for i in _list(parts[1], place, NODE_LIMIT))
             data = _tuples(_list(parts[2], place, SIZE_LIMIT))
             nodes.append(make_node(nodes, parts[0], args, data, known, place))
+            total += prod(nodes[-1].shape)
+            if total > TOTAL_LIMIT:
+                advice = f"all values together have more than {TOTAL_LIMIT:,} entries"
+                raise _error(place, parts[0], advice)
         if not nodes:
             raise _error("nodes", [], "a program has at least one node")
         output = _whole(found["output"], "output", len(nodes) - 1)
