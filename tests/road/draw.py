@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 import conserved as cq
+from conserved.losses import parse_loss
 from tests.road.count import Floats
 from tests.road.forward import (
     ACTIVATIONS,
@@ -19,14 +20,20 @@ from tests.road.forward import (
     loss_of,
     swiglu,
 )
+from tests.road.modules import normalised_between
+from tests.road.written import Written, gain_between
 
 LARGEST = 24  # parameters
-_FAMILIES = ("linear", "linear", "poly", "mlp", "mlp", "swiglu", "attention", "lightning")
+_FAMILIES = ("linear", "linear", "poly", "mlp", "mlp", "swiglu", "attention", "lightning", "norm")
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One problem, twice."""
+    """One problem, twice.
+
+    Attributes:
+        network: its text; "norm:…" is what no text builds.
+    """
 
     network: str
     loss: str
@@ -39,6 +46,9 @@ class Drawn:
         return " ".join((self.network, self.loss, self.symmetry, self.labels))
 
     def problem(self) -> cq.Problem:
+        if self.network.startswith("norm:"):
+            network = Written(self.network, self.model, gain_between)
+            return cq.Problem(network=network, loss=parse_loss(self.loss))
         return cq.Problem.from_text(
             self.network, loss=self.loss, symmetry=self.symmetry, labels=self.labels
         )
@@ -60,7 +70,8 @@ def drawn(seed: int) -> Drawn:
         network, model = _network(rng)
         if model.size <= LARGEST:
             break
-    symmetry = _symmetry(rng, model.inputs[-1])
+    # an orbit under a norm needs many square roots at once, and few points of GF(p) have them
+    symmetry = "none" if network.startswith("norm:") else _symmetry(rng, model.inputs[-1])
     square = model.outputs[-1] == model.inputs[-1]
     labels = "equivariant" if symmetry != "none" and square and rng.random() < 0.5 else "invariant"
     return Drawn(network, _loss(rng, model, labels), symmetry, labels, model)
@@ -83,6 +94,8 @@ def _network(rng: np.random.Generator) -> tuple[str, Model]:
     a, b, c = (int(size) for size in rng.integers(1, 4, size=3))
     if family == "swiglu":
         return f"swiglu:{a}-{b}-{c}", swiglu(a, b, c)
+    if family == "norm":
+        return f"norm:{a}-{b}-{c}", normalised_between(0.0, a, b, c)
     tokens, half = int(rng.integers(1, 4)), bool(rng.random() < 0.5)
     if family == "lightning":
         text = f"lightning:dim={a},tokens={tokens},head={b},out={c}"

@@ -119,11 +119,13 @@ def gain_and_layer() -> Model:
     return Model(shapes, (3,), (2,), lambda p, x: (rms(x) * p["g"]) @ p["W"].T)
 
 
-def normalised_between(eps: float) -> Model:
+def normalised_between(eps: float, n: int = 3, h: int = 3, m: int = 2) -> Model:
+    """W2 (g ∘ rms(W1 x))."""
+
     def forward(p: Tensors, x: Tensor) -> Tensor:
         return (rms(x @ p["W1"].T, eps) * p["g"]) @ p["W2"].T
 
-    return Model({"W1": (3, 3), "g": (3,), "W2": (2, 3)}, (3,), (2,), forward)
+    return Model({"W1": (h, n), "g": (h,), "W2": (m, h)}, (n,), (m,), forward)
 
 
 def layer_norm_between() -> Model:

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 import conserved as cq
-from conserved.networks import Network, Parameter, parse_network
+from conserved.networks import parse_network
 from tests.road.count import Floats, laws
 from tests.road.forward import layers, loss_of
 from tests.road.modules import BLOCKS, Block, normalised_between
+from tests.road.written import Written, normed
 
 # torch's own: it makes its rules for forward mode with torch.jit
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
@@ -56,25 +57,6 @@ def test_it_sees_what_breaks_a_law() -> None:
 
 
 # ------------------------------------------------------------------ the engine
-
-
-class Written(Network):
-    """The tensors of a block with a formula in the words of the engine."""
-
-    family = "written"
-
-    def __init__(self, block: Block, formula: Callable[[Mapping[str, Any], Any], Any]) -> None:
-        self.formula = formula
-        parameters = [Parameter(name, shape) for name, shape in block.model.shapes.items()]
-        self._declare(block.name, parameters, block.model.inputs, block.model.outputs)
-
-    def forward(self, parameters: Mapping[str, Any], x: Any) -> Any:
-        return self.formula(parameters, x)
-
-
-def normed(z: Any, eps: Fraction | int = 0) -> Any:
-    square = (z * z).sum(-1) * Fraction(1, z.shape[-1])
-    return z * (square + eps if eps else square).rsqrt()
 
 
 def silu(z: Any) -> Any:
@@ -127,7 +109,7 @@ def test_the_engine_finds_the_table(name: str) -> None:
     if name in FAMILIES:
         network = parse_network(FAMILIES[name])
     else:
-        network = Written(block, FORMULAS[name])
+        network = Written(block.name, block.model, FORMULAS[name])
     assert network.size == block.size
     closure = cq.lie_closure(cq.Problem(network=network))
     assert closure.closed

@@ -49,7 +49,7 @@ def test_what_is_drawn() -> None:
     """Every family, most losses, and a quarter of the problems under a symmetry."""
     problems = [drawn(seed) for seed in range(300)]
     families = {one.network.partition(":")[0] for one in problems}
-    assert families == {"linear", "poly", "mlp", "swiglu", "attention", "lightning"}
+    assert families == {"linear", "poly", "mlp", "swiglu", "attention", "lightning", "norm"}
     assert {"mse", "poly:3", "poly:4", "logistic", "exponential", "cross-entropy"} == {
         one.loss for one in problems
     }
