@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.arithmetic.tape import LEAD, Tape, Var
+from conserved.errors import InputError
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.jets import halves, join
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
@@ -59,6 +60,7 @@ def check_network(network: Network, seed: int = 0) -> None:
 
     Raises:
         AssertionError: with the network, and what does not hold.
+        InputError: no network, no seed, or inexact numbers in ``forward``.
 
     Example:
         >>> from conserved.networks import Linear
@@ -70,6 +72,10 @@ def check_network(network: Network, seed: int = 0) -> None:
         Traceback (most recent call last):
         AssertionError: <Halved linear:2-3-1>: ...: entries mod 8388593 are not integers
     """
+    if not isinstance(network, Network):
+        raise InputError("network", repr(network), "give a network such as networks.Linear(4, 2)")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError("seed", seed, "give a whole number from 0")
     rng = np.random.default_rng(seed)
     _check_declaration(network)
     algebraic = _check_integers(network, rng)
