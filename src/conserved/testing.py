@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.errors import InputError
 from conserved.kernel.choices import pieces
 from conserved.kernel.evaluate import given
 from conserved.kernel.functions import FormalRing
@@ -71,6 +72,10 @@ def check_network(network: Network, seed: int = 0) -> None:
         Traceback (most recent call last):
         conserved.errors.InputError: network '0.5': numbers in a network are exact: ...
     """
+    if not isinstance(network, Network):
+        raise InputError("network", repr(network), "give a conserved.networks.Network")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError("seed", seed, "a seed is an integer ≥ 0")
     rng = np.random.default_rng(seed)
     _check_declaration(network)
     algebraic = _check_integers(network, rng)

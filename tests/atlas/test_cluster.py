@@ -86,7 +86,7 @@ def test_nobody_at_the_address_is_said_within_a_quarter_of_a_minute(path):
     )
     assert run.returncode == 2
     assert run.stderr.splitlines() == [
-        f"conserved: scheduler '{address}': no Dask scheduler answers there within 10 s"
+        f"conserved: --scheduler '{address}': no Dask scheduler answers there within 10 s"
     ]
 
 

@@ -19,6 +19,7 @@ from conserved.networks import Linear
 from conserved.report import write_report
 from conserved.simulate import GradientFlow, simulate
 from conserved.symmetry import Permutation, parse_symmetry
+from conserved.testing import check_network
 from tests.simulate.planted import gram
 
 PROBLEM = cq.Problem(network=Linear(2, 1))
@@ -47,6 +48,20 @@ LIBRARY = {
         "start",
         lambda: simulate(PROBLEM, [], dynamics=GradientFlow(), start=np.zeros(3)),
     ),
+    "certificate.save(None)": ("path", lambda: cq.analyze(PROBLEM).certificate.save(None)),
+    "certificate.save, no name": ("path", lambda: cq.analyze(PROBLEM).certificate.save("a\0")),
+    "write_report, no name": ("path", lambda: write_report(cq.analyze(PROBLEM), "a\0.html")),
+    "check_file(None)": ("path", lambda: check_file(None)),
+    "parse_symmetry(None)": ("symmetry", lambda: parse_symmetry(None, 2)),
+    "simulate(problem)": ("problem", lambda: simulate("linear:2-1", [])),
+    "simulate(laws), no list": ("laws", lambda: simulate(PROBLEM, 3)),
+    "simulate(dynamics)": ("dynamics", lambda: simulate(PROBLEM, [], dynamics=3)),
+    "simulate(data), no data": ("data", lambda: simulate(PROBLEM, [], data=3)),
+    "simulate(data), no name": ("data", lambda: simulate(PROBLEM, [], data="a\0.csv")),
+    "simulate(start), no numbers": ("start", lambda: simulate(PROBLEM, [], start="x")),
+    "GradientFlow(decay)": ("decay", lambda: GradientFlow(decay=-1.0)),
+    "check_network(network)": ("network", lambda: check_network(None)),
+    "check_network(seed)": ("seed", lambda: check_network(Linear(2, 1), seed=-1)),
     "GradientFlow(rtol)": ("rtol", lambda: GradientFlow(rtol=1.0)),
     "analyze(seed)": ("seed", lambda: cq.analyze(PROBLEM, seed=-1)),
 }
@@ -78,6 +93,7 @@ COMMAND_LINE = {
     f"{SIMULATE} --symmetry permutation:3": "--symmetry 'permutation:3'",
     f"{SIMULATE} --rtol 1": "--rtol '1.0'",
     f"{SIMULATE} --dynamics gd --lr -1": "--lr '-1.0'",
+    f"{SIMULATE} --weight-decay -1": "--weight-decay '-1.0'",
     f"{SIMULATE} --dynamics walk": "--dynamics 'walk'",
     f"{SIMULATE} --scale 0": "--scale '0.0'",
     f"{SIMULATE} --samples 0": "--samples '0'",

@@ -205,11 +205,13 @@ class Certificate:
         Raises:
             InputError: it cannot be written.
         """
+        content = self.text().encode()
         try:
             Path(path).resolve().parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, self.text().encode())
-        except OSError as error:
-            raise InputError("path", path, f"cannot be written: {error.strerror}") from error
+            write_whole(path, content)
+        except (OSError, TypeError, ValueError) as error:  # the latter two: no name of a file
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError("path", path, f"cannot be written: {reason}") from error
 
 
 def portable(problem: Problem) -> None:

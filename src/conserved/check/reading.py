@@ -49,8 +49,8 @@ def read_file(path: str | Path) -> Certificate:
     Raises:
         InputError: an unreadable file, or one that is no certificate, with the place.
     """
-    file = Path(path)
     try:
+        file = Path(path)
         # a pipe or a device would be read for ever
         if not file.is_file():
             raise InputError("path", path, "not a file" if file.exists() else "no such file")
@@ -60,8 +60,9 @@ def read_file(path: str | Path) -> Certificate:
             raise InputError("path", path, f"longer than {BYTES_LIMIT:,} bytes")
         with naming({"text": "path"}):
             return read_text(content.decode(), str(path))
-    except OSError as error:
-        raise InputError("path", path, f"cannot be read: {error.strerror}") from error
+    except (OSError, TypeError) as error:  # the latter: no name of a file
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("path", path, f"cannot be read: {reason}") from error
     except UnicodeDecodeError as error:
         raise InputError("path", path, "not a text in UTF-8") from error
 

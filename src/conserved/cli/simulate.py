@@ -208,7 +208,10 @@ def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
         found = found["laws"]
     items = found if isinstance(found, list) else [found]
     layout = Layout.of(problem.network.parameters)
-    return tuple(law_from_json(item, layout, f"laws[{k}]") for k, item in enumerate(items))
+    try:
+        return tuple(law_from_json(item, layout, f"laws[{k}]") for k, item in enumerate(items))
+    except InputError as error:
+        raise InputError("--law", name, f"{error.argument} {error.advice}") from error
 
 
 def _require_writable(name: str) -> None:

@@ -140,12 +140,12 @@ def write_report(
         True
     """
     text = render(analysis, simulation, certificate, command=command)
-    target = Path(path)
     try:
+        target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, text.encode())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, TypeError, ValueError) as error:  # the latter two: no name of a file
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError("path", path, f"cannot be written ({reason})") from error
     return target
 

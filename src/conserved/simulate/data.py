@@ -83,6 +83,8 @@ def check_dataset(problem: Problem, data: Dataset) -> None:
     Raises:
         InputError: with both shapes.
     """
+    if not isinstance(data, Dataset):
+        raise InputError("data", repr(data), f"give a Dataset, or one of {', '.join(SOURCES)}")
     network = problem.network
     for what, array, shape in (
         ("inputs", data.inputs, network.input_shape),

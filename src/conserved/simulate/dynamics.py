@@ -35,7 +35,7 @@ class Dynamics(ABC):
     decay: float = 0.0
 
     def __post_init__(self) -> None:
-        require_number("weight decay", self.decay, least=0.0)
+        require_number("decay", self.decay, least=0.0)
 
     @property
     def batch(self) -> int | None:

@@ -29,6 +29,8 @@ def read_file(name: str, inputs: int, outputs: int) -> tuple[Array, Array]:
     Raises:
         InputError: unreadable, or not of this form.
     """
+    if "\0" in name:
+        raise InputError("data", name, "is no name of a file")
     path = Path(name)
     try:
         if path.stat().st_size > _BYTES:

@@ -80,8 +80,9 @@ def simulate(
     """
     began = perf_counter()
     moves = make_dynamics(dynamics) if isinstance(dynamics, str) else dynamics
+    _check(problem, laws, moves, seed)
     kind = augment or ("full" if problem.symmetric else "none")
-    _check(problem, laws, moves, kind, seed)
+    _check_augment(problem, moves, kind)
     if length is not None:
         require_number("length", length, above=0.0)
     require_number("scale", scale, above=0.0)
@@ -202,9 +203,13 @@ def _average(problem: Problem, data: Dataset, objective: Objective) -> Objective
         return None
 
 
-def _check(
-    problem: Problem, laws: Sequence[Law], dynamics: Dynamics, augment: str, seed: int
-) -> None:
+def _check(problem: Problem, laws: Sequence[Law], dynamics: Dynamics, seed: int) -> None:
+    if not isinstance(problem, Problem):
+        raise InputError("problem", repr(problem), "give a conserved.Problem")
+    if not isinstance(dynamics, Dynamics):
+        raise InputError("dynamics", repr(dynamics), "give dynamics such as GradientFlow()")
+    if not isinstance(laws, Sequence):
+        raise InputError("laws", laws, "give a list of laws, such as analyze(…).laws")
     layout = Layout.of(problem.network.parameters)
     for law in laws:
         if not isinstance(law, Law):
@@ -214,6 +219,9 @@ def _check(
             raise InputError("laws", law.text, advice)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError("seed", seed, "give a whole number from 0")
+
+
+def _check_augment(problem: Problem, dynamics: Dynamics, augment: str) -> None:
     if augment not in ("full", "random", "none"):
         raise InputError("augment", augment, "known: full, random, none")
     if augment == "random" and isinstance(dynamics, GradientFlow):
@@ -223,9 +231,12 @@ def _check(
 
 
 def _start(problem: Problem, start: Array) -> Array:
-    theta = np.asarray(start, dtype=np.float64)
+    advice = f"give {problem.network.size} finite numbers"
+    try:
+        theta = np.asarray(start, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("start", start, advice) from error
     if theta.shape != (problem.network.size,) or not np.isfinite(theta).all():
-        advice = f"give {problem.network.size} finite numbers"
         raise InputError("start", f"shape {theta.shape}", advice)
     return theta.copy()
 

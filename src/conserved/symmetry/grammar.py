@@ -142,6 +142,8 @@ def parse_symmetry(text: str, dimension: int, files: Files | None = None) -> Gro
         conserved.errors.InputError: symmetry 'permutation:4': acts on 4 coordinates but the input \
 has 3 features
     """
+    if not isinstance(text, str):
+        raise InputError("symmetry", text, "give a text such as permutation:4")
     text = text.strip()
     if len(text) > SPEC_LIMIT:
         raise InputError("symmetry", text, f"longer than {SPEC_LIMIT} characters")
