@@ -165,3 +165,55 @@ def test_gates_of_parameters_are_one_cell() -> None:
     )
     assert not pieces(network.program).with_inputs
     assert "one cell" in cq.lie_closure(cq.Problem(network=network)).note
+
+
+def test_tied_autoencoder_keeps_the_range_of_its_weights() -> None:
+    """x ↦ Wᵀ W x with more hidden units than inputs: W′ = W S, whatever the data."""
+    network = Custom({"W": (3, 2)}, lambda p, x: (x @ p["W"].T) @ p["W"], (2,), (2,))
+    analysis = cq.analyze(cq.Problem(network=network))
+    assert analysis.count == cq.Count(2, 2, True, 2)
+    assert [law.text for law in analysis.laws] == ["range of W"]
+
+
+def test_mirror_descent_of_two_layers() -> None:
+    """θ = u²: two laws in closed form, and a third, such as log(b/a)/(a − b) against the other."""
+
+    def squared(p: Any, x: Any) -> Any:
+        return (x @ (p["a"] ** 2).T) @ (p["b"] ** 2).T
+
+    network = Custom({"a": (2, 1), "b": (1, 2)}, squared, (1,), (1,))
+    assert cq.analyze(cq.Problem(network=network)).count == cq.Count(3, 3, True, 2)
+
+
+def test_grouped_queries() -> None:
+    """Two query heads on one key head: 3 + 3 laws."""
+
+    def grouped(p: Any, x: Any) -> Any:
+        queries = (x @ p["Q"].T).reshape(3, 2, 2).transpose(1, 0, 2)
+        mixed = (queries @ (x @ p["K"].T).T).softmax() @ (x @ p["V"].T)
+        return mixed.transpose(1, 0, 2).reshape(3, 4) @ p["O"]
+
+    shapes = {"Q": (4, 3), "K": (2, 3), "V": (2, 3), "O": (4, 3)}
+    assert counted(Custom(shapes, grouped, (3, 3), (3, 3))) == (6, 6, True)
+
+
+@pytest.mark.parametrize("width", [3, 16])
+def test_root_mean_square_normalisation(width: int) -> None:
+    """g_j² − ‖column j‖² for each gain, and ‖W1‖² of the layer below."""
+
+    def forward(p: Any, x: Any) -> Any:
+        z = x @ p["A"].T
+        return (z * (z * z).mean(0).rsqrt() * p["g"]) @ p["B"].T
+
+    shapes = {"A": (width, width), "g": (width,), "B": (2, width)}
+    laws = width + 1
+    assert counted(Custom(shapes, forward, (width,), (2,))) == (laws, laws, True)
+
+
+def test_layer_normalisation() -> None:
+    def forward(p: Any, x: Any) -> Any:
+        z = x @ p["A"].T
+        z = z - z.mean(0)
+        return (z * (z * z).mean(0).rsqrt()) @ p["B"].T
+
+    assert counted(Custom({"A": (4, 3), "B": (2, 4)}, forward, (3,), (2,))) == (6, 6, True)

@@ -179,7 +179,7 @@ class _Hunt:
         roots = lcm(problem.group.roots, *(law.roots for law in known))
         prime = BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)
         self.fields: Fields = make_fields(
-            problem, residues(prime), np.random.default_rng([seed, 4]), "auto"
+            problem, residues(prime), np.random.default_rng([seed, 4]), widest=True
         )
         self.space = self._space(known)
 
@@ -264,8 +264,8 @@ class _Hunt:
         self._take(linear_laws(self.fields))
 
     def spans(self) -> None:
-        """Ranges and directions of whole tensors, which only small classes of data leave alone."""
-        if self.problem.symmetric and not self.fields.sampled_patterns:
+        """Ranges and directions of whole tensors, which only few fields leave alone."""
+        if not self.fields.sampled_patterns:
             self._report("ranges of tensors")
             self._take(span_laws(self.fields, self.space.theta))
 
