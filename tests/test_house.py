@@ -130,6 +130,49 @@ def test_the_walk_accepts_what_the_design_allows() -> None:
         assert_imports_downward(PACKAGE / file, text)
 
 
+KERNEL = [path for path in SOURCES if module_of(path) == "kernel"]
+
+
+def assert_kernel_imports(path: Path, text: str) -> None:
+    for node in ast.walk(ast.parse(text)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [str(node.module)]
+        for name in names:
+            first = name.split(".")[0]
+            known = first == "numpy" or first in sys.stdlib_module_names
+            assert known or name.startswith("conserved.kernel"), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", KERNEL, ids=lambda p: p.name)
+def test_the_kernel_imports_itself_and_numpy(path: Path) -> None:
+    """Wherever the import stands: what proves can be read, and run, without the rest."""
+    assert_kernel_imports(path, path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "text", ["def f():\n    from scipy.special import erf", "import conserved"]
+)
+def test_the_kernel_walk_refuses(text: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_kernel_imports(PACKAGE / "kernel" / "planted.py", text)
+
+
+def test_the_kernel_runs_alone() -> None:
+    """A program is read, evaluated over GF(p) and differentiated with nothing else loaded."""
+    code = (
+        "import sys, json, numpy as np\n"
+        "import conserved.kernel.program, conserved.kernel.evaluate, conserved.kernel.roots\n"
+        "import conserved.kernel.choices, conserved.kernel.rowspace\n"
+        "rest = {m.split('.')[1] for m in sys.modules if m.startswith('conserved.')}\n"
+        "assert rest <= {'kernel', '_version', 'errors'}, rest\n"
+        "assert not {'scipy', 'flint', 'torch', 'click'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # ------------------------------------------------------------------ files
 
 

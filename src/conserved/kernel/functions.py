@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import erf, pi, sqrt
 
 import numpy as np
 
@@ -145,16 +145,15 @@ def _gaussian(ring: FormalRing, z: Array, half: bool, constant: str) -> Array:
     return ring.scale(ring.function("exp", square), ring.constant(constant))
 
 
-def _real_erf(z: Array) -> Array:
-    from scipy.special import erf
+_ERF = np.frompyfunc(erf, 1, 1)
 
-    return np.asarray(erf(z))
+
+def _real_erf(z: Array) -> Array:
+    return np.asarray(_ERF(z), dtype=np.float64)
 
 
 def _real_normal(z: Array) -> Array:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(z)) - 0.5
+    return 0.5 * _real_erf(z / sqrt(2))
 
 
 def _real_sigmoid(z: Array) -> Array:
