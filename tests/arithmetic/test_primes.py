@@ -21,7 +21,6 @@ from conserved.kernel.primes import (
     prime_with_roots,
     require_prime,
     root_of_unity,
-    sqrt_mod,
 )
 
 # composites that pass Miller-Rabin for the first few bases (OEIS A014233), and Carmichael numbers
@@ -221,7 +220,7 @@ class TestRoots:
             root_of_unity(k, p)
 
     def test_refuse_plain_integers(self):
-        for function in (root_of_unity, cos_sin_mod, sqrt_mod):
+        for function in (root_of_unity, cos_sin_mod):
             with pytest.raises(TypeError, match="Prime"):
                 function(2, 15)
 
@@ -253,22 +252,3 @@ class TestCosSin:
         assert root_of_unity(3, p)
         with pytest.raises(InputError):
             cos_sin_mod(3, p)
-
-
-class TestSquareRoot:
-    @given(st.integers(-(2**70), 2**70), st.sampled_from([*BLAS_PRIMES, *WIDE_PRIMES, COMMON]))
-    def test_squares_back_or_agrees_with_euler_that_there_is_none(self, a, p):
-        root = sqrt_mod(a, p)
-        if root is None:
-            assert sympy.jacobi_symbol(a % p, int(p)) == -1
-        else:
-            assert root * root % p == a % p
-            assert 0 <= root <= p // 2
-
-    @pytest.mark.parametrize("k", [1, 4, 3 * 2**4])
-    def test_every_residue_of_a_small_prime(self, k):
-        p = prime_with_roots(k, below=400)  # 397, 353, 193: up to six factors 2 in p - 1
-        squares = {r * r % p for r in range(p)}
-        found = {a: sqrt_mod(a, p) for a in range(p)}
-        assert {a for a, root in found.items() if root is not None} == squares
-        assert all(root**2 % p == a for a, root in found.items() if root is not None)

@@ -219,33 +219,6 @@ def cos_sin_mod(k: int, p: Prime) -> tuple[int, int]:
     return (root + inverse) * pow(2, -1, n) % n, (root - inverse) * pow(2 * i, -1, n) % n
 
 
-def sqrt_mod(a: int, p: Prime) -> int | None:
-    """The smaller r in [0, p) with r² ≡ a mod p, or None when a is no square (Tonelli–Shanks).
-
-    Which of ±r matches a real square root is the caller's affair: √2 = 2 cos 2π/8 has its sign
-    from ``cos_sin_mod``, not from here.
-
-    Raises:
-        TypeError: p is not a Prime.
-
-    Example:
-        >>> p = prime_with_roots(1, below=18)
-        >>> int(p), sqrt_mod(2, p), sqrt_mod(3, p)
-        (17, 6, None)
-    """
-    n = require_prime(p)
-    if a % n and pow(a, (n - 1) // 2, n) != 1:
-        return None
-    odd, twos = _split_twos(n - 1)
-    root, rest = pow(a, (odd + 1) // 2, n), pow(a, odd, n)  # root² = a·rest throughout
-    unit = pow(_smallest_non_power(2, n), odd, n)
-    for level in range(twos - 1, 0, -1):
-        if pow(rest, 1 << (level - 1), n) == n - 1:
-            root, rest = root * unit % n, rest * unit * unit % n
-        unit = unit * unit % n
-    return min(root, n - root)
-
-
 def _proved(n: int) -> Prime:
     """n as a Prime, after proof; also what unpickling calls."""
     if not (2 < n < _LARGEST and is_prime(n)):

@@ -41,9 +41,6 @@ class Reader:
             raise self.error(f"has no '{key}'")
         return Reader(self.value[key], f"{self.path}.{key}" if self.path else key)
 
-    def has(self, key: str) -> bool:
-        return isinstance(self.value, dict) and key in self.value
-
     def keys(self, *allowed: str) -> None:
         """Refuse an object with other keys than these."""
         if not isinstance(self.value, dict):
