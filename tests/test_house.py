@@ -60,8 +60,6 @@ LEVELS = {
     "__init__": 7,
     "__main__": 8,
 }
-# Above the level, and still allowed: what a property of a public object computes on demand.
-ON_DEMAND = {("problem", "lifted")}
 # Below the level, and still forbidden.
 NEVER = {"monitor": LEVELS.keys() - {"law", "errors"}}
 
@@ -90,9 +88,7 @@ def assert_imports_downward(path: Path, text: str, root: Path = PACKAGE) -> None
     assert here in LEVELS, f"{here} has no level: add it to the table"
     for row in imported(ast.parse(text)) - {here}:
         assert row in LEVELS, f"{path} imports conserved.{row}, which has no level"
-        assert LEVELS[row] < LEVELS[here] or (here, row) in ON_DEMAND, (
-            f"{path} ({here}) imports upward or sideways: {row}"
-        )
+        assert LEVELS[row] < LEVELS[here], f"{path} ({here}) imports upward or sideways: {row}"
         assert row not in NEVER.get(here, ()), f"{here} may not import {row}"
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError
+    from conserved.lifted import lift_report
     from conserved.problem import Problem
     from conserved.report import write_report
     from conserved.search import find_laws
@@ -57,6 +58,7 @@ _HOMES = {
     "estimate": "cost",
     "find_laws": "search",
     "lie_closure": "closure",
+    "lift_report": "lifted",
     "verify": "verification",
     "write_report": "report",
 }
@@ -78,6 +80,7 @@ __all__ = [
     "flows",
     "law",
     "lie_closure",
+    "lift_report",
     "losses",
     "networks",
     "simulate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from conserved.errors import InputError
 from conserved.flows import FLOWS, GRADIENT, Flow, parse_flow
@@ -18,9 +17,6 @@ from conserved.symmetry import (
     parse_labels,
     parse_symmetry,
 )
-
-if TYPE_CHECKING:
-    from conserved.lifted import LiftReport
 
 
 @dataclass(frozen=True)
@@ -84,17 +80,6 @@ class Problem:
     def symmetric(self) -> bool:
         """Whether the data class is smaller than all data."""
         return not self.group.trivial
-
-    @property
-    def lift(self) -> LiftReport:
-        """What squared error sees of the data: moments, isotypic blocks, lifted group.
-
-        Raises:
-            InputError: a network without a lift, or another loss.
-        """
-        from conserved.lifted import lift_report  # it is made from problems
-
-        return lift_report(self)
 
     def architecture(self) -> Problem:
         """The same network and loss on all data: what symmetry has to be compared with."""

@@ -44,7 +44,7 @@ REAL = "real"
 
 @pytest.mark.parametrize("n", [3, 4, 5, 8, 13])
 def test_permutations_look_like_rotations_of_the_zero_sum_part(n):
-    report = problem_of(f"linear:{n}-2-1", "permutation").lift
+    report = cq.lift_report(problem_of(f"linear:{n}-2-1", "permutation"))
     assert report.algebra == report.feature_algebra == (f"so({n - 1})", comb(n - 1, 2))
     # the all-ones direction pairs with the label
     assert shapes(report.blocks) == [(n - 1, 1, REAL), (1, 2, REAL)]
@@ -54,14 +54,14 @@ def test_permutations_look_like_rotations_of_the_zero_sum_part(n):
 @pytest.mark.parametrize("k", [3, 4, 5, 7, 12])
 def test_few_rotations_look_like_all(k):
     """C_k acts; the loss sees O(2)."""
-    report = problem_of("linear:2-1-1", f"rotation:{k}").lift
+    report = cq.lift_report(problem_of("linear:2-1-1", f"rotation:{k}"))
     assert report.algebra == ("so(2)", 1)
     assert shapes(report.blocks) == [(2, 1, REAL), (1, 1, REAL)]
 
 
 def test_half_turns_look_like_nothing_more():
     """Every symmetric matrix commutes with −1."""
-    report = problem_of("linear:2-1-1", "rotation:2").lift
+    report = cq.lift_report(problem_of("linear:2-1-1", "rotation:2"))
     assert report.algebra == ("0", 0)
     assert (report.quadratic, report.mixed) == (3, 0)
 
@@ -69,7 +69,7 @@ def test_half_turns_look_like_nothing_more():
 @pytest.mark.parametrize("n", [4, 5, 6, 7, 8, 9, 12])
 def test_shifts_split_into_planes(n):
     """Conjugate blocks over Q(cos 2π/n) come apart; the label joins the constants."""
-    report = problem_of(f"linear:{n}-1-1", "shift").lift
+    report = cq.lift_report(problem_of(f"linear:{n}-1-1", "shift"))
     planes, even = (n - 1) // 2, [(1, 1, REAL)] * (1 - n % 2)
     assert shapes(report.blocks) == [(2, 1, REAL)] * planes + [(1, 2, REAL)] + even
     name = " ⊕ ".join(["so(2)"] * planes) if planes <= 4 else f"{planes}·so(2)"
@@ -79,7 +79,7 @@ def test_shifts_split_into_planes(n):
 @pytest.mark.parametrize("n", [3, 5])
 def test_shifts_on_two_copies_are_complex(n):
     """The complex type of the cyclic representation: u(1) for each plane."""
-    report = problem_of(f"linear:{2 * n}-1-1", f"2xshift:{n}").lift
+    report = cq.lift_report(problem_of(f"linear:{2 * n}-1-1", f"2xshift:{n}"))
     planes = (n - 1) // 2
     assert shapes(report.blocks) == [(2, 2, "complex")] * planes + [(1, 3, REAL)]
     assert report.algebra == (" ⊕ ".join(["u(1)"] * planes), planes)
@@ -116,14 +116,14 @@ def test_shifts_on_two_copies_are_complex(n):
 )
 def test_blocks(network, symmetry, labels, expected):
     problem = problem_of(network, symmetry, labels)
-    report = problem.lift
+    report = cq.lift_report(problem)
     assert shapes(report.blocks) == expected
     whole = report.dimension + problem.network.output_shape[-1]
     assert sum(block.size for block in report.blocks) == whole
 
 
 def test_lightning_acts_on_features_by_all_rotations():
-    report = problem_of("lightning:dim=4,tokens=3,head=1,out=1", "orthogonal").lift
+    report = cq.lift_report(problem_of("lightning:dim=4,tokens=3,head=1,out=1", "orthogonal"))
     assert report.feature_algebra == ("so(4)", 6)
     assert shapes(report.features) == [(4, 1, REAL), (1, 1, REAL)]
     assert (report.dimension, report.quadratic, report.mixed) == (40, 3, 0)
@@ -135,7 +135,7 @@ def test_lightning_acts_on_features_by_all_rotations():
 )
 def test_features_of_polynomial_networks(r, k, algebra):
     """The rule of theory §6 as a Lie algebra: the loss sees O(2), or no continuous group."""
-    report = problem_of(f"poly:2-1-1,power={r}", f"rotation:{k}").lift
+    report = cq.lift_report(problem_of(f"poly:2-1-1,power={r}", f"rotation:{k}"))
     assert report.feature_algebra[1] == algebra
 
 
@@ -227,7 +227,7 @@ def test_the_algebra_is_that_of_a_linear_solve(network, symmetry, labels):
     problem = problem_of(network, symmetry, labels)
     scalars = splitting_scalars(problem)
     space = moment_space(problem, scalars)
-    report = problem.lift
+    report = cq.lift_report(problem)
     assert report.algebra[1] == lifted_dimension(scalars, space)
     assert report.feature_algebra is not None
     assert report.feature_algebra[1] == feature_dimension(scalars, space)
@@ -240,7 +240,7 @@ def test_groups_from_files(kind, k, tmp_path, monkeypatch):
     write_group(tmp_path / "g.json", monomial_generators(kind, k, 2), [])
     d = {"complex": 2, "quaternionic": 4}[kind]
     problem = problem_of(f"linear:{2 * d * k}-1-1", "g.json")
-    report = problem.lift
+    report = cq.lift_report(problem)
     name = {"complex": f"u({k})", "quaternionic": f"sp({k})"}[kind]
     dimension = {"complex": k * k, "quaternionic": k * (2 * k + 1)}[kind]
     assert report.algebra == (name, dimension)
@@ -252,10 +252,10 @@ def test_groups_from_files(kind, k, tmp_path, monkeypatch):
 def test_an_infinite_group_from_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_group(tmp_path / "u.json", [], unitary_algebra(3, 2))
-    report = problem_of("linear:12-1-1", "u.json").lift
+    report = cq.lift_report(problem_of("linear:12-1-1", "u.json"))
     assert report.algebra == ("u(3)", 9)
     write_group(tmp_path / "u.json", [], unitary_algebra(3, 1))
-    assert problem_of("linear:6-1-1", "u.json").lift.algebra == ("so(6)", 15)
+    assert cq.lift_report(problem_of("linear:6-1-1", "u.json")).algebra == ("so(6)", 15)
 
 
 # ------------------------------------------------------------------ blocks of any family
@@ -417,7 +417,7 @@ def test_conjugate_blocks_without_their_roots_of_unity(n):
 def test_moments_of_low_rank_do_not_hide_a_block(outputs):
     """All outputs and the mean of the inputs are one block, though yΦᵀ has rank one."""
     problem = cq.Problem.from_text(f"linear:5-{outputs}", symmetry="permutation")
-    blocks = [(b.dimension, b.multiplicity) for b in problem.lift.blocks]
+    blocks = [(b.dimension, b.multiplicity) for b in cq.lift_report(problem).blocks]
     assert blocks == [(4, 1), (1, 1 + outputs)]
     closures = cq.lie_closure(problem), cq.lie_closure(problem.architecture())
     added = closures[0].upper - closures[1].upper

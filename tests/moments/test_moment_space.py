@@ -356,7 +356,7 @@ def test_the_moment_route_is_refused_where_there_is_none(network, loss):
     with pytest.raises(InputError, match="squared error and a tensorizable network"):
         cq.lie_closure(problem, route="moments")
     with pytest.raises(InputError, match="squared error and a tensorizable network"):
-        _ = problem.lift
+        _ = cq.lift_report(problem)
     assert "orbit" in cq.lie_closure(problem).route
 
 

@@ -56,8 +56,8 @@ def test_the_fields_span_the_same_space(network, symmetry, labels):
 def test_the_rank_of_the_data_limits_the_moments(tokens, moments):
     """Theory §6: the data enter through (tr Z)³, tr Z·tr Z², tr Z³, Z of rank ≤ tokens."""
     problem = cq.Problem.from_text(f"lightning:dim=4,tokens={tokens}", symmetry="orthogonal")
-    assert problem.lift.quadratic == moments
-    assert problem.lift.mixed == 0
+    assert cq.lift_report(problem).quadratic == moments
+    assert cq.lift_report(problem).mixed == 0
 
 
 def test_cost_does_not_depend_on_the_order_of_the_group():
