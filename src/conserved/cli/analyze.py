@@ -66,14 +66,18 @@ def analyze(
 ) -> int:
     """Count the conservation laws of NETWORK, e.g. linear:4-2-1.
 
-    NETWORK is a family and its sizes; see: conserved list networks. Exit status: 0 the count is
+    NETWORK is a family and its sizes (see: conserved list networks), or code of yours that makes
+    one: path/to/file.py:factory or package.module:factory. Exit status: 0 the count is
     certified, 3 the two bounds differ, 2 unusable input.
     """
     from conserved.analysis import analyze as run
+    from conserved.cli.factory import network_of
     from conserved.cli.text import analysis_text
     from conserved.problem import Problem
 
-    problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels, flow=flow)
+    problem = Problem.around(
+        network_of(network), loss=loss, symmetry=symmetry, labels=labels, flow=flow
+    )
     require_writable("--certificate", certificate)
     require_writable("--report", report)
     _announce(problem, laws=not no_laws)
@@ -104,7 +108,12 @@ def _report(analysis: Analysis, path: str) -> None:
     from conserved.report import watch, write_report
 
     runs = watch(analysis, seed=analysis.seed, told=lambda line: click.echo(line, err=True))
-    certificate = analysis.certificate.to_json() if analysis.closure.ranks else None
+    certificate = None
+    if analysis.closure.ranks:
+        try:
+            certificate = analysis.certificate.to_json()
+        except InputError as error:
+            click.echo(f"no certificate in the report: {error}", err=True)
     line = shlex.join(["conserved", *sys.argv[1:]])
     with naming({"path": "--report"}):
         write_report(analysis, path, runs, certificate, command=line)

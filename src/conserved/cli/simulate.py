@@ -108,11 +108,12 @@ def simulate(
     Exit status: 0 every law is conserved or drifts as predicted, 3 some law is broken or not
     tested, 2 unusable input, 130 interrupted.
     """
+    from conserved.cli.factory import network_of
     from conserved.cli.simulation_text import simulation_text
     from conserved.problem import Problem
     from conserved.simulate.run import simulate as run
 
-    problem = Problem.from_text(network, loss=loss, symmetry=symmetry, labels=labels)
+    problem = Problem.around(network_of(network), loss=loss, symmetry=symmetry, labels=labels)
     settings = {
         "time": time,
         "rtol": rtol,

@@ -11,6 +11,7 @@ from conserved.networks.mlp import MLP
 from conserved.networks.polynomial import Polynomial
 from conserved.networks.relu import ReLU
 from conserved.networks.swiglu import SwiGLU
+from conserved.networks.tracing import Var, concatenate, trace
 
 __all__ = [
     "FAMILIES",
@@ -27,6 +28,9 @@ __all__ = [
     "PolynomialLift",
     "ReLU",
     "SwiGLU",
+    "Var",
+    "concatenate",
     "parse_network",
     "polynomial_lift",
+    "trace",
 ]
