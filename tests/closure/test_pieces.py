@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import conserved as cq
@@ -194,7 +195,19 @@ def test_grouped_queries() -> None:
         return mixed.transpose(1, 0, 2).reshape(3, 4) @ p["O"]
 
     shapes = {"Q": (4, 3), "K": (2, 3), "V": (2, 3), "O": (4, 3)}
-    assert counted(Custom(shapes, grouped, (3, 3), (3, 3))) == (6, 6, True)
+    analysis = cq.analyze(cq.Problem(network=Custom(shapes, grouped, (3, 3), (3, 3))))
+    assert analysis.count == cq.Count(6, 6, True)
+    assert [(law.text, law.independent) for law in analysis.laws] == [
+        ("Σ_h Q_h Q_hᵀ − K Kᵀ, h = 1 … 2", 3),
+        ("V Vᵀ − Σ_h O_h O_hᵀ, h = 1 … 2", 3),
+    ]
+    first, second = (law.latex for law in analysis.laws)
+    assert first == r"\sum_h {Q}_{h} {Q}_{h}^\top - K K^\top,\; h = 1, \dots, 2"
+    assert second.startswith(r"V V^\top - \sum_h {O}_{h} {O}_{h}^\top")
+    theta = np.random.default_rng(0).standard_normal(36)
+    q, k = theta[:12].reshape(2, 2, 3), theta[12:18].reshape(2, 3)
+    by_hand = sum(head @ head.T for head in q) - k @ k.T
+    np.testing.assert_allclose(analysis.laws[0].value(theta), by_hand[np.triu_indices(2)])
 
 
 @pytest.mark.parametrize("width", [3, 16])

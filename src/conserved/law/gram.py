@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
@@ -189,23 +189,53 @@ class GramLaw(Law):
     @property
     def text(self) -> str:
         part = "diagonal" if self.part == "symmetric" and self.height == 1 else self.part
-        words = [
-            factor_text(term.factor, not k) + _gram_text(term, self.layout, part, len(rows))
-            for k, (term, rows) in enumerate(zip(self.terms, self._indices, strict=True))
-        ]
-        which = f", j = 1 … {self.height}" if part == "diagonal" and self.height > 1 else ""
+        words, which = [], ""
+        for k, (term, blocks) in enumerate(self._summed()):
+            gram = _gram_text(term, self.layout, part, self.height, "_h" if blocks else "")
+            if blocks:
+                gram, which = f"Σ_h {gram}", f", h = 1 … {blocks}"
+            words.append(factor_text(term.factor, not k) + gram)
+        if part == "diagonal" and self.height > 1:
+            which = f", j = 1 … {self.height}"
         return "".join(words) + which
+
+    def _summed(self) -> list[tuple[GramTerm, int]]:
+        """The terms, with blocks that make up a whole axis as one: X_h, and how many there are."""
+        out: list[tuple[GramTerm, int]] = []
+        left = list(self.terms)
+        while left:
+            term = left[0]
+            blocks = self._blocks_from(left) if self.part == "symmetric" else 0
+            if blocks > 1:
+                out.append((replace(term, rows=None), blocks))
+                left = left[blocks:]
+            else:
+                out.append((term, 0))
+                left = left[1:]
+        return out
+
+    def _blocks_from(self, terms: list[GramTerm]) -> int:
+        """How many terms in front are the blocks of one axis, in order and complete; or 0."""
+        lead, n = terms[0], self.height
+        length = self.layout.shape(lead.tensor)[lead.axis]
+        count = length // n
+        alike = [(t.tensor, t.axis, t.factor, t.rows) for t in terms[:count]]
+        blocks = [
+            (lead.tensor, lead.axis, lead.factor, (k * n, k * n + n, 1)) for k in range(count)
+        ]
+        return count if n > 1 and count * n == length and alike == blocks else 0
 
     @property
     def latex(self) -> str:
         part = "diagonal" if self.part == "symmetric" and self.height == 1 else self.part
-        words = [
-            factor_latex(term.factor, not k) + _gram_latex(term, self.layout, part, len(rows))
-            for k, (term, rows) in enumerate(zip(self.terms, self._indices, strict=True))
-        ]
-        ending = (
-            rf",\; j = 1, \dots, {self.height}" if part == "diagonal" and self.height > 1 else ""
-        )
+        words, ending = [], ""
+        for k, (term, blocks) in enumerate(self._summed()):
+            gram = _gram_latex(term, self.layout, part, self.height, "h" if blocks else "")
+            if blocks:
+                gram, ending = rf"\sum_h {gram}", rf",\; h = 1, \dots, {blocks}"
+            words.append(factor_latex(term.factor, not k) + gram)
+        if part == "diagonal" and self.height > 1:
+            ending = rf",\; j = 1, \dots, {self.height}"
         return " ".join(words) + ending
 
     def data(self) -> dict[str, Any]:
@@ -242,8 +272,8 @@ def _read_term(reader: Reader, layout: Layout) -> GramTerm:
     return GramTerm(name, axis, reader["coefficient"].fraction(), chosen)
 
 
-def _gram_text(term: GramTerm, layout: Layout, part: str, count: int) -> str:
-    shape, name = layout.shape(term.tensor), term.tensor
+def _gram_text(term: GramTerm, layout: Layout, part: str, count: int, index: str) -> str:
+    shape, name = layout.shape(term.tensor), term.tensor + index
     whole = term.rows is None
     if part == "trace":
         return f"‖{name if whole else _rows_text(term, len(shape))}‖²"
@@ -298,8 +328,9 @@ def _running(term: GramTerm) -> str:
     return word if not shift else f"{word}{'+' if shift > 0 else '−'}{abs(shift)}"
 
 
-def _gram_latex(term: GramTerm, layout: Layout, part: str, count: int) -> str:
+def _gram_latex(term: GramTerm, layout: Layout, part: str, count: int, index: str) -> str:
     shape, symbol = layout.shape(term.tensor), tensor_latex(term.tensor)
+    symbol = f"{{{symbol}}}_{{{index}}}" if index else symbol
     if term.rows is not None and part != "diagonal":
         places = [":"] * len(shape)
         places[term.axis] = _range_text(term)

@@ -108,7 +108,7 @@ def _family(unknowns: Unknowns, entries: list[_Entry]) -> Family | None:
     """What a solution with one entry per axis hints at."""
     if any(not unknowns.layout.shape(e.tensor) for e in entries):
         return None
-    if len({(e.tensor, e.axis) for e in entries}) < len(entries):
+    if len({(e.tensor, e.axis, e.i) for e in entries}) < len(entries):
         return None
     lead = entries[0]
     if any(e.j - e.i != lead.j - lead.i for e in entries):
