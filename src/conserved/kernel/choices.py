@@ -30,7 +30,9 @@ FORM_LIMIT = 3000  # distinct arguments beyond which their independence is not t
 _SAMPLES = 6  # points that tell two arguments apart
 _RATIO = 64  # multiples by fractions of such numbers are seen
 _SPARE = 4
-_PROBES = 400  # real networks and inputs
+_PROBES = 400  # real networks and inputs at a time
+_MOST_PROBES = 60_000  # deep units are rarely active
+_PROBED_VALUES = 10**7  # of all probes
 
 Choices = Mapping[int, NDArray[np.generic]]
 
@@ -265,24 +267,24 @@ class _Looking:
 
 def _both_signs(program: Program, looking: _Looking, rng: np.random.Generator) -> bool:
     """Whether every gate is open for some real network and input, and closed for another."""
-    theta = rng.standard_normal((1, _PROBES, program.size))
-    inputs = [rng.standard_normal((_PROBES, 1, *shape)) for _, shape in program.inputs]
     seen = np.zeros((looking.count, 2), dtype=np.bool_)
 
     def choose(index: int, node: Node, z: Array) -> Array:
-        """Look at the true signs; half of the networks go on as if all gates were open."""
-        chosen = real_choice(index, node, z)
-        if node.op != "gate":
-            return chosen
-        classes, flipped = looking.classes[index], looking.flipped[index]
-        for side in (0, 1):
-            met = (z[0] > 0 if side else z[0] < 0).any(axis=(0, 1))
-            np.logical_or.at(seen, (classes, np.where(flipped, 1 - side, side)), met)
-        opened = np.arange(z.shape[1]) % 2 == 0
-        return np.where(opened.reshape(1, -1, *(1,) * (z.ndim - 2)), 1.0, chosen)
+        if node.op == "gate":
+            classes, flipped = looking.classes[index], looking.flipped[index]
+            for side in (0, 1):
+                met = (z[0] > 0 if side else z[0] < 0).any(axis=(0, 1))
+                np.logical_or.at(seen, (classes, np.where(flipped, 1 - side, side)), met)
+        return real_choice(index, node, z)
 
-    Run(program, FormalRing(Reals()), theta, inputs, choose)
-    return bool(seen.all())
+    most = min(_MOST_PROBES, max(_PROBES, _PROBED_VALUES // max(program.volume(), 1)))
+    for _ in range(0, most, _PROBES):
+        theta = rng.standard_normal((1, _PROBES, program.size))
+        inputs = [rng.standard_normal((_PROBES, 1, *shape)) for _, shape in program.inputs]
+        Run(program, FormalRing(Reals()), theta, inputs, choose)
+        if seen.all():
+            return True
+    return False
 
 
 def _groups(looking: _Looking) -> dict[int, int]:
