@@ -58,9 +58,10 @@ def test_a_law_made_to_vanish_mod_all_small_primes_is_refuted(tmp_path: Path) ->
     )
     laws: list[Law] = [balance, turned, norm(prod(PRIMES))]
     document = {
-        "schema": "conserved.certificate/1",
+        "schema": "conserved.certificate/2",
         "version": cq.__version__,
         "problem": problem.to_json(),
+        "program": problem.network.program.to_json(),
         "groups": {},
         "parameters": LAYOUT.to_json(),
         "laws": [law.to_json() for law in laws],
@@ -82,11 +83,11 @@ def claim(data: str, laws: list[Law], rank: int, prime: int, count: int) -> dict
     minor: Minor = independence(laws, LAYOUT.size, most=len(laws), seed=0)
     recipe = {"prime": prime, "seed": 0, "route": "orbits", "counts": [count]}
     upper = {"laws": len(laws), "ranks": [rank], "rigorous": True, "patterns": "none"}
-    lower = {"laws": len(laws), "rigorous": True, "minor": minor.to_json()}
+    lower = {"laws": len(laws), "written": len(laws), "exist": False, "rigorous": True}
     return {
         "data": data,
         "upper": {**upper, "recipe": recipe},
-        "lower": lower,
+        "lower": {**lower, "minor": minor.to_json()},
         "status": "CERTIFIED",
         "next": [],
     }
