@@ -104,6 +104,13 @@ def test_trained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "V" in capsys.readouterr().out
 
 
+def test_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["analyze", "nets.py:good", "--report", "r.html"]) == 0
+    page = (folder / "r.html").read_text("utf-8")
+    assert "cq.Problem.around(network)" in page
+    assert "report: r.html" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name, words",
     [

@@ -313,3 +313,11 @@ def test_with_its_runs_it_is_built_in_time(network: str, loss: str, tmp_path: Pa
     assert path.stat().st_size < 500_000
     assert [run.dynamics.name for run in runs][-1] == "gd"
     assert all(verdict.outcome != "broken" for run in runs for verdict in run.verdicts)
+
+
+def test_laws_that_exist_without_a_formula_are_told() -> None:
+    analysis = analyze(Problem.from_text("linear:1-2-2-1"))
+    assert content.numeral(analysis.count) == "7"
+    counts = [count for _, _, count in content.directions(analysis)]
+    assert counts == [1, 6, 0, 1]
+    assert content.left_out(analysis)[0].startswith("1 more exists, proved without a formula")

@@ -37,6 +37,7 @@ def network_of(text: str) -> Network:
         made = _made(text, _found(text, source, name))
     if isinstance(made, Network):
         _ = _guarded(text, "its forward cannot be traced", lambda: made.program)
+        made.reference = text.strip()
         return made
     kind = type(made)
     if any(base.__module__.startswith("torch.nn") for base in kind.__mro__):

@@ -55,6 +55,7 @@ class Network(ABC):
 
     Attributes:
         spec: what to call it; for families the text that builds it ("linear:4-2-1").
+        reference: the code it came from, as named on the command line ("nets.py:factory"), or "".
         parameters: the parameter tensors, in the order of the flat vector θ.
         input_shape, output_shape: shape of one input and one output; the last axis carries
             the features on which symmetries act.
@@ -63,6 +64,7 @@ class Network(ABC):
     family: ClassVar[str]
 
     spec: str
+    reference: str = ""
     parameters: tuple[Parameter, ...]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
 from conserved.lifted import LiftReport
+from conserved.networks import FAMILIES
 from conserved.report.mathml import mathml
 from conserved.symmetry.isotypic import Block
 
@@ -131,6 +132,10 @@ def left_out(analysis: Analysis) -> list[str]:
     lines = [f"{note[:1].upper()}{note[1:]}." for note in analysis.notes]
     if count.lower < count.upper:
         lines.insert(0, f"Room is left for {count.upper - count.lower} more.")
+    elif count.written < count.upper:
+        more = count.upper - count.written
+        exist = "1 more exists" if more == 1 else f"{more:,} more exist"
+        lines.insert(0, f"{exist}, proved without a formula; none is written down here.")
     return lines
 
 
@@ -143,7 +148,7 @@ def directions(analysis: Analysis) -> list[tuple[str, str, int]]:
         ("moving", "move under some data", analysis.closure.rank),
         ("architecture", "frozen by the architecture", known["architecture"]),
         ("data", "frozen by the symmetry of the data", known["data symmetry"]),
-        ("open", "frozen by no law written down", analysis.count.upper - analysis.count.lower),
+        ("open", "frozen by no law written down", analysis.count.upper - analysis.count.written),
     ]
 
 
@@ -198,7 +203,7 @@ def _rows(blocks: tuple[Block, ...]) -> list[BlockRow]:
 def shell_command(analysis: Analysis) -> str:
     """The shell command that asks the same question again."""
     texts = analysis.problem.to_json()
-    words = ["conserved", "analyze", texts["network"]]
+    words = ["conserved", "analyze", analysis.problem.network.reference or texts["network"]]
     for option, default in _DEFAULTS.items():
         if texts[option] != default:
             words += [f"--{option}", texts[option]]
@@ -215,9 +220,12 @@ def python_code(analysis: Analysis) -> str:
         for option, default in _DEFAULTS.items()
         if texts[option] != default
     )
+    made = f"cq.Problem.from_text({texts['network']!r}{options})"
+    if texts["network"].partition(":")[0] not in FAMILIES:
+        made = f"cq.Problem.around(network{options})  # network: yours, {texts['network']!r}"
     return (
         "import conserved as cq\n\n"
-        f"problem = cq.Problem.from_text({texts['network']!r}{options})\n"
+        f"problem = {made}\n"
         f"analysis = cq.analyze(problem, seed={analysis.seed})\n"
         "print(analysis.count)"
     )
