@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -104,7 +104,7 @@ class Inquiry:
                 why = explain(problem, closure, architecture, seed=self.seed, budget=self.budget)
             known += why.laws
             if closure.ranks and lower_of(known) < closure.upper:
-                found = find_laws(problem, known=known, **self._common())
+                found = self._searched(find_laws, problem, known=known)
                 self._note(found)
                 extra = self._owned(found)
                 extra += self._owned(self._more(problem, known + extra, closure))
@@ -167,10 +167,10 @@ class Inquiry:
     def _bounded(self, problem: Problem) -> tuple[Closure, tuple[Law, ...]]:
         """Closure and laws of an architecture; for large networks the cheap laws first."""
         large = unknowns_of(problem) > _LARGE
-        found = find_laws(problem, squares=large, **self._common())
+        found = self._searched(find_laws, problem, squares=large)
         closure = self.closure(problem, found.lower)
         if large and found.lower < closure.upper:
-            found = find_laws(problem, **self._common())
+            found = self._searched(find_laws, problem)
         self._note(found)
         more = self._more(problem, found.laws, closure)
         return closure, found.laws + more.laws
@@ -179,12 +179,20 @@ class Inquiry:
         """Polynomials and quotients, while the bounds differ."""
         if lower_of(known) >= closure.upper or not closure.ranks:
             return Found((), 0)
-        found = find_more(
-            problem, known=known, upper=closure.upper, degree=self.degree, **self._common()
+        found = self._searched(
+            find_more, problem, known=known, upper=closure.upper, degree=self.degree
         )
         self._note(found)
         self.reached, self.quotients = found.degree, found.quotients
         return found
+
+    def _searched(self, find: Callable[..., Found], problem: Problem, **options: Any) -> Found:
+        """What a search finds; where it fails as a whole, nothing, and a note: bounds stay."""
+        try:
+            return find(problem, **options, **self._common())
+        except (Redraw, MemoryError) as error:
+            told = str(error) or type(error).__name__
+            return Found((), 0, notes=(f"a search for laws was given up: {told}",))
 
     def _owned(self, found: Found) -> tuple[Law, ...]:
         """Laws found under a symmetry, with what they are owed to."""

@@ -108,7 +108,7 @@ def find_laws(
     """
     hunt = _Hunt(problem, seed, known, None, deadline, progress)
     with threads_for(hunt.unknowns), hunt.in_time():
-        hunt.quadratic(0 if squares else UNKNOWN_LIMIT)
+        hunt.attempt(hunt.quadratic, 0 if squares else UNKNOWN_LIMIT)
     return hunt.found()
 
 
@@ -142,14 +142,10 @@ def find_more(
     """
     hunt = _Hunt(problem, seed, known, upper, deadline, progress)
     with threads_for(problem.network.size), hunt.in_time():
-        if not hunt.done:
-            hunt.linear()
-        if not hunt.done:
-            hunt.spans()
-        if not hunt.done:
-            hunt.polynomial(degree)
-        if not hunt.done:
-            hunt.quotients()
+        hunt.attempt(hunt.linear)
+        hunt.attempt(hunt.spans)
+        hunt.attempt(hunt.polynomial, degree)
+        hunt.attempt(hunt.quotients)
     return hunt.found()
 
 
@@ -199,6 +195,20 @@ class _Hunt:
                 yield
         except OutOfTimeError:
             self.notes.append("the search for laws was ended by the budget")
+
+    def attempt(self, way: Callable[..., None], *arguments: object) -> None:
+        """One way to look for laws, unless all are known; a failure is noted, and costs no other.
+
+        Raises:
+            LimitError: more unknowns than were asked for on purpose.
+        """
+        if self.done:
+            return
+        try:
+            way(*arguments)
+        except (Redraw, MemoryError, ArithmeticError) as error:
+            told = str(error) or type(error).__name__
+            self.notes.append(f"the search for laws ({way.__name__}) was given up: {told}")
 
     def _space(self, known: Sequence[Law]) -> Tangents:
         """The gradients of the known laws, at a point where as many as are known are independent.
