@@ -142,10 +142,14 @@ def find_more(
     """
     hunt = _Hunt(problem, seed, known, upper, deadline, progress)
     with threads_for(problem.network.size), hunt.in_time():
-        hunt.attempt(hunt.linear)
-        hunt.attempt(hunt.spans)
-        hunt.attempt(hunt.polynomial, degree)
-        hunt.attempt(hunt.quotients)
+        if not hunt.done:
+            hunt.attempt(hunt.linear)
+        if not hunt.done:
+            hunt.attempt(hunt.spans)
+        if not hunt.done:
+            hunt.attempt(hunt.polynomial, degree)
+        if not hunt.done:
+            hunt.attempt(hunt.quotients)
     return hunt.found()
 
 
@@ -197,13 +201,11 @@ class _Hunt:
             self.notes.append("the search for laws was ended by the budget")
 
     def attempt(self, way: Callable[..., None], *arguments: object) -> None:
-        """One way to look for laws, unless all are known; a failure is noted, and costs no other.
+        """One way to look for laws; a failure is noted, and costs no other.
 
         Raises:
             LimitError: more unknowns than were asked for on purpose.
         """
-        if self.done:
-            return
         try:
             way(*arguments)
         except (Redraw, MemoryError, ArithmeticError) as error:
