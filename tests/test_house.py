@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -124,6 +125,51 @@ def test_the_walk_accepts_what_the_design_allows() -> None:
         ("monitor/hooks.py", "from conserved.law import Law"),
     ):
         assert_imports_downward(PACKAGE / file, text)
+
+
+def imported_modules(text: str, modules: set[str]) -> set[str]:
+    """Modules of the package that a file imports: at the top, lazily, or to check types."""
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in modules else str(node.module) for name in full}
+    return names & modules
+
+
+def assert_no_circle(texts: dict[str, str]) -> None:
+    """No module needs itself, however late, to be understood."""
+    graph = {name: imported_modules(text, set(texts)) - {name} for name, text in texts.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" ← ".join(error.args[1])) from None
+
+
+def test_no_import_circles() -> None:
+    texts = {}
+    for path in SOURCES:
+        parts = ("conserved", *path.relative_to(PACKAGE).with_suffix("").parts)
+        name = ".".join(parts).removesuffix(".__init__")
+        texts[name] = path.read_text("utf-8")
+    assert_no_circle(texts)
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from conserved.a import f",
+        "def g():\n    import conserved.a",
+        "if TYPE_CHECKING:\n    from conserved import a",
+    ],
+)
+def test_the_circle_walk_refuses(back: str) -> None:
+    texts = {"conserved": "", "conserved.a": "import conserved.b"}
+    assert_no_circle({**texts, "conserved.b": "import numpy"})
+    with pytest.raises(AssertionError, match=r"conserved\.a"):
+        assert_no_circle({**texts, "conserved.b": back})
 
 
 KERNEL = [path for path in SOURCES if module_of(path) == "kernel"]

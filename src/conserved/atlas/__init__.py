@@ -10,10 +10,11 @@ Example:
 """
 
 from conserved.atlas.case import Case, cases
+from conserved.atlas.cells import Atlas, Cell
 from conserved.atlas.figure import draw
 from conserved.atlas.heatmap import heat_map
 from conserved.atlas.patterns import SWEEP_LIMIT, expand, expand_all
-from conserved.atlas.results import Atlas, Cell, Result
+from conserved.atlas.results import Result
 from conserved.atlas.sweep import sweep
 
 __all__ = [

@@ -6,9 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conserved.atlas.cells import Atlas
 from conserved.atlas.grid import Panel, panels
 from conserved.atlas.heatmap import FAILED, HEADING, PENDING, UNSURE, marks, number, unsure
-from conserved.atlas.results import Atlas
 from conserved.errors import ConservedError, InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from conserved.atlas.results import Atlas, Cell
+from conserved.atlas.cells import Atlas, Cell
 
 _NUMBERED = re.compile(r"([a-z-]+):([0-9]+)")  # a symmetry that is a family and a number
 _SEPARATOR = re.compile(r"([:,=-])")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from conserved.atlas.cells import Atlas, Cell
 from conserved.atlas.grid import Panel, panels
-from conserved.atlas.results import Atlas, Cell
 
 NOTHING, PENDING, FAILED, UNSURE = "·", "–", "×", "?"
 _WIDTH = 100  # columns of a terminal

@@ -7,10 +7,11 @@ from contextlib import closing
 from os import PathLike
 
 from conserved.atlas.case import Case, with_architectures
+from conserved.atlas.cells import Atlas
 from conserved.atlas.cluster import cluster_results, require_distributed
 from conserved.atlas.patterns import require_small
 from conserved.atlas.pool import cores, local_results
-from conserved.atlas.results import Atlas, Result
+from conserved.atlas.results import Result
 from conserved.atlas.store import Store
 from conserved.errors import InputError
 from conserved.problem import Problem

@@ -24,7 +24,8 @@ from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 from conserved.lifted import LiftReport, splitting_scalars
 from conserved.losses import PolynomialLoss
-from conserved.networks.lift import Lift, Monomials, PolynomialLift
+from conserved.networks.base import Lift
+from conserved.networks.lift import Monomials, PolynomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel

@@ -13,8 +13,8 @@ from conserved.losses import PolynomialLoss
 from conserved.networks.base import Network
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
-from conserved.symmetry.group import counted, readable
 from conserved.symmetry.isotypic import Block
+from conserved.symmetry.sizes import counted, readable
 
 
 def loss_reason(problem: Problem, extra: int | None, closure: Closure) -> str:

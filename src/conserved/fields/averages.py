@@ -21,7 +21,7 @@ from conserved.kernel.functions import FormalRing
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace, inverse_matrix
 from conserved.kernel.scalars import Array
-from conserved.networks.lift import Lift
+from conserved.networks.base import Lift
 from conserved.problem import Problem
 from conserved.symmetry import act_on_inputs, enumerate_group
 from conserved.symmetry.invariants import (

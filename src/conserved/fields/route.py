@@ -14,7 +14,7 @@ from conserved.kernel.residues import Residues
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
 from conserved.symmetry import require_enumerable
-from conserved.symmetry.group import readable
+from conserved.symmetry.sizes import readable
 
 Route = Literal["auto", "orbits", "moments"]
 

@@ -1,10 +1,10 @@
 """Network families, one file each, all leaves of one protocol (``base.Network``)."""
 
 from conserved.networks.attention import Attention
-from conserved.networks.base import Network, Parameter
+from conserved.networks.base import Lift, Network, Parameter
 from conserved.networks.given import Given
 from conserved.networks.grammar import FAMILIES, Family, parse_network
-from conserved.networks.lift import Lift, PolynomialLift, polynomial_lift
+from conserved.networks.lift import PolynomialLift, polynomial_lift
 from conserved.networks.lightning import Lightning
 from conserved.networks.linear import Linear
 from conserved.networks.mlp import MLP

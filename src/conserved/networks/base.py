@@ -1,4 +1,4 @@
-"""What a network is to this program: parameters, shapes, and one formula for the forward pass."""
+"""What a network is to this program: parameters, shapes, one formula, perhaps a linear form."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from numbers import Integral
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conserved.errors import InputError, LimitError
 from conserved.kernel.evaluate import Choose, Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
-from conserved.kernel.scalars import Array
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.tracing import Var, trace
-
-if TYPE_CHECKING:
-    from conserved.networks.lift import Lift
 
 Side = Literal["input", "output"]
 PARAMETER_LIMIT = 10_000_000
@@ -166,6 +167,62 @@ class Network(ABC):
 
     def __hash__(self) -> int:
         return hash(self.program)
+
+
+class Lift(ABC):
+    """The linear form of a tensorizable network.
+
+    Attributes:
+        network: the network lifted.
+        dimension: τ, the length of Φ(x).
+        rows: how many lifted vectors one input has (one per output token).
+        metric: (τ,) positive integers d with ρ(g)ᵀ diag(d) ρ(g) = diag(d) for orthogonal g.
+        name: Φ in words ("x ⊗ x, symmetric").
+    """
+
+    network: Network
+    dimension: int
+    rows: int
+    metric: NDArray[np.int64]
+    name: str
+
+    @property
+    def outputs(self) -> int:
+        """m, the width of the outputs on which labels act."""
+        return self.network.output_shape[-1]
+
+    @abstractmethod
+    def features(self, scalars: Scalars, x: Array) -> Array:
+        """Φ: inputs (B, *input) → (B, rows, τ)."""
+
+    @abstractmethod
+    def representation(self, scalars: Scalars, matrices: Array) -> Array:
+        """ρ(g) for matrices (g, n, n) acting on the input's last axis: (g, τ, τ)."""
+
+    @abstractmethod
+    def derivative(self, scalars: Scalars, generators: Array) -> Array:
+        """dρ(X) for Lie algebra elements (h, n, n): (h, τ, τ)."""
+
+    @abstractmethod
+    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
+        """What the moments pull on: F(θ), whose entries are A(θ)ᵀ up to ``change_basis``.
+
+        Returns:
+            A run whose output has τ·m entries per sample, in the order (τ, m).
+        """
+
+    @property
+    def volume(self) -> int:
+        """Number of values that ``outputs_at`` keeps, parameters included."""
+        return self.network.activations(self.dimension)
+
+    def change_basis(self, scalars: Residues, moments: Array) -> Array:
+        """Moments S (k, τ, τ) for the rows of F instead of those of Aᵀ; by default the same."""
+        return moments
+
+    def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
+        """Moments C (l, m, τ), as (l, τ, m) against the rows of F."""
+        return moments.swapaxes(-1, -2)
 
 
 def flag(spec: str, name: str, value: object) -> bool:

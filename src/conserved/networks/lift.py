@@ -8,7 +8,6 @@ A(θ) is read off its outputs at enough fixed inputs.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from itertools import combinations_with_replacement
 from math import comb, factorial, prod
 
@@ -20,67 +19,11 @@ from conserved.kernel.functions import FormalRing
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import inverse_matrix
 from conserved.kernel.scalars import Array, Scalars
-from conserved.networks.base import Network
+from conserved.networks.base import Lift, Network
 
 _DEGREE_LIMIT = 40  # beyond it the multinomials of the metric outgrow int64
 _POINTS = 271828  # names the random stream of the interpolation points
 LIFT_LIMIT = 1024  # τ; one moment matrix of that size takes 8 MB
-
-
-class Lift(ABC):
-    """The linear form of a tensorizable network.
-
-    Attributes:
-        network: the network lifted.
-        dimension: τ, the length of Φ(x).
-        rows: how many lifted vectors one input has (one per output token).
-        metric: (τ,) positive integers d with ρ(g)ᵀ diag(d) ρ(g) = diag(d) for orthogonal g.
-        name: Φ in words ("x ⊗ x, symmetric").
-    """
-
-    network: Network
-    dimension: int
-    rows: int
-    metric: NDArray[np.int64]
-    name: str
-
-    @property
-    def outputs(self) -> int:
-        """m, the width of the outputs on which labels act."""
-        return self.network.output_shape[-1]
-
-    @abstractmethod
-    def features(self, scalars: Scalars, x: Array) -> Array:
-        """Φ: inputs (B, *input) → (B, rows, τ)."""
-
-    @abstractmethod
-    def representation(self, scalars: Scalars, matrices: Array) -> Array:
-        """ρ(g) for matrices (g, n, n) acting on the input's last axis: (g, τ, τ)."""
-
-    @abstractmethod
-    def derivative(self, scalars: Scalars, generators: Array) -> Array:
-        """dρ(X) for Lie algebra elements (h, n, n): (h, τ, τ)."""
-
-    @abstractmethod
-    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
-        """What the moments pull on: F(θ), whose entries are A(θ)ᵀ up to ``change_basis``.
-
-        Returns:
-            A run whose output has τ·m entries per sample, in the order (τ, m).
-        """
-
-    @property
-    def volume(self) -> int:
-        """Number of values that ``outputs_at`` keeps, parameters included."""
-        return self.network.activations(self.dimension)
-
-    def change_basis(self, scalars: Residues, moments: Array) -> Array:
-        """Moments S (k, τ, τ) for the rows of F instead of those of Aᵀ; by default the same."""
-        return moments
-
-    def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
-        """Moments C (l, m, τ), as (l, τ, m) against the rows of F."""
-        return moments.swapaxes(-1, -2)
 
 
 class Monomials:

@@ -12,8 +12,8 @@ from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array, Scalars
-from conserved.networks.base import Network, Parameter, Side, positive_integers
-from conserved.networks.lift import LIFT_LIMIT, Lift, Monomials
+from conserved.networks.base import Lift, Network, Parameter, Side, positive_integers
+from conserved.networks.lift import LIFT_LIMIT, Monomials
 from conserved.networks.tracing import Var, trace
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import comb
 
 from conserved.errors import InputError
+from conserved.networks.base import Lift
 from conserved.networks.feedforward import Feedforward
-from conserved.networks.lift import Lift, polynomial_lift
+from conserved.networks.lift import polynomial_lift
 from conserved.networks.tracing import Var
 
 POWER_LIMIT = 64

@@ -23,7 +23,8 @@ from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.scalars import Array
-from conserved.networks.lift import Lift, PolynomialLift
+from conserved.networks.base import Lift
+from conserved.networks.lift import PolynomialLift
 from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, invariant_forms, with_quarter_turns
 

@@ -2,10 +2,18 @@
 
 from conserved.symmetry.cayley import ORBIT_LIMIT, Words, order_over
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
+from conserved.symmetry.copies import Copies
 from conserved.symmetry.file import FileGroup, read_group
 from conserved.symmetry.grammar import SYMMETRIES, Files, Form, Symmetry, files_of, parse_symmetry
 from conserved.symmetry.grids import GridDihedral, GridFlip, GridGroup, GridRotation, GridShift
-from conserved.symmetry.group import UNKNOWN_ORDER, CoordinateGroup, Group, PlaneGroup, SpaceGroup
+from conserved.symmetry.group import (
+    UNKNOWN_ORDER,
+    CoordinateGroup,
+    DirectSum,
+    Group,
+    PlaneGroup,
+    SpaceGroup,
+)
 from conserved.symmetry.labels import (
     LABELS,
     Equivariant,
@@ -24,7 +32,6 @@ from conserved.symmetry.orbit import (
 )
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
 from conserved.symmetry.plane import Dihedral, Rotation
-from conserved.symmetry.products import Copies, DirectSum
 from conserved.symmetry.signs import Negation, SignFlip, Trivial
 from conserved.symmetry.solids import Icosahedral, Octahedral, Tetrahedral
 

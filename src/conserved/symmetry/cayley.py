@@ -19,7 +19,8 @@ from conserved.errors import ConservedError
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.scalars import Array, Scalars
-from conserved.symmetry.group import UNKNOWN_ORDER, Group, readable
+from conserved.symmetry.group import UNKNOWN_ORDER, Group
+from conserved.symmetry.sizes import readable
 
 ORBIT_LIMIT = 50_000  # elements of a group that is listed
 ELEMENT_BYTES = 2**29  # of all their matrices together

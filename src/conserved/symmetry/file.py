@@ -31,9 +31,10 @@ from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import exponent_of_words, order_by_closure
-from conserved.symmetry.group import Group, counted, readable, shortened
+from conserved.symmetry.group import Group
 from conserved.symmetry.presentation import Matrices
 from conserved.symmetry.representation import require_representation
+from conserved.symmetry.sizes import counted, readable, shortened
 
 SCHEMA = "conserved.group/1"
 _BYTES_LIMIT = 10**6

@@ -13,13 +13,14 @@ from typing import Any
 
 from conserved.errors import InputError, nearest
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
+from conserved.symmetry.copies import Copies
 from conserved.symmetry.file import FileGroup, group_from, read_group
 from conserved.symmetry.grids import GridDihedral, GridFlip, GridGroup, GridRotation, GridShift
-from conserved.symmetry.group import CoordinateGroup, Group, PlaneGroup, SpaceGroup, counted
+from conserved.symmetry.group import CoordinateGroup, DirectSum, Group, PlaneGroup, SpaceGroup
 from conserved.symmetry.permutations import Hyperoctahedral, Permutation, Shift
 from conserved.symmetry.plane import Dihedral, Rotation
-from conserved.symmetry.products import Copies, DirectSum
 from conserved.symmetry.signs import Negation, SignFlip, Trivial
+from conserved.symmetry.sizes import counted
 from conserved.symmetry.solids import Icosahedral, Octahedral, Tetrahedral
 
 SPEC_LIMIT = 400  # characters; longer text is a mistake, not a symmetry

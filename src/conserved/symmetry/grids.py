@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.scalars import Array, Scalars
-from conserved.symmetry.group import Group, counted, require_size
+from conserved.symmetry.group import Group
+from conserved.symmetry.sizes import counted, require_size
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from math import inf, log10, nan
-from typing import TYPE_CHECKING, ClassVar
+from math import inf, lcm, nan, prod
+from typing import ClassVar, final
 
 import numpy as np
 
 from conserved.errors import InputError, LimitError
 from conserved.kernel.scalars import Array, Scalars
-
-if TYPE_CHECKING:
-    from conserved.symmetry.products import DirectSum
+from conserved.symmetry.sizes import (
+    counted,
+    readable,
+    require_generators_fit,
+    require_size,
+    shortened,
+)
 
 UNKNOWN_ORDER = nan  # beyond listing, and not known to be finite: neither finite nor trivial
-GENERATOR_BYTES = 2**29  # of all generating matrices of one group together
+LARGEST = 10_000_000  # coordinates, where no generator has to be stored
 
 
 @dataclass(frozen=True)
@@ -111,10 +115,88 @@ class Group(ABC):
         """What it does and its order, in words, on one line."""
 
     def __mul__(self, other: Group) -> DirectSum:
-        # a sum is a group itself, so its module needs this one first
-        from conserved.symmetry.products import DirectSum
-
         return DirectSum(self, other) if isinstance(other, Group) else NotImplemented
+
+
+@final
+@dataclass(frozen=True, init=False, repr=False)
+class DirectSum(Group):
+    """Independent groups on consecutive coordinates: (g, h)·(x, y) = (g x, h y).
+
+    The sign character is the product of those of the parts. A sum of sums is one sum.
+
+    Args:
+        groups: at least two.
+
+    Raises:
+        InputError: fewer than two, or something that is no group.
+        LimitError: the generating matrices would not fit in memory.
+
+    Example:
+        >>> from conserved.symmetry import Negation, Permutation
+        >>> group = Permutation(4) * Negation(2)
+        >>> group.name, group.dimension, group.order
+        ('permutation:4+negation:2', 6, 48)
+    """
+
+    parts: tuple[Group, ...]
+
+    def __init__(self, *groups: Group) -> None:
+        if len(groups) < 2 or not all(isinstance(group, Group) for group in groups):
+            raise InputError("symmetry", groups, "a direct sum is made from two or more groups")
+        parts: list[Group] = []
+        for group in groups:
+            parts += group.parts if isinstance(group, DirectSum) else [group]
+        object.__setattr__(self, "parts", tuple(parts))
+        object.__setattr__(self, "dimension", sum(part.dimension for part in parts))
+        require_fit(self)
+
+    @property
+    def name(self) -> str:
+        return "+".join(part.sized for part in self.parts)
+
+    def generators(self, scalars: Scalars) -> Array:
+        # each moves the coordinates of its own part and is the identity on the others
+        result = _stacked(np.eye(self.dimension, dtype=np.int64), len(self.signs), scalars)
+        return _fill(result, [part.generators(scalars) for part in self.parts])
+
+    def infinitesimal(self, scalars: Scalars) -> Array:
+        zero = np.zeros((self.dimension, self.dimension), dtype=np.int64)
+        result = _stacked(zero, self.infinitesimal_count, scalars)
+        return _fill(result, [part.infinitesimal(scalars) for part in self.parts])
+
+    @property
+    def infinitesimal_count(self) -> int:
+        return sum(part.infinitesimal_count for part in self.parts)
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        return tuple(sign for part in self.parts for sign in part.signs)
+
+    @property
+    def order(self) -> int | float:
+        orders = [part.order for part in self.parts]
+        if inf in orders:
+            return inf
+        # not prod alone: an enormous integer times a float overflows
+        known = [order for order in orders if isinstance(order, int)]
+        return prod(known) if len(known) == len(orders) else UNKNOWN_ORDER
+
+    @property
+    def roots(self) -> int:
+        return lcm(*(part.roots for part in self.parts))
+
+    @property
+    def splitting(self) -> int:
+        return lcm(*(part.splitting for part in self.parts))
+
+    def describe(self) -> str:
+        parts = shortened(" + ".join(part.sized for part in self.parts))
+        order = counted(self.order, "element")
+        return f"independent groups on consecutive coordinates, {parts}, {order}"
+
+    def __repr__(self) -> str:
+        return f"DirectSum({', '.join(map(repr, self.parts))})"
 
 
 @dataclass(frozen=True)
@@ -207,69 +289,27 @@ class SpaceGroup(Group):
         return f"{self.action}, {counted(self.order, 'element')}"
 
 
-def require_size(word: str, value: object, largest: int) -> None:
-    """Refuse a size that is not an integer from 1 to ``largest``, in the user's words.
-
-    Raises:
-        InputError: not a positive integer.
-        LimitError: larger than ``largest``; the message has both.
-
-    Example:
-        >>> require_size("rotation", 10**30, 10_000)
-        Traceback (most recent call last):
-        conserved.errors.LimitError: symmetry 'rotation': size about 10^30; the limit is 10,000
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError("symmetry", f"{word}:{value}", "its size is a positive whole number")
-    if value > largest:
-        raise LimitError(f"symmetry '{word}': size {readable(value)}; the limit is {largest:,}")
-
-
-def readable(number: int | float) -> str:
-    """A natural number for a message: with commas, or its power of ten when very long.
-
-    Example:
-        >>> readable(3628800), readable(2**200)
-        ('3,628,800', 'about 10^60')
-    """
-    if number == inf:
-        return "infinitely many"
-    if number != number:
-        return "an unknown number of"
-    # Python refuses to print more than 4300 digits, and nobody reads more than 15
-    return f"{number:,}" if number < 10**15 else f"about 10^{log10(number):.0f}"
-
-
-def counted(number: int | float, noun: str) -> str:
-    """A number and its noun, plural where due.
-
-    Example:
-        >>> counted(1, "element"), counted(24, "element"), counted(inf, "element")
-        ('1 element', '24 elements', 'infinitely many elements')
-    """
-    return f"{readable(number)} {noun}{'' if number == 1 else 's'}"
-
-
-def require_generators_fit(name: str, count: int, dimension: int) -> None:
-    """Refuse a group whose generating matrices would not fit in memory.
-
-    Args:
-        name: the group, for the message; cut when long.
-        count: how many matrices, infinitesimal ones included.
-        dimension: their size n.
-
-    Raises:
-        LimitError: more than ``GENERATOR_BYTES``.
-    """
-    needed = 8 * count * dimension**2
-    if needed > GENERATOR_BYTES:
+def require_fit(group: Group) -> None:
+    """Refuse sizes before a matrix is made."""
+    if group.dimension > LARGEST:
         raise LimitError(
-            f"symmetry '{shortened(name)}': {counted(count, 'generator')} on "
-            f"{counted(dimension, 'coordinate')} would take more than "
-            f"{GENERATOR_BYTES / 2**30} GiB: take fewer coordinates"
+            f"symmetry '{shortened(group.name)}': acts on {readable(group.dimension)} coordinates; "
+            f"the limit is {LARGEST:,}"
         )
+    count = len(group.signs) + group.infinitesimal_count
+    require_generators_fit(group.name, count, group.dimension)
 
 
-def shortened(text: str, limit: int = 80) -> str:
-    """Text for a message, cut when long."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _stacked(matrix: Array, count: int, scalars: Scalars) -> Array:
+    """Copies of an integer matrix, (count, n, n), to be written into."""
+    return np.repeat(scalars.from_integers(matrix)[None], count, axis=0)
+
+
+def _fill(result: Array, blocks: list[Array]) -> Array:
+    """Write the matrices of each part, (g, d, d), at its own generators and coordinates."""
+    row = start = 0
+    for block in blocks:
+        rows, stop = row + len(block), start + block.shape[-1]
+        result[row:rows, start:stop, start:stop] = block
+        row, start = rows, stop
+    return result

@@ -12,8 +12,9 @@ import numpy as np
 from conserved.errors import InputError, nearest
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
-from conserved.symmetry.group import Group, counted, shortened
+from conserved.symmetry.group import Group
 from conserved.symmetry.orbit import Elements, act_on_inputs
+from conserved.symmetry.sizes import counted, shortened
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from conserved.errors import LimitError
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import ELEMENT_BYTES, ORBIT_LIMIT, Words, spell, words_of
-from conserved.symmetry.group import Group, readable, shortened
+from conserved.symmetry.group import Group
+from conserved.symmetry.sizes import readable, shortened
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from conserved.kernel.real import Reals
 from conserved.kernel.residues import residues
 from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import identity
-from conserved.symmetry.group import shortened
+from conserved.symmetry.sizes import shortened
 
 _ROUNDING = 1e-6  # of float64, on equations that hold mod two primes
 _CLOSE = 0.1  # smaller residuals look like an orthogonal matrix that was rounded

@@ -28,8 +28,9 @@ from conserved.kernel.residues import Residues, residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import identity, order_by_closure
-from conserved.symmetry.group import Group, counted
+from conserved.symmetry.group import Group
 from conserved.symmetry.presentation import Matrices
+from conserved.symmetry.sizes import counted
 
 _SPAN_ENTRIES = 2 * 10**7  # of a basis of the Lie algebra; larger ones are checked as far as that
 _LARGEST_WEIGHT = 16
