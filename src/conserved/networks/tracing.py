@@ -6,7 +6,7 @@ Equal expressions become one node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from conserved.errors import InputError
 from conserved.kernel.program import Node, Program, Tensors, make_node
+from conserved.networks.indexing import lengths, position, ranges, whole
 
 Number = int | Fraction
 _EXACT = "numbers in a network are exact: integers, fractions.Fraction, or texts like 'sqrt(2)/2'"
@@ -127,17 +128,19 @@ class Var:
     def __truediv__(self, other: Var | Number) -> Var:
         if isinstance(other, Var):
             return self * other.reciprocal()
-        return self.scale(Fraction(1) / Fraction(_rational(other)))
+        if (divisor := Fraction(_rational(other))) == 0:
+            raise InputError("network", "/ 0", "numbers to divide by are not 0")
+        return self.scale(1 / divisor)
 
     def __rtruediv__(self, other: Number) -> Var:
         return self.reciprocal() * other
 
     def __pow__(self, exponent: int) -> Var:
         """z^exponent for a whole exponent ≥ 1."""
-        whole = isinstance(exponent, int) and not isinstance(exponent, bool)
-        if not whole or exponent < 1:
-            raise InputError("network", f"power {exponent}", "exponents are whole numbers ≥ 1")
-        return self if exponent == 1 else self._make("power", data=(exponent,))
+        exact = whole(exponent, "an exponent")
+        if exact < 1:
+            raise InputError("network", f"power {exact}", "exponents are whole numbers ≥ 1")
+        return self if exact == 1 else self._make("power", data=(exact,))
 
     def scale(self, factor: Number | str) -> Var:
         """The tensor times one exact number: integer, fraction or text ("sqrt(2)/2", "2/√π")."""
@@ -207,22 +210,22 @@ class Var:
     def T(self) -> Var:
         """The last two tensor axes exchanged."""
         rank = len(self.shape)
+        if rank < 2:
+            raise InputError("network", ".T", f"a tensor of shape {self.shape} has no two axes")
         return self.transpose(*range(rank - 2), rank - 1, rank - 2)
 
     def transpose(self, *axes: int) -> Var:
         """Tensor axes in a new order."""
-        return self._make("transpose", data=tuple(axes))
+        return self._make("transpose", data=tuple(map(self._axis, axes)))
 
     def reshape(self, *shape: int) -> Var:
         """The entries in another shape; one length may be −1, for what is left."""
-        if -1 in shape:
-            rest = prod(length for length in shape if length != -1)
-            shape = tuple(prod(self.shape) // rest if n == -1 else n for n in shape)
-        return self if shape == self.shape else self._make("reshape", data=tuple(shape))
+        exact = lengths(shape, prod(self.shape))
+        return self if exact == self.shape else self._make("reshape", data=exact)
 
     def broadcast_to(self, *shape: int) -> Var:
         """Repeated along new axes in front and axes of length 1, as NumPy does."""
-        return self._make("broadcast", data=tuple(shape))
+        return self._make("broadcast", data=tuple(whole(n, "a length") for n in shape))
 
     def sum(self, axis: int) -> Var:
         """Sum over one tensor axis (negative axes count from the end), kept with length 1."""
@@ -234,41 +237,39 @@ class Var:
 
     def take(self, indices: Sequence[int], axis: int = 0) -> Var:
         """The entries at constant positions along an axis."""
-        return self._make("gather", data=(self._axis(axis), tuple(int(i) for i in indices)))
+        axis = self._axis(axis)
+        length = self.shape[axis]
+        return self._make("gather", data=(axis, tuple(position(i, length, axis) for i in indices)))
 
     def __getitem__(self, key: Any) -> Var:
         """Integers and slices with positive steps, as NumPy takes them."""
-        parts = list(key if isinstance(key, tuple) else (key,))
-        if Ellipsis in parts:
-            at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (len(self.shape) - len(parts) + 1)
-        parts += [slice(None)] * (len(self.shape) - len(parts))
-        ranges, kept = [], []
-        for part, length in zip(parts, self.shape, strict=True):
-            if isinstance(part, int):
-                start = part % length
-                ranges.append((start, start + 1, 1))
-            elif isinstance(part, slice):
-                ranges.append(part.indices(length))
-                kept.append(len(range(*ranges[-1])))
-            else:
-                raise InputError("network", repr(key), "index tensors by integers and slices")
-        return self._make("slice", data=tuple(ranges)).reshape(*kept)
+        found, kept = ranges(key, self.shape)
+        return self._make("slice", data=tuple(found)).reshape(*kept)
 
-    def __iter__(self) -> Any:
+    def __bool__(self) -> bool:
+        advice = "has no truth value: a program takes every branch; write gate, relu or maximum"
+        raise InputError("network", repr(self), advice)
+
+    def __iter__(self) -> Iterator[Var]:
+        if not self.shape:
+            raise InputError("network", repr(self), "a tensor without axes has no parts")
         return (self[i] for i in range(self.shape[0]))
 
     def _axis(self, axis: int) -> int:
         rank = len(self.shape)
-        if not -rank <= axis < rank:
-            raise InputError("network", f"axis {axis}", f"a tensor of shape {self.shape}")
-        return axis % rank
+        at = whole(axis, "an axis")
+        if not -rank <= at < rank:
+            raise InputError("network", f"axis {at}", f"a tensor of shape {self.shape}")
+        return at % rank
 
 
 def concatenate(parts: Sequence[Var], axis: int = -1) -> Var:
     """Tensors side by side along an axis."""
-    first = parts[0]
-    return first.recording.add("concat", tuple(parts), (first._axis(axis),))
+    tensors = [part for part in parts if isinstance(part, Var)]
+    if not tensors or len(tensors) < len(parts):
+        raise InputError("network", "concatenate", "takes one or more tensors")
+    first = tensors[0]
+    return first.recording.add("concat", tensors, (first._axis(axis),))
 
 
 def exact_number(value: Any) -> int | str:
