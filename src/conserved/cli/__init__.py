@@ -47,7 +47,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is replaced
             stream.reconfigure(errors="replace")
     try:
-        status = commands.main(args=arguments, prog_name="conserved", standalone_mode=False)
+        typed = sys.argv[1:] if arguments is None else list(arguments)
+        status = commands.main(typed, prog_name="conserved", standalone_mode=False, obj=typed)
         if sys.stdout is not None:  # None: closed before we started
             sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as help_text:

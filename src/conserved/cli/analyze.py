@@ -114,7 +114,7 @@ def _report(analysis: Analysis, path: str) -> None:
             certificate = analysis.certificate.to_json()
         except InputError as error:
             click.echo(f"no certificate in the report: {error}", err=True)
-    line = shlex.join(["conserved", *sys.argv[1:]])
+    line = shlex.join(["conserved", *click.get_current_context().obj])
     with naming({"path": "--report"}):
         write_report(analysis, path, runs, certificate, command=line)
     click.echo(f"report: {path}", err=True)

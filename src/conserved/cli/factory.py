@@ -10,14 +10,19 @@ import importlib
 import runpy
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 
 from conserved.errors import ConservedError, InputError
 from conserved.networks import FAMILIES, Network, parse_network
 
 _FORM = "write path/to/file.py:factory or package.module:factory"
+_WANTED = "a factory returns a conserved.networks.Network"
+_LONGEST = 200  # characters of an error of the user's code
+_OWN = Path(__file__).parents[1]
 
 
 def network_of(text: str) -> Network:
@@ -32,66 +37,145 @@ def network_of(text: str) -> Network:
     """
     source, colon, name = text.strip().rpartition(":")
     if not colon or source.partition(":")[0] in FAMILIES or not name.isidentifier():
+        if text.strip().removesuffix(":").endswith(".py"):
+            raise InputError("network", text, f"names a file, and nothing in it: {_FORM}")
         return parse_network(text)
-    with _importable(Path(source).resolve().parent if source.endswith(".py") else Path.cwd()):
-        made = _made(text, _found(text, source, name))
-    if isinstance(made, Network):
-        _ = _guarded(text, "its forward cannot be traced", lambda: made.program)
-        made.reference = text.strip()
-        return made
-    kind = type(made)
-    if any(base.__module__.startswith("torch.nn") for base in kind.__mro__):
-        advice = "makes a PyTorch module, which is not taken yet; return a conserved Network"
-        raise InputError("network", text, advice)
-    advice = f"makes a {kind.__name__}; a factory returns a conserved.networks.Network"
-    raise InputError("network", text, advice)
+    code = _Code(text, Path(source).resolve().parent if source.endswith(".py") else Path.cwd())
+    with _neighbours(code.folder), redirect_stdout(sys.stderr):
+        made = _made(code, _found(code, source, name), name)
+        if not isinstance(made, Network):
+            raise InputError("network", text, _no_network(made))
+        _ = code.guarded("its forward cannot be traced", lambda: made.program)
+    made.reference = text.strip()
+    return made
 
 
-def _found(text: str, source: str, name: str) -> Callable[[], Any]:
-    """The factory, not called yet."""
+class _Code:
+    """A user's code: how it was named, and where it lies."""
+
+    def __init__(self, text: str, folder: Path) -> None:
+        self.text = text
+        self.folder = folder
+
+    def guarded(self, what: str, run: Callable[[], Any]) -> Any:
+        """It may fail in any way; one line tells how and where."""
+        try:
+            return run()
+        except KeyboardInterrupt:
+            raise
+        except SystemExit as error:
+            told = f"it exits with {error.code}"
+            raise self._refused(what, told, error) from error
+        except ConservedError as error:
+            raise self._refused(what, str(error), error) from error
+        except BaseException as error:  # whatever the code raises, it was no wish of ours
+            raise self._refused(what, _told(error), error) from error
+
+    def _refused(self, what: str, told: str, error: BaseException) -> InputError:
+        line = " ".join(told.split())
+        line = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+        return InputError("network", self.text, f"{what}: {line}{self._place(error)}")
+
+    def _place(self, error: BaseException) -> str:
+        """The innermost line of the user's code that an error passed, in parentheses, or ""."""
+        if isinstance(error, SyntaxError) and Path(error.filename or "").is_file():
+            return f" ({_short(str(error.filename))}, line {error.lineno})"
+        met = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+        for file, line in reversed(met):
+            path = Path(file).resolve()
+            near = path.is_file() and path.is_relative_to(self.folder)
+            if near and not path.is_relative_to(_OWN) and "site-packages" not in path.parts:
+                return f" ({_short(file)}, line {line})"
+        return ""
+
+
+def _found(code: _Code, source: str, name: str) -> Any:
+    """What is named: a function, a class or a network."""
     if source.endswith(".py"):
         if not Path(source).is_file():
-            raise InputError("network", text, f"there is no file {source}; {_FORM}")
-        names = _guarded(text, "the file cannot be run", lambda: runpy.run_path(source))
+            raise InputError("network", code.text, f"there is no file {source}; {_FORM}")
+        names = code.guarded("the file cannot be run", lambda: runpy.run_path(source))
     else:
-        module = _guarded(text, _FORM, lambda: importlib.import_module(source))
-        names = vars(module)
+        names = vars(code.guarded(_FORM, lambda: importlib.import_module(source)))
     if name not in names:
         own = (names.get("__name__"), source)  # not what it imports
         made = [key for key, v in names.items() if getattr(v, "__module__", None) in own]
         advice = f"{source} has no '{name}'; it has {', '.join(made[:8]) or 'no functions'}"
-        raise InputError("network", text, advice)
-    factory = names[name]
-    if isinstance(factory, Network):
-        return lambda: factory
-    if not callable(factory):
-        raise InputError("network", text, f"'{name}' is a {type(factory).__name__}, no function")
-    return factory  # type: ignore[no-any-return]
+        raise InputError("network", code.text, advice)
+    return names[name]
 
 
-def _made(text: str, factory: Callable[[], Any]) -> Any:
-    return _guarded(text, "the factory, called without arguments", factory)
+def _made(code: _Code, named: Any, name: str) -> Any:
+    """A factory is called; what is no factory is taken for what one would make."""
+    if isinstance(named, Network) or _is_module(type(named)):
+        return named
+    if not callable(named):
+        raise InputError("network", code.text, f"'{name}' is {_kind(named)}; {_WANTED}")
+    return code.guarded("the factory, called without arguments", named)
 
 
-def _guarded(text: str, what: str, run: Callable[[], Any]) -> Any:
-    """A user's code may fail in any way; it is told in one line."""
+def _no_network(made: Any) -> str:
+    """Why what a factory made will not do, and what would."""
+    if isinstance(made, type) and issubclass(made, Network):
+        return f"makes the class {made.__name__}: call it in the factory, {made.__name__}(…)"
+    if _is_module(made if isinstance(made, type) else type(made)):
+        return "makes a PyTorch module, which is not taken yet; return a conserved Network"
+    if made is None:
+        return f"makes nothing: does it end in return? {_WANTED}"
+    return f"makes {_kind(made)}; {_WANTED}"
+
+
+def _is_module(kind: type) -> bool:
+    return any(base.__module__.startswith("torch.nn") for base in kind.__mro__)
+
+
+def _kind(value: Any) -> str:
+    """What sort of thing it is, with an article.
+
+    Example:
+        >>> _kind(3), _kind([]), _kind(int)
+        ('an int', 'a list', 'the class int')
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _told(error: BaseException) -> str:
+    """Type and message of an error, whatever its message does."""
     try:
-        return run()
-    except ConservedError:
-        raise
-    except SystemExit as error:
-        raise InputError("network", text, f"{what}: it exits with {error.code}") from error
-    except Exception as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError("network", text, f"{what}: {told[:200]}") from error
+        words = str(error.msg if isinstance(error, SyntaxError) else error)  # its place follows
+    except Exception:
+        words = ""
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _short(file: str) -> str:
+    """A path as one would type it here."""
+    path = Path(file).resolve()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 @contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Neighbours of a file can be imported while it runs."""
-    before = list(sys.path)
+def _neighbours(folder: Path) -> Iterator[None]:
+    """Neighbours of a file can be imported while it runs, and are forgotten afterwards."""
+    paths, before = list(sys.path), set(sys.modules)
     sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()  # a file may be younger than the last look at its folder
     try:
         yield
     finally:
-        sys.path[:] = before
+        sys.path[:] = paths
+        new = {name.partition(".")[0] for name in set(sys.modules) - before} - before
+        gone = {name for name in new if _lies_in(sys.modules.get(name), folder)}
+        for name in [name for name in sys.modules if name.partition(".")[0] in gone]:
+            del sys.modules[name]
+
+
+def _lies_in(module: ModuleType | None, folder: Path) -> bool:
+    """Whether a top-level module was found in this folder."""
+    homes = [str(home) for home in getattr(module, "__path__", ())]
+    file = getattr(module, "__file__", None)
+    places = [Path(home).parent for home in homes] or ([Path(file).parent] if file else [])
+    return any(place.resolve() == folder for place in places)

@@ -221,8 +221,10 @@ def python_code(analysis: Analysis) -> str:
         if texts[option] != default
     )
     made = f"cq.Problem.from_text({texts['network']!r}{options})"
-    if texts["network"].partition(":")[0] not in FAMILIES:
-        made = f"cq.Problem.around(network{options})  # network: yours, {texts['network']!r}"
+    reference = analysis.problem.network.reference
+    if reference or texts["network"].partition(":")[0] not in FAMILIES:
+        whose = f"what {reference} makes" if reference else f"yours, {texts['network']!r}"
+        made = f"cq.Problem.around(network{options})  # network: {whose}"
     return (
         "import conserved as cq\n\n"
         f"problem = {made}\n"
