@@ -49,6 +49,30 @@ def test_exit_statuses(name: str, tmp_path: Path, capsys: Capture) -> None:
     assert last.startswith("CERTIFIED." if status == 0 else "Valid, but OPEN. Next: ")
 
 
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ('{"a": 1}', "has no 'schema'"),
+        ("[1, 2]", "an object is needed"),
+        ("null", "an object is needed"),
+        ('{"schema": "conserved.analysis/1"}', "known: conserved.certificate/2"),
+        ('{"schema": "conserved.certificate/1"}', "of an older program; make it again"),
+        ('{"seconds": 0.5}', "'0.5' where numbers are whole"),
+        ("", "no JSON: Expecting value at line 1, column 1"),
+    ],
+)
+def test_what_is_no_certificate_is_named(
+    content: str, words: str, tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(content, "utf-8")
+    status, out, err = ask(capsys, str(file))
+    assert (status, out) == (2, "")
+    assert err.startswith(f"conserved: file '{file}': is no valid certificate: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
 def test_a_refuted_statement(tmp_path: Path, capsys: Capture) -> None:
     data = document("open")
     data["claims"][0]["upper"].update(laws=6, ranks=[2])

@@ -26,7 +26,7 @@ from conserved.check.document import (
     dumped,
     rebuild,
 )
-from conserved.errors import InputError, naming
+from conserved.errors import InputError, require_text
 from conserved.kernel.program import Program
 from conserved.law import Law, Layout, law_from_json
 from conserved.law.reading import Reader
@@ -58,8 +58,11 @@ def read_file(path: str | Path) -> Certificate:
             content = stream.read(BYTES_LIMIT + 1)
         if len(content) > BYTES_LIMIT:
             raise InputError("path", path, f"longer than {BYTES_LIMIT:,} bytes")
-        with naming({"text": "path"}):
+        try:
             return read_text(content.decode(), str(path))
+        except InputError as error:
+            told = error.advice if error.argument == "text" else str(error)
+            raise InputError("path", path, f"is no valid certificate: {told}") from error
     except (OSError, TypeError) as error:  # the latter: no name of a file
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("path", path, f"cannot be read: {reason}") from error
@@ -73,6 +76,7 @@ def read_text(text: str, source: str = "certificate") -> Certificate:
     Raises:
         InputError: anything else, with the place.
     """
+    require_text("text", text, "the content of a file")
     try:
         return read_json(_parsed(text))
     except _NotPlainError as error:
