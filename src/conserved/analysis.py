@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conserved._version import __version__
 from conserved.closure import Closure, check_arguments
 from conserved.cost import estimate
-from conserved.errors import InputError, RankLimitError
+from conserved.errors import InputError, RankLimitError, is_whole
 from conserved.existence import Existence
 from conserved.explain import Explanation
 from conserved.inquiry import Inquiry, lower_of
@@ -290,7 +290,7 @@ def analyze(
         3 | W1 W1ᵀ − W2ᵀ W2
     """
     check_arguments(problem, seed, 0, budget, progress)
-    _check_degree(degree)
+    seed, degree = int(seed), _degree(degree)
     start = perf_counter()
     inquiry = Inquiry(problem, seed, budget, degree, progress)
     try:
@@ -324,7 +324,9 @@ def _count(closure: Closure, laws: Sequence[Law], proved: Existence | None) -> C
     return Count(lower, closure.upper, closure.upper == lower and closure.rigorous, written)
 
 
-def _check_degree(degree: int | None) -> None:
-    whole = isinstance(degree, int) and not isinstance(degree, bool)
-    if degree is not None and not (whole and 1 <= degree <= DEGREE_LIMIT):
+def _degree(degree: int | None) -> int | None:
+    if degree is None:
+        return None
+    if not is_whole(degree) or not 1 <= degree <= DEGREE_LIMIT:
         raise InputError("degree", degree, f"a degree is a whole number from 1 to {DEGREE_LIMIT}")
+    return int(degree)

@@ -8,7 +8,7 @@ rank stands still makes it tight with overwhelming probability.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from conserved.arithmetic.threads import threads_for
 from conserved.cost import estimate
-from conserved.errors import ConservedError, InputError, Redraw
+from conserved.errors import ConservedError, InputError, Redraw, is_whole
 from conserved.fields import Fields, Route, make_fields, unlucky
 from conserved.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
@@ -245,14 +245,10 @@ def check_arguments(
         raise InputError("problem", repr(problem), "give a conserved.Problem")
     if progress is not None and not callable(progress):
         raise InputError("progress", repr(progress), "give a function of (stage, rank, D)")
-    if not _is_integer(seed) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
-    if not _is_integer(lower) or not 0 <= lower <= problem.network.size:
+    if not is_whole(lower) or not 0 <= lower <= problem.network.size:
         raise InputError("lower", lower, f"known laws number 0 to D = {problem.network.size}")
     number = isinstance(budget, Real) and not isinstance(budget, bool)
     if budget is not None and not (number and budget > 0):
         raise InputError("budget", budget, "a budget is a positive number of seconds")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

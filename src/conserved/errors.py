@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
+from typing import TypeGuard
 
 from conserved.kernel.errors import (
     ConservedError,
@@ -10,6 +12,7 @@ from conserved.kernel.errors import (
     RankLimitError,
     Redraw,
     nearest,
+    quoted,
 )
 
 __all__ = [
@@ -18,9 +21,33 @@ __all__ = [
     "LimitError",
     "RankLimitError",
     "Redraw",
+    "is_whole",
     "naming",
     "nearest",
+    "quoted",
+    "require_text",
 ]
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer, of Python or of NumPy, and no truth value.
+
+    Example:
+        >>> is_whole(3), is_whole(True), is_whole(3.0)
+        (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def require_text(argument: str, given: object, example: str) -> str:
+    """What was given, where it is a text.
+
+    Raises:
+        InputError: it is none; ``example`` says what would do.
+    """
+    if not isinstance(given, str):
+        raise InputError(argument, given, f"give a text such as {example}")
+    return given
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, nearest, require_text
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def parse_flow(text: str) -> Flow:
         >>> parse_flow("gradient").formula
         "θ' = −∇L(θ)"
     """
-    flow = FLOWS.get(text.strip())
+    flow = FLOWS.get(require_text("flow", text, "gradient").strip())
     if flow is None:
         raise InputError("flow", text, f"unknown; {nearest(text, FLOWS)}")
     return flow

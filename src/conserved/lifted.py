@@ -111,6 +111,8 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
         >>> lift_report(Problem(network=Linear(4, 2, 1), data=Permutation(4))).algebra
         ('so(3)', 3)
     """
+    if not isinstance(problem, Problem):
+        raise InputError("problem", repr(problem), "give a conserved.Problem")
     if problem.network.lift() is None or problem.loss.spec not in ("mse", "poly:2"):
         advice = "a lift needs squared error and a tensorizable network (linear, poly, lightning)"
         raise InputError("network", problem.network.spec, advice)

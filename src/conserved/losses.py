@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, is_whole, nearest, require_text
 from conserved.kernel.formal import FormalValues
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.jets import halves, join
@@ -91,11 +91,10 @@ class PolynomialLoss(Loss):
     """
 
     def __init__(self, degree: int) -> None:
-        whole = isinstance(degree, int) and not isinstance(degree, bool)
-        if not whole or not 2 <= degree <= DEGREE_LIMIT:
+        if not is_whole(degree) or not 2 <= degree <= DEGREE_LIMIT:
             advice = f"the degree is an integer from 2 to {DEGREE_LIMIT}"
             raise InputError("loss", f"poly:{degree}", advice)
-        self.degree = degree
+        self.degree = int(degree)
         self.spec = f"poly:{degree}"
         self.orders = ", ".join(str(k) for k in range(min(degree, 4)))
         self.orders += f", …, {degree - 1}" if degree > 4 else ""
@@ -314,7 +313,7 @@ def parse_loss(text: str) -> Loss:
         >>> parse_loss("poly:4").orders
         '0, 1, 2, 3'
     """
-    name, colon, degree = text.strip().partition(":")
+    name, colon, degree = require_text("loss", text, "mse or poly:3").strip().partition(":")
     family = LOSSES.get(name)
     if family is None:
         raise InputError("loss", text, f"unknown; {nearest(name, LOSSES)}")

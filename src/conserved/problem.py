@@ -116,10 +116,6 @@ class Problem:
             >>> Problem.from_text("linear:4-2-1", symmetry="permutation").to_json()["symmetry"]
             'permutation'
         """
-        texts = {"network": network, "loss": loss, "symmetry": symmetry, "labels": labels}
-        for argument, text in {**texts, "flow": flow}.items():
-            if not isinstance(text, str):
-                raise InputError(argument, text, "give a text such as the command line takes")
         built = parse_network(network)
         return cls.around(
             built, loss=loss, symmetry=symmetry, labels=labels, flow=flow, files=files
@@ -143,6 +139,7 @@ class Problem:
             >>> Problem.around(Linear(4, 2, 1), loss="poly:3").loss.spec
             'poly:3'
         """
+        _require(network, Network, "network", "a network such as networks.Linear(4, 2, 1)")
         group = parse_symmetry(symmetry, network.input_shape[-1], files)
         return cls(
             network=network,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import InputError
+from conserved.errors import InputError, is_whole
 from conserved.kernel.choices import pieces
 from conserved.kernel.evaluate import given
 from conserved.kernel.functions import FormalRing
@@ -74,7 +74,7 @@ def check_network(network: Network, seed: int = 0) -> None:
     """
     if not isinstance(network, Network):
         raise InputError("network", repr(network), "give a conserved.networks.Network")
-    if not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
     rng = np.random.default_rng(seed)
     _check_declaration(network)
@@ -91,10 +91,7 @@ def check_network(network: Network, seed: int = 0) -> None:
 
 
 def _check_declaration(network: Network) -> None:
-    names = [parameter.name for parameter in network.parameters]
-    _require(len(set(names)) == len(names), f"{network}: parameter names repeat: {names}")
-    _require(network.size > 0, f"{network}: no parameters")
-    unused = set(names) - network.program.used()
+    unused = {parameter.name for parameter in network.parameters} - network.program.used()
     _require(not unused, f"{network}: forward does not use {', '.join(sorted(unused))}")
 
 

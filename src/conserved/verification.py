@@ -14,7 +14,7 @@ from math import lcm
 import numpy as np
 
 from conserved.arithmetic.wide import WideResidues
-from conserved.errors import InputError, Redraw
+from conserved.errors import InputError, Redraw, is_whole
 from conserved.fields import Fields, Route, choose_route, make_fields
 from conserved.kernel.deadline import check_time
 from conserved.kernel.primes import WIDE_PRIMES, Prime, prime_with_roots
@@ -101,16 +101,16 @@ def verify(
 def _check_arguments(problem: Problem, laws: Sequence[Law], seed: int, points: int | None) -> None:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
-    if isinstance(laws, Law) or not all(isinstance(law, Law) for law in laws):
+    if not isinstance(laws, Sequence) or not all(isinstance(law, Law) for law in laws):
         raise InputError("laws", repr(laws), "give a list of laws")
     layout = Layout.of(problem.network.parameters)
     for law in laws:
         if law.layout != layout:
             advice = f"speaks of other parameters than those of {problem.network.spec}"
             raise InputError("law", law.text, advice)
-    if not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
-    if points is not None and (not isinstance(points, int) or points < 1):
+    if points is not None and (not is_whole(points) or points < 1):
         raise InputError("points", points, "an identity is tested at 1 point at least")
 
 

@@ -10,15 +10,17 @@ import pytest
 
 import conserved as cq
 from conserved.atlas import Atlas, draw
-from conserved.check import check_file
+from conserved.check import check_file, read_text
 from conserved.cli import commands, run
 from conserved.cli.command import Command
 from conserved.errors import InputError, naming
+from conserved.flows import parse_flow
 from conserved.law import Layout
-from conserved.networks import Linear
+from conserved.losses import parse_loss
+from conserved.networks import MLP, Given, Linear, Parameter, parse_network
 from conserved.report import write_report
 from conserved.simulate import GradientFlow, simulate
-from conserved.symmetry import Permutation, parse_symmetry
+from conserved.symmetry import Permutation, parse_labels, parse_symmetry, read_group
 from conserved.testing import check_network
 from tests.simulate.planted import gram
 
@@ -52,7 +54,28 @@ LIBRARY = {
     "certificate.save, no name": ("path", lambda: cq.analyze(PROBLEM).certificate.save("a\0")),
     "write_report, no name": ("path", lambda: write_report(cq.analyze(PROBLEM), "a\0.html")),
     "check_file(None)": ("path", lambda: check_file(None)),
+    "check_file, no certificate": ("path", lambda: check_file("pyproject.toml")),
+    "read_text(None)": ("text", lambda: read_text(None)),
+    "Atlas.open(3)": ("path", lambda: Atlas.open(3)),
     "parse_symmetry(None)": ("symmetry", lambda: parse_symmetry(None, 2)),
+    "parse_network(None)": ("network", lambda: parse_network(None)),
+    "parse_network(3)": ("network", lambda: parse_network(3)),
+    "parse_loss(None)": ("loss", lambda: parse_loss(None)),
+    "parse_flow(2.5)": ("flow", lambda: parse_flow(2.5)),
+    "parse_labels([])": ("labels", lambda: parse_labels([])),
+    "read_group(None)": ("symmetry", lambda: read_group(None)),
+    "read_group(3)": ("symmetry", lambda: read_group(3)),
+    "from_text(None)": ("network", lambda: cq.Problem.from_text(None)),
+    "from_text(loss)": ("loss", lambda: cq.Problem.from_text("linear:2-1", loss=None)),
+    "around(None)": ("network", lambda: cq.Problem.around(None)),
+    "around, a text": ("network", lambda: cq.Problem.around("linear:2-1")),
+    "lift_report(None)": ("problem", lambda: cq.lift_report(None)),
+    "verify(laws)": ("laws", lambda: cq.verify(PROBLEM, None)),
+    "Given(program)": ("program", lambda: Given("mine", None)),
+    "MLP(act)": ("network", lambda: MLP(2, 2, 1, act=["tanh"])),
+    "Parameter(name)": ("parameter", lambda: Parameter(None, (2, 2))),
+    "Parameter(shape)": ("parameter", lambda: Parameter("W", 3)),
+    "Parameter, an empty axis": ("parameter", lambda: Parameter("W", (2, 0))),
     "simulate(problem)": ("problem", lambda: simulate("linear:2-1", [])),
     "simulate(laws), no list": ("laws", lambda: simulate(PROBLEM, 3)),
     "simulate(dynamics)": ("dynamics", lambda: simulate(PROBLEM, [], dynamics=3)),
@@ -74,6 +97,8 @@ def test_the_library_names_its_argument(call: str) -> None:
         wrong()
     assert caught.value.argument == argument
     assert "--" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 ANALYZE, SIMULATE = "analyze linear:2-1", "simulate linear:2-1"

@@ -1,11 +1,15 @@
 """Every family obeys the contract of ``Network``, and the check of it refuses what does not."""
 
+import json
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+import conserved.networks
 from conserved.errors import InputError
 from conserved.kernel import operations
+from conserved.kernel.program import Program
 from conserved.networks import FAMILIES, Linear, Network, Parameter, parse_network
 from conserved.networks.mlp import ACTIVATIONS
 from conserved.testing import check_network
@@ -135,9 +139,16 @@ class NoTensor(Custom):
         return 3
 
 
-class RepeatedNames(Custom):
-    def __init__(self):
-        self._declare("repeated", [Parameter("W", (1, 2)), Parameter("W", (1, 2))], (2,), (1,))
+class Declared(Network):
+    """A network with any declaration."""
+
+    family = "declared"
+
+    def __init__(self, parameters, inputs, outputs):
+        self._declare("declared", parameters, inputs, outputs)
+
+    def forward(self, parameters, x):
+        return x @ parameters["W"].T
 
 
 class KeyBias(Network):
@@ -170,16 +181,56 @@ def test_networks_with_idle_parts_obey(kind):
     check_network(kind())
 
 
+def test_refuses_an_idle_parameter():
+    with pytest.raises(AssertionError, match=r"^<IgnoresParameter .*(forward does not use W2)"):
+        check_network(IgnoresParameter())
+
+
 @pytest.mark.parametrize(
-    "kind, reason",
+    "parameters, inputs, outputs, reason",
     [
-        (IgnoresParameter, "forward does not use W2"),
-        (RepeatedNames, "names repeat"),
+        ([("W", (1, 2)), ("W", (1, 2))], (2,), (1,), "have different names, got W, W"),
+        ([], (2,), (1,), "have different names, got none"),
+        ([("W", (1, 0))], (2,), (1,), r"parameter 'W': a shape is .*, got '\(1, 0\)'"),
+        ([("W", (1, 2.0))], (2,), (1,), r"parameter 'W': a shape is"),
+        ([("W", "12")], (2,), (1,), r"parameter 'W': a shape is"),
+        ([(3, (1, 2))], (2,), (1,), r"parameter '3': give a text such as W1"),
+        ([("W", (1, 2))], 2, (1,), r"inputs of 'declared': a shape is"),
+        ([("W", (1, 2))], (2,), (), r"outputs of 'declared': a shape is"),
     ],
 )
-def test_refuses(kind, reason):
-    with pytest.raises(AssertionError, match=rf"^<{kind.__name__} .*({reason})"):
-        check_network(kind())
+def test_refuses_a_declaration(parameters, inputs, outputs, reason):
+    with pytest.raises(InputError, match=reason):
+        Declared([Parameter(*given) for given in parameters], inputs, outputs)
+
+
+def test_sizes_from_numpy():
+    """Python's integers from then on: they are counted, and written as JSON."""
+    sizes = np.array([1, 2])
+    network = Declared([Parameter("W", tuple(sizes))], tuple(sizes[1:]), (sizes[0],))
+    shapes = [network.parameters[0].shape, network.input_shape, network.output_shape]
+    assert shapes == [(1, 2), (2,), (1,)]
+    assert {type(n) for shape in shapes for n in shape} == {int}
+    assert Program.from_json(json.loads(json.dumps(network.program.to_json()))) == network.program
+
+
+@pytest.mark.parametrize(
+    "family, sizes, options",
+    [
+        ("Linear", (3, 2), {}),
+        ("ReLU", (3, 2, 1), {}),
+        ("MLP", (3, 2, 1), {}),
+        ("Polynomial", (3, 2, 1), {"power": 3}),
+        ("SwiGLU", (3, 2, 1), {}),
+        ("Attention", (), {"dim": 2, "tokens": 2, "head": 1, "heads": 2}),
+        ("Lightning", (), {"dim": 2, "tokens": 2, "head": 1, "out": 1}),
+    ],
+)
+def test_families_take_sizes_from_numpy(family, sizes, options):
+    kind = getattr(conserved.networks, family)
+    given = kind(*map(np.int64, sizes), **{key: np.int16(n) for key, n in options.items()})
+    assert given == kind(*sizes, **options)
+    assert json.dumps(given.program.to_json())
 
 
 @pytest.mark.parametrize(

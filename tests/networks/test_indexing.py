@@ -75,7 +75,7 @@ def test_as_numpy_does(key: Any) -> None:
         (lambda x: x[0.5:], "'0.5': an end or step of a slice is a whole number"),
         (lambda x: x[0, 0, 0], r"shape \(3, 4\) takes 2 indices"),
         (lambda x: x[..., 0, ...], "at most one '...'"),
-        (lambda x: x[True], "'True': an index is a whole number"),
+        (lambda x: x[True], "'True': index tensors by integers and slices"),
         (lambda x: x[None], "'None': index tensors by integers and slices"),
         (lambda x: x[[0, 1]], "index tensors by integers and slices; take picks"),
         (lambda x: x[np.array([0, 1])], "index tensors by integers and slices; take picks"),

@@ -321,6 +321,21 @@ class TestRefusals:
             leaf(size)
         assert "\n" not in str(caught.value)
 
+    def test_sizes_from_numpy(self, leaf):
+        """Python's integers from then on: orders of 64 bits overflow in silence."""
+        group = leaf(np.int64(25))
+        assert group == leaf(25)
+        assert repr(group) == repr(leaf(25))
+        assert group.order == leaf(25).order
+        assert type(group.dimension) is int
+
+
+def test_products_and_grids_of_sizes_from_numpy():
+    two, three = np.int8(2), np.uint64(3)
+    assert repr(GridShift(two, three)) == repr(GridShift(2, 3))
+    assert repr(Copies(two, Permutation(three))) == repr(Copies(2, Permutation(3)))
+    assert (Permutation(two) * Negation(three)).sized == "permutation:2+negation:3"
+
 
 @pytest.mark.parametrize("leaf", GRID_LEAVES)
 def test_grids_refuse_bad_sizes(leaf):

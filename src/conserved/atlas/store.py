@@ -90,6 +90,8 @@ class Store:
     """
 
     def __init__(self, path: str | PathLike[str], create: bool = True) -> None:
+        if not isinstance(path, str | PathLike):
+            raise InputError("path", path, "give the path of a file")
         self.path = Path(fspath(path))
         self._write = create
         if self.path.exists() and not self.path.is_file():

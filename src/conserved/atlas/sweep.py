@@ -13,7 +13,7 @@ from conserved.atlas.patterns import require_small
 from conserved.atlas.pool import cores, local_results
 from conserved.atlas.results import Result
 from conserved.atlas.store import Store
-from conserved.errors import InputError
+from conserved.errors import InputError, is_whole
 from conserved.problem import Problem
 
 Progress = Callable[[int, int], None]
@@ -98,9 +98,9 @@ def _case(problem: Problem | Case) -> Case:
 
 def _check_arguments(count: int, seed: int, jobs: int | None, budget: float | None) -> None:
     require_small(count, "sweep", "problems")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+    if not is_whole(seed) or not 0 <= seed < 2**63:
         raise InputError("seed", seed, "a seed is an integer ≥ 0, below 2^63 in an atlas")
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+    if jobs is not None and (not is_whole(jobs) or jobs < 1):
         raise InputError("jobs", jobs, "the number of worker processes is an integer ≥ 1")
     if budget is not None and not budget > 0:
         raise InputError("budget", budget, "a budget is a positive number of seconds")

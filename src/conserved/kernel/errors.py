@@ -30,7 +30,7 @@ class InputError(ConservedError, ValueError):
         self.argument = argument
         self.given = given
         self.advice = advice
-        super().__init__(_printable(f"{argument} {_shown(given)}: {advice}"))
+        super().__init__(_printable(f"{argument} {quoted(given)}: {advice}"))
 
 
 class LimitError(ConservedError, ValueError):
@@ -59,8 +59,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
 
-def _shown(given: object, limit: int = 80) -> str:
-    """A given value in quotes, cut when long."""
+def quoted(given: object, limit: int = 80) -> str:
+    """A given value in quotes, cut when long.
+
+    Example:
+        >>> quoted(0)
+        "'0'"
+    """
     try:
         text = str(given)
     except ValueError:  # an integer of more digits than Python prints

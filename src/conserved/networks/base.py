@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from numbers import Integral
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import InputError, LimitError
+from conserved.errors import InputError, LimitError, is_whole, quoted, require_text
 from conserved.kernel.evaluate import Choose, Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
@@ -37,6 +36,10 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        require_text("parameter", self.name, "W1")
+        object.__setattr__(self, "shape", _shape("parameter", self.name, self.shape))
 
     @property
     def size(self) -> int:
@@ -79,10 +82,14 @@ class Network(ABC):
         widest: int = 0,
     ) -> None:
         """Set the attributes; ``widest`` is the size of the largest intermediate value."""
-        self.spec = spec
+        self.spec = require_text("network", spec, "linear:4-2-1")
         self.parameters = tuple(parameters)
-        self.input_shape = input_shape
-        self.output_shape = output_shape
+        names = [parameter.name for parameter in self.parameters]
+        if not names or len(set(names)) < len(names):
+            advice = f"parameters have different names, got {', '.join(names) or 'none'}"
+            raise InputError("network", spec, advice)
+        self.input_shape = _shape("inputs of", spec, input_shape, least=1)
+        self.output_shape = _shape("outputs of", spec, output_shape, least=1)
         if self.size > PARAMETER_LIMIT:
             raise LimitError(
                 f"network '{spec}': {self.size:,} parameters; the limit is {PARAMETER_LIMIT:,}"
@@ -225,10 +232,20 @@ class Lift(ABC):
         return moments.swapaxes(-1, -2)
 
 
+def _shape(what: str, name: str, value: Sequence[object], least: int = 0) -> tuple[int, ...]:
+    """A shape in Python's integers, of so many axes at least."""
+    lengths = tuple(value) if isinstance(value, Iterable) else (None,)
+    whole = tuple(int(n) for n in lengths if is_whole(n) and n > 0)
+    if len(whole) < max(len(lengths), least):
+        advice = f"a shape is a tuple of positive integers such as (3, 2), got {quoted(value)}"
+        raise InputError(what, name, advice)
+    return whole
+
+
 def flag(spec: str, name: str, value: object) -> bool:
     """Check a yes-or-no option given in library use."""
     if not isinstance(value, bool):
-        raise InputError("network", spec, f"{name} is True or False, got {value!r}")
+        raise InputError("network", spec, f"{name} is True or False, got {quoted(value)}")
     return value
 
 
@@ -238,7 +255,7 @@ def positive_integers(spec: str, values: Sequence[object], what: str, least: int
         raise InputError("network", spec, f"needs at least {least} {what}")
     checked = []
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise InputError("network", spec, f"{what} are positive integers, got {value!r}")
+        if not is_whole(value) or value < 1:
+            raise InputError("network", spec, f"{what} are positive integers, got {quoted(value)}")
         checked.append(int(value))
     return checked

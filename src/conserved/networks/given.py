@@ -30,6 +30,8 @@ class Given(Network):
     family = "given"
 
     def __init__(self, spec: str, program: Program) -> None:
+        if not isinstance(program, Program):
+            raise InputError("program", repr(program), "give a conserved.kernel.program.Program")
         if not program.parameters or [name for name, _ in program.inputs] != ["x"]:
             raise InputError("program", spec, "a network has parameters and one input, x")
         if not program.shape or not program.inputs[0][1]:

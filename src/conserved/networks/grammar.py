@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, nearest, require_text
 from conserved.networks.attention import Attention
 from conserved.networks.base import Network
 from conserved.networks.lightning import Lightning
@@ -133,7 +133,7 @@ def parse_network(text: str) -> Network:
         conserved.errors.InputError: network 'linaer:3-2': unknown family 'linaer'; \
 did you mean 'linear'?
     """
-    text = text.strip()
+    text = require_text("network", text, "linear:4-2-1").strip()
     if len(text) > SPEC_LIMIT:
         raise InputError("network", text, f"longer than {SPEC_LIMIT} characters")
     name, colon, rest = text.partition(":")

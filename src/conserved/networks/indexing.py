@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from types import EllipsisType
 from typing import Any
 
-import numpy as np
-
-from conserved.errors import InputError
+from conserved.errors import InputError, is_whole
 
 Range = tuple[int, int, int]  # start, stop, step
 
@@ -20,10 +18,10 @@ def whole(value: Any, what: str) -> int:
         InputError: anything else; ``what`` says in the message what was wanted.
 
     Example:
-        >>> whole(np.int64(3), "a length")
+        >>> whole(3, "a length")
         3
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+    if not is_whole(value):
         raise InputError("network", repr(value), f"{what} is a whole number")
     return int(value)
 
@@ -62,7 +60,7 @@ def ranges(key: Any, shape: tuple[int, ...]) -> tuple[list[Range], list[int]]:
         if isinstance(part, slice):
             found.append(_forwards(part, length, axis))
             kept.append(len(range(*found[-1])))
-        elif isinstance(part, int | np.integer):
+        elif is_whole(part):
             start = position(part, length, axis)
             found.append((start, start + 1, 1))
         else:

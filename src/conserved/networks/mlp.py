@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, nearest, quoted
 from conserved.networks.feedforward import Feedforward
 from conserved.networks.tracing import Var
 
@@ -55,8 +55,8 @@ class MLP(Feedforward):
     def __init__(self, *widths: int, act: str = "tanh", bias: bool = False) -> None:
         options = f",act={act}" + (",bias" if bias else "")
         super().__init__(widths, bias=bias, options=options, least=3)
-        if act not in ACTIVATIONS:
-            advice = f"unknown activation '{act}'; {nearest(str(act), ACTIVATIONS)}"
+        if not isinstance(act, str) or act not in ACTIVATIONS:
+            advice = f"unknown activation {quoted(act)}; {nearest(str(act)[:80], ACTIVATIONS)}"
             raise InputError("network", self.spec, advice)
         self.act = act
 

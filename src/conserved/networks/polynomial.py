@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import comb
 
-from conserved.errors import InputError
+from conserved.errors import InputError, is_whole
 from conserved.networks.base import Lift
 from conserved.networks.feedforward import Feedforward
 from conserved.networks.lift import polynomial_lift
@@ -24,10 +24,10 @@ class Polynomial(Feedforward):
     family = "poly"
 
     def __init__(self, *widths: int, power: int = 2) -> None:
-        self.power = power
         super().__init__(widths, bias=False, options=f",power={power}", least=3)
-        if isinstance(power, bool) or not isinstance(power, int) or not 1 <= power <= POWER_LIMIT:
+        if not is_whole(power) or not 1 <= power <= POWER_LIMIT:
             raise InputError("network", self.spec, f"power is an integer from 1 to {POWER_LIMIT}")
+        self.power = int(power)
 
     def lift(self) -> Lift | None:
         return polynomial_lift(self, self._degree)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, is_whole, nearest
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
@@ -65,9 +65,7 @@ def make_dataset(
         >>> make_dataset(Problem(network=Linear(4, 2, 1)), "teacher", rng=rng).inputs.shape
         (32, 4)
     """
-    if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int)):
-        raise InputError("samples", samples, "give a whole number")
-    if samples is not None and not 1 <= samples <= 10_000_000:
+    if samples is not None and not (is_whole(samples) and 1 <= samples <= 10_000_000):
         raise InputError("samples", samples, "give a whole number from 1 to 10,000,000")
     if name in SOURCES:
         return SOURCES[name](problem, samples or SAMPLES, rng)

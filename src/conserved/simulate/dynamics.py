@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, is_whole, nearest
 from conserved.kernel.scalars import Array
 
 LOOSER = (1e-6, 1e-9)  # tolerances of the solver before its own: each a thousandfold finer
@@ -295,7 +295,7 @@ def require_fraction(name: str, value: float) -> None:
 
 def require_count(name: str, value: int, most: int) -> None:
     """Refuse what is not a whole number from 1 to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+    if not is_whole(value) or not 1 <= value <= most:
         raise InputError(name, value, f"give a whole number from 1 to {most:,}")
 
 

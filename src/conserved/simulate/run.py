@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.errors import ConservedError, InputError
+from conserved.errors import ConservedError, InputError, is_whole
 from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout
 from conserved.problem import Problem
@@ -81,6 +81,7 @@ def simulate(
     began = perf_counter()
     moves = make_dynamics(dynamics) if isinstance(dynamics, str) else dynamics
     _check(problem, laws, moves, seed)
+    seed = int(seed)  # NumPy's integers are no JSON
     kind = augment or ("full" if problem.symmetric else "none")
     _check_augment(problem, moves, kind)
     if length is not None:
@@ -217,7 +218,7 @@ def _check(problem: Problem, laws: Sequence[Law], dynamics: Dynamics, seed: int)
         if law.layout != layout:
             advice = f"speaks of other parameters than {problem.network.spec} has"
             raise InputError("laws", law.text, advice)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError("seed", seed, "give a whole number from 0")
 
 

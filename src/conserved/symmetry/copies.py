@@ -43,7 +43,7 @@ class Copies(Group):
     def __post_init__(self) -> None:
         if not isinstance(self.group, Group):
             raise InputError("symmetry", self.group, "only a group has copies")
-        require_size("copies", self.count, LARGEST)
+        object.__setattr__(self, "count", require_size("copies", self.count, LARGEST))
         object.__setattr__(self, "dimension", self.count * self.group.dimension)
         require_fit(self)
 

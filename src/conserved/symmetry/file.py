@@ -26,7 +26,7 @@ from typing import Any, NoReturn, final
 
 import numpy as np
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, nearest, require_text
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
@@ -140,6 +140,7 @@ def read_group(source: str) -> FileGroup:
         InputError: an unusable path or file, or matrices that are not what they should be, with
             which one and how far off it is.
     """
+    require_text("symmetry", source, "group.json, the path of a file")
     # the path is part of the grammar of symmetries, and has to be read back as one
     if re.search(r"[+()]|^\d+x|^\s|\s$", source) or not source.isprintable():
         _refuse(source, "the path of a group file has no + or ( ), and does not begin like '2x'")

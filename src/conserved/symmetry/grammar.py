@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, nearest, require_text
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
 from conserved.symmetry.copies import Copies
 from conserved.symmetry.file import FileGroup, group_from, read_group
@@ -143,9 +143,7 @@ def parse_symmetry(text: str, dimension: int, files: Files | None = None) -> Gro
         conserved.errors.InputError: symmetry 'permutation:4': acts on 4 coordinates but the input \
 has 3 features
     """
-    if not isinstance(text, str):
-        raise InputError("symmetry", text, "give a text such as permutation:4")
-    text = text.strip()
+    text = require_text("symmetry", text, "permutation:4").strip()
     if len(text) > SPEC_LIMIT:
         raise InputError("symmetry", text, f"longer than {SPEC_LIMIT} characters")
     group = _build(text, dimension, files)

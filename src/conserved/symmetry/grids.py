@@ -37,8 +37,9 @@ class GridGroup(Group):
     largest: ClassVar[int] = 4096  # pixels; one matrix of this size takes 128 MiB
 
     def __post_init__(self) -> None:
-        for side in (self.height, self.width):
-            require_size(self.word, side, self.largest)
+        for name in ("height", "width"):
+            side = require_size(self.word, getattr(self, name), self.largest)
+            object.__setattr__(self, name, side)
         require_size(self.word, self.height * self.width, self.largest)
         object.__setattr__(self, "dimension", self.height * self.width)
 

@@ -216,7 +216,8 @@ class CoordinateGroup(Group):
     largest: ClassVar[int] = 4096  # one matrix of this size takes 128 MiB
 
     def __post_init__(self) -> None:
-        require_size(self.word, self.dimension, self.largest)
+        size = require_size(self.word, self.dimension, self.largest)
+        object.__setattr__(self, "dimension", size)
 
     @property
     def name(self) -> str:
@@ -257,7 +258,7 @@ class PlaneGroup(Group):
     largest: ClassVar[int] = 10_000  # leaves hundreds of primes ≡ 1 mod 4k below 2^23 to try
 
     def __post_init__(self) -> None:
-        require_size(self.word, self.k, self.largest)
+        object.__setattr__(self, "k", require_size(self.word, self.k, self.largest))
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, nearest, require_text
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.group import Group
@@ -241,7 +241,7 @@ def parse_labels(text: str) -> LabelAction:
         Traceback (most recent call last):
         conserved.errors.InputError: labels 'equivarant': unknown; did you mean 'equivariant'?
     """
-    action = LABELS.get(text.strip())
+    action = LABELS.get(require_text("labels", text, "equivariant").strip())
     if action is None:
         raise InputError("labels", text, f"unknown; {nearest(text[:80], LABELS)}")
     return action

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import inf, log10
 
-from conserved.errors import InputError, LimitError
+from conserved.errors import InputError, LimitError, is_whole
 
 GENERATOR_BYTES = 2**29  # of all generating matrices of one group together
 
 
-def require_size(word: str, value: object, largest: int) -> None:
-    """Refuse a size that is not an integer from 1 to ``largest``, in the user's words.
+def require_size(word: str, value: object, largest: int) -> int:
+    """A size that is an integer from 1 to ``largest``, as Python's.
 
     Raises:
         InputError: not a positive integer.
@@ -21,10 +21,11 @@ def require_size(word: str, value: object, largest: int) -> None:
         Traceback (most recent call last):
         conserved.errors.LimitError: symmetry 'rotation': size about 10^30; the limit is 10,000
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_whole(value) or value < 1:
         raise InputError("symmetry", f"{word}:{value}", "its size is a positive whole number")
     if value > largest:
         raise LimitError(f"symmetry '{word}': size {readable(value)}; the limit is {largest:,}")
+    return int(value)
 
 
 def readable(number: int | float) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from conserved._version import __version__
 from conserved.arithmetic.threads import threads_for
-from conserved.errors import InputError, nearest
+from conserved.errors import InputError, is_whole, nearest
 from conserved.zoo.claim import Claim, all_hold
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def reproduce(name: str, *, seed: int = 0) -> Reproduction:
         ConservedError: something that it needs is not installed.
     """
     published = find(name)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError("seed", seed, "give a whole number from 0")
     start = perf_counter()
     with threads_for(_SMALL):
