@@ -26,6 +26,7 @@ LEVELS = {
     "kernel": 0.0,
     "errors": 0.1,
     "files": 0,
+    "notation": 0,  # formulas as trees, and their writers
     "_typing": 0,
     "arithmetic": 1,
     "law": 1.1,  # written in exact numbers, NumPy alone

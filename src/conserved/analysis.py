@@ -17,7 +17,9 @@ from conserved.existence import Existence
 from conserved.explain import Explanation
 from conserved.inquiry import Inquiry, lower_of
 from conserved.law import Law
+from conserved.law.lines import lines
 from conserved.liespan import Progress
+from conserved.notation import latex
 from conserved.problem import Problem
 
 if TYPE_CHECKING:
@@ -229,10 +231,10 @@ class Analysis:
             \end{align*}
         """
         rows = [
-            f"& {law.latex} && {law.independent}"
-            + (r"\quad\text{(data symmetry)}" if law.origin == "data symmetry" else "")
+            f"& {latex(line.formula)} && {line.independent}"
+            + (r"\quad\text{(data symmetry)}" if line.origin == "data symmetry" else "")
             + r" \\"
-            for law in self.laws
+            for line in lines(self.laws)
         ]
         return "\n".join([r"\begin{align*}", *rows, r"\end{align*}"])
 
@@ -246,7 +248,7 @@ class Analysis:
             ("data", self.problem.group.describe()),
             ("laws", str(self.count)),
             ("laws for all data", str(self.architecture)),
-            *((law.origin, f"{law.name} ({law.independent})") for law in self.laws),
+            *((line.origin, f"{line.name} ({line.independent})") for line in lines(self.laws)),
         ]
         cells = "".join(
             f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"

@@ -202,8 +202,8 @@ def test_grouped_queries() -> None:
         ("V Vᵀ − Σ_h O_h O_hᵀ, h = 1 … 2", 3),
     ]
     first, second = (law.latex for law in analysis.laws)
-    assert first == r"\sum_h {Q}_{h} {Q}_{h}^\top - K K^\top,\; h = 1, \dots, 2"
-    assert second.startswith(r"V V^\top - \sum_h {O}_{h} {O}_{h}^\top")
+    assert first == r"\sum_{h=1}^{2} {Q}_{h} {Q}_{h}^\top - K K^\top"
+    assert second == r"V V^\top - \sum_{h=1}^{2} {O}_{h} {O}_{h}^\top"
     theta = np.random.default_rng(0).standard_normal(36)
     q, k = theta[:12].reshape(2, 2, 3), theta[12:18].reshape(2, 3)
     by_hand = sum(head @ head.T for head in q) - k @ k.T

@@ -72,11 +72,11 @@ NAMED = [
     ("linear:3-1-2", ["‖W1‖² − ‖W2‖²"]),
     ("linear:1-1-1-1", ["‖W1‖² − ‖W2‖²", "‖W1‖² − ‖W3‖²"]),
     ("linear:5-3-4-2", ["W1 W1ᵀ − W2ᵀ W2", "W2 W2ᵀ − W3ᵀ W3"]),
-    ("relu:3-4-2", ["‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4"]),
-    ("relu:3-4-2,bias", ["‖row j of W1‖² + b1[j]² − ‖column j of W2‖², j = 1 … 4"]),
+    ("relu:3-4-2", ["‖W1[j,:]‖² − ‖W2[:,j]‖², j = 1 … 4"]),
+    ("relu:3-4-2,bias", ["‖W1[j,:]‖² + b1[j]² − ‖W2[:,j]‖², j = 1 … 4"]),
     ("relu:3-1-2,bias", ["‖W1‖² + b1[1]² − ‖W2‖²"]),
-    ("poly:2-3-1,power=3", ["‖row j of W1‖² − 3 ‖column j of W2‖², j = 1 … 3"]),
-    ("swiglu:2-3-2", ["‖column j of A‖² − ‖row j of C‖², j = 1 … 3"]),
+    ("poly:2-3-1,power=3", ["‖W1[j,:]‖² − 3 ‖W2[:,j]‖², j = 1 … 3"]),
+    ("swiglu:2-3-2", ["‖A[:,j]‖² − ‖C[j,:]‖², j = 1 … 3"]),
     ("attention:dim=4,tokens=2,head=2", ["Q Qᵀ − K Kᵀ", "V Vᵀ − O Oᵀ"]),
     (
         "attention:dim=4,tokens=2,head=2,heads=2,causal",
@@ -107,7 +107,7 @@ def test_laws_have_the_names_people_use(network: str, texts: list[str]) -> None:
     [
         ("linear:5-4-3", ["W1 W1ᵀ − W2ᵀ W2"]),
         ("linear:3-4-5-2", ["W1 W1ᵀ − W2ᵀ W2", "W2 W2ᵀ − W3ᵀ W3"]),
-        ("relu:5-4-3", ["‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4"]),
+        ("relu:5-4-3", ["‖W1[j,:]‖² − ‖W2[:,j]‖², j = 1 … 4"]),
     ],
 )
 def test_axes_too_long_for_all_their_unknowns(

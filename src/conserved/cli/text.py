@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from textwrap import fill
+from collections.abc import Sequence
+from textwrap import fill, wrap
 
 from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
 from conserved.law import Law
+from conserved.law.lines import Line, condensed, lines, where
 
 WIDTH = 100
-_FORMULA = 66  # characters of a formula in the table
+_FORMULA = 66  # characters of a formula beside what is said of it
+_FORMULA_LINES = 4  # of a longer one
+_LINES = 40  # of laws on a screen
 
 
 def analysis_text(analysis: Analysis) -> str:
@@ -31,9 +35,8 @@ def analysis_text(analysis: Analysis) -> str:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
     why = [_wrapped(reason) for reason in analysis.explanation.reasons]
-    laws = [_law_row(law) for law in analysis.laws]
-    blocks = [_aligned(question), _aligned(answer)]
-    blocks += [_aligned(laws) if laws else "", "\n".join(why), _verdict(analysis)]
+    blocks = [_aligned(question), _aligned(answer), _laws(analysis.laws)]
+    blocks += ["\n".join(why), _verdict(analysis)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -78,14 +81,49 @@ def _verdict(analysis: Analysis) -> str:
     return "\n".join(lines)
 
 
-def _law_row(law: Law) -> tuple[str, str, str]:
+def _laws(laws: Sequence[Law]) -> str:
+    """The laws, those of one pattern on one line; long formulas on lines of their own."""
+    told = lines(laws)
+    rows, symbols = [], where(told)
+    kept = condensed(told, _LINES)
+    for line, others in kept:
+        rows.append(_law_row(line))
+        if others:
+            more = sum(other.independent for other in others)
+            alike = f"{len(others):,} more like it" if len(others) > 1 else "one more like it"
+            rows.append((f"+{more}", f"… {alike}; --json has every law", ""))
+    if not rows:
+        return ""
+    short = [row for row in rows if len(row[1]) <= _FORMULA]
+    first = max(len(row[0]) for row in rows)
+    second = max((len(row[1]) for row in short), default=0)
+    shown = [_law_lines(row, first, second) for row in rows]
+    if symbols:
+        shown.append(_wrapped(symbols))
+    return "\n".join(shown)
+
+
+def _law_lines(row: tuple[str, str, str], first: int, second: int) -> str:
+    """A law in its columns, or with a long formula above what is said of it."""
+    count, formula, words = row
+    start = f"  {count:<{first}}  "
+    if len(formula) <= _FORMULA:
+        return f"{start}{formula:<{second}}  {words}".rstrip()
+    margin = " " * len(start)
+    width = WIDTH - len(start)
+    shown = wrap(_unbroken(formula), width, max_lines=_FORMULA_LINES, placeholder=" …")
+    shown = [more.replace("\u00a0", " ") for more in shown]
+    return "\n".join([start + shown[0], *(margin + more for more in shown[1:]), margin + words])
+
+
+def _law_row(line: Line) -> tuple[str, str, str]:
     """How many, the formula, and what it is owed to."""
-    several = "" if law.size == law.independent else f", {law.size} numbers"
-    text, rest = law.text, law.name.removeprefix(law.text).lstrip(", ")
-    if len(text) > _FORMULA and rest == law.name:  # a name of its own says more than half of it
-        text, rest = law.name, ""
-    shape = f", {rest}" if rest else ""
-    return f"+{law.independent}", _cut(text, _FORMULA), f"{law.origin}, {law.kind}{shape}{several}"
+    several = "" if line.size == line.independent else f", {line.size} numbers"
+    text, remark = line.text, line.remark
+    if len(text) > _FORMULA and remark == line.name:  # a name of its own says more than half of it
+        text, remark = line.name, ""
+    shape = f", {remark}" if remark else ""
+    return f"+{line.independent}", text, f"{line.origin}, {line.kind}{shape}{several}"
 
 
 def _sentence(text: str) -> str:
@@ -93,9 +131,14 @@ def _sentence(text: str) -> str:
 
 
 def _wrapped(sentence: str) -> str:
-    unbroken = sentence.replace(" = ", "\u00a0=\u00a0").replace(" − ", "\u00a0−\u00a0")
-    lines = fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
-    return lines.replace("\u00a0", " ")
+    unbroken = _unbroken(sentence).replace(" − ", "\u00a0−\u00a0")
+    shown = fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return shown.replace("\u00a0", " ")
+
+
+def _unbroken(words: str) -> str:
+    """Equations and ranges of indices in one piece."""
+    return words.replace(" = ", "\u00a0=\u00a0").replace(" … ", "\u00a0…\u00a0")
 
 
 def _aligned(rows: list[tuple[str, str, str]]) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
+import conserved.law.written  # noqa: F401  # how each form is written
 from conserved.errors import InputError
 from conserved.law.base import Kind, Law, Origin
 from conserved.law.gram import GramLaw, GramTerm

@@ -6,16 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, singledispatch
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved import notation
 from conserved.errors import InputError, Redraw
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.layout import Layout
+from conserved.notation import Formula
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,25 +51,30 @@ class Law(ABC):
     def kind(self) -> Kind:
         """What its functions are."""
 
-    @property
-    @abstractmethod
-    def text(self) -> str:
-        """The law as on paper, in Unicode."""
+    @cached_property
+    def formula(self) -> Formula:
+        """The law as a tree; how it looks is left to who writes it."""
+        return formula(self)
 
     @property
-    @abstractmethod
+    def text(self) -> str:
+        """The law as on paper, in Unicode."""
+        return notation.text(self.formula)
+
+    @property
     def latex(self) -> str:
         """The law in LaTeX, without dollar signs."""
+        return notation.latex(self.formula)
 
     @property
     def name(self) -> str:
         """A few words that name it; the formula where nothing better is known."""
-        return self.text
+        return name(self)
 
     @property
     def statement(self) -> str:
         """The law in words that its data alone give, none of them chosen by an author."""
-        return self.name
+        return statement(self)
 
     @property
     @abstractmethod
@@ -96,7 +104,7 @@ class Law(ABC):
 
     def labels(self) -> tuple[str, ...]:
         """A short name for each function."""
-        return tuple(f"h{i + 1}" for i in range(self.size))
+        return labels(self)
 
     def value(self, theta: Array) -> NDArray[np.float64]:
         """h at a real θ (D,) or (batch, D): (c,) or (batch, c) in float64; nan where it has none.
@@ -164,26 +172,28 @@ class Law(ABC):
         return self.text
 
 
-def factor_text(coefficient: Fraction, first: bool) -> str:
-    """A coefficient in front of a term of a sum, with its sign.
-
-    Example:
-        >>> factor_text(Fraction(-3, 2), True), factor_text(Fraction(1), False)
-        ('−3/2 ', ' + ')
-    """
-    sign = ("−" if first else " − ") if coefficient < 0 else ("" if first else " + ")
-    return sign if abs(coefficient) == 1 else f"{sign}{abs(coefficient)} "
+@singledispatch
+def formula(law: Law) -> Formula:
+    """How a form of law is written (``conserved.law.written``)."""
+    raise TypeError(f"no formula is known for a {type(law).__name__}")
 
 
-def factor_latex(coefficient: Fraction, first: bool) -> str:
-    """The same in LaTeX."""
-    sign = "-" if coefficient < 0 else ("" if first else "+")
-    size = abs(coefficient)
-    if size == 1:
-        return f"{sign} " if sign else ""
-    if size.denominator == 1:
-        return f"{sign} {size} "
-    return rf"{sign} \tfrac{{{size.numerator}}}{{{size.denominator}}} "
+@singledispatch
+def name(law: Law) -> str:
+    """What to call a law: its formula, where its form has nothing better."""
+    return law.text
+
+
+@singledispatch
+def statement(law: Law) -> str:
+    """What a law says, without words chosen by an author."""
+    return law.name
+
+
+@singledispatch
+def labels(law: Law) -> tuple[str, ...]:
+    """A short name for each function of a law."""
+    return tuple(f"h{i + 1}" for i in range(law.size))
 
 
 def scalar_of(scalars: Scalars, coefficient: Fraction) -> Array:

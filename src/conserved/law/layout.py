@@ -28,8 +28,8 @@ class Layout:
 
     Example:
         >>> layout = Layout((("W1", (2, 3)), ("b1", (2,))))
-        >>> layout.size, layout.indices("b1").tolist(), layout.entry(7)
-        (8, [6, 7], 'b1[2]')
+        >>> layout.size, layout.indices("b1").tolist(), layout.locate(7)
+        (8, [6, 7], ('b1', (1,)))
     """
 
     tensors: tuple[tuple[str, tuple[int, ...]], ...]
@@ -87,31 +87,5 @@ class Layout:
                 return name, tuple(int(i) for i in place)
         raise IndexError(f"θ has {self.size} entries")
 
-    def entry(self, index: int) -> str:
-        """An entry of θ as on paper, counting from 1: ``W1[2,3]``."""
-        name, place = self.locate(index)
-        return f"{name}[{','.join(str(i + 1) for i in place)}]" if place else name
-
-    def entry_latex(self, index: int) -> str:
-        """The same in LaTeX: ``W1_{2,3}``."""
-        name, place = self.locate(index)
-        symbol = tensor_latex(name)
-        return f"{{{symbol}}}_{{{','.join(str(i + 1) for i in place)}}}" if place else symbol
-
     def to_json(self) -> list[dict[str, Any]]:
         return [{"name": name, "shape": list(shape)} for name, shape in self.tensors]
-
-
-def tensor_latex(name: str) -> str:
-    r"""A tensor's name as a LaTeX symbol; letters and a number as on paper, else upright text.
-
-    Example:
-        >>> tensor_latex("W1"), tensor_latex("Q"), tensor_latex("layer.0.weight")
-        ('W_{1}', 'Q', '\\mathrm{layer.0.weight}')
-    """
-    letters = name.rstrip("0123456789")
-    number = name[len(letters) :]
-    if len(letters) == 1 and letters.isalpha() and letters.isascii():
-        return f"{letters}_{{{number}}}" if number else letters
-    plain = "".join(c if c.isalnum() or c in ".-" else r"\_" for c in name)
-    return rf"\mathrm{{{plain}}}"

@@ -113,17 +113,6 @@ class PhaseLaw(VectorLaw):
     def roots(self) -> int:
         return lcm(super().roots, entry(self.square).roots)
 
-    @property
-    def text(self) -> str:
-        return f"phase of the complex volume of {self._subject}"
-
-    @property
-    def latex(self) -> str:
-        return rf"\arg\det\left[{self._inside_latex}\right]{self._place_latex}"
-
-    def labels(self) -> tuple[str, ...]:
-        return ("phase",)
-
     def data(self) -> dict[str, Any]:
         more = {"square": self.square, "coordinates": list(self.coordinates)}
         return more | super().data()

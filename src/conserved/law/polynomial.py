@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 
 from conserved.errors import InputError
 from conserved.kernel.scalars import Array, Scalars
-from conserved.law.base import Kind, Law, factor_latex, factor_text, scalar_of
+from conserved.law.base import Kind, Law, scalar_of
 from conserved.law.layout import Layout
 from conserved.law.ops import constant, joined, segment_sums
 from conserved.law.reading import Reader
 
 Monomial = tuple[int, ...]  # positions in θ, ascending, repeated for powers
-_SHOWN = 12  # terms of a formula written out
 _DEGREE_LIMIT = 64
 _TABLE_LIMIT = 4_000_000  # terms × degree of one law; 32 MB
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Polynomial:
 
     Example:
         >>> p = Polynomial.of({(0, 0): 1, (1,): Fraction(-1, 2)})
-        >>> p.degree, p.text(Layout((("w", (2,)),)))
-        (2, 'w[1]² − 1/2 w[2]')
+        >>> p.degree, p.terms
+        (2, (((0, 0), Fraction(1, 1)), ((1,), Fraction(-1, 2))))
     """
 
     terms: tuple[tuple[Monomial, Fraction], ...]
@@ -55,24 +53,6 @@ class Polynomial:
     def support(self) -> frozenset[int]:
         """The entries of θ that occur."""
         return frozenset(i for monomial, _ in self.terms for i in monomial)
-
-    def text(self, layout: Layout, limit: int = _SHOWN) -> str:
-        """As on paper; long ones are cut, and say so."""
-        words: list[str] = []
-        for monomial, coefficient in self.terms[:limit]:
-            factors = " ".join(_power(layout.entry(i), n) for i, n in _powers(monomial))
-            words.append(_term(factor_text(coefficient, not words), coefficient, factors))
-        left = len(self.terms) - limit
-        return "".join(words) + (f" + … ({left} more terms)" if left > 0 else "")
-
-    def latex(self, layout: Layout, limit: int = _SHOWN) -> str:
-        words: list[str] = []
-        for monomial, coefficient in self.terms[:limit]:
-            factors = " ".join(
-                layout.entry_latex(i) + (f"^{{{n}}}" if n > 1 else "") for i, n in _powers(monomial)
-            )
-            words.append(_term(factor_latex(coefficient, not words), coefficient, factors))
-        return " ".join(words) + (r" + \cdots" if len(self.terms) > limit else "")
 
     def to_json(self) -> list[list[Any]]:
         """[[coefficient, positions in θ from 0], …]."""
@@ -129,27 +109,8 @@ class PolynomialLaw(Law):
         return "linear" if degree == 1 else "quadratic" if degree == 2 else "polynomial"
 
     @property
-    def name(self) -> str:
-        return self.title or self.text
-
-    @property
-    def statement(self) -> str:
-        return self.text
-
-    @property
-    def text(self) -> str:
-        return "; ".join(p.text(self.layout) for p in self.components)
-
-    @property
-    def latex(self) -> str:
-        return r";\quad ".join(p.latex(self.layout) for p in self.components)
-
-    @property
     def size(self) -> int:
         return len(self.components)
-
-    def labels(self) -> tuple[str, ...]:
-        return tuple(p.text(self.layout, limit=4) for p in self.components)
 
     def values(self, scalars: Scalars, theta: Array) -> Array:
         return self._table.values(scalars, theta)
@@ -233,18 +194,3 @@ class Table:
     def _coefficients(self, scalars: Scalars) -> Array:
         values = [scalar_of(scalars, c).item() for c in self.coefficients]
         return np.array(values, dtype=scalars.dtype)
-
-
-def _powers(monomial: Monomial) -> list[tuple[int, int]]:
-    return [(i, monomial.count(i)) for i in dict.fromkeys(monomial)]
-
-
-def _power(symbol: str, exponent: int) -> str:
-    return symbol if exponent == 1 else symbol + str(exponent).translate(_SUPERSCRIPTS)
-
-
-def _term(factor: str, coefficient: Fraction, factors: str) -> str:
-    """A coefficient and its monomial; a constant term has only the former."""
-    if factors:
-        return factor + factors
-    return factor + ("1" if abs(coefficient) == 1 else "")

@@ -48,32 +48,8 @@ class RationalLaw(Law):
         return "rational"
 
     @property
-    def name(self) -> str:
-        return self.title or self.text
-
-    @property
     def size(self) -> int:
         return len(self.components)
-
-    @property
-    def statement(self) -> str:
-        return self.text
-
-    @property
-    def text(self) -> str:
-        return "; ".join(self.labels())
-
-    def labels(self) -> tuple[str, ...]:
-        return tuple(
-            " / ".join(_bracketed(p, p.text(self.layout)) for p in pair) for pair in self.components
-        )
-
-    @property
-    def latex(self) -> str:
-        return r";\quad ".join(
-            rf"\frac{{{above.latex(self.layout)}}}{{{below.latex(self.layout)}}}"
-            for above, below in self.components
-        )
 
     @cached_property
     def _tables(self) -> tuple[Table, Table]:
@@ -111,7 +87,3 @@ class RationalLaw(Law):
             above, below = item.items(exactly=2)
             pairs.append((Polynomial.read(above, layout), Polynomial.read(below, layout)))
         return RationalLaw(layout=layout, components=tuple(pairs), title=reader["title"].text())
-
-
-def _bracketed(polynomial: Polynomial, text: str) -> str:
-    return f"({text})" if len(polynomial.terms) > 1 else text

@@ -80,7 +80,7 @@ class SpanLaw(VectorLaw):
         return self.dimension, len(self.vectors)
 
     @cached_property
-    def _others(self) -> Index:
+    def others(self) -> Index:
         return np.setdiff1d(np.arange(self._chart[0]), self.pivots)
 
     @property
@@ -89,19 +89,19 @@ class SpanLaw(VectorLaw):
 
     @property
     def size(self) -> int:
-        return len(self.pivots) * len(self._others)
+        return len(self.pivots) * len(self.others)
 
     def values(self, scalars: Scalars, theta: Array) -> Array:
         charted = self._charted(scalars, theta)
         first = charted[:, :, list(self.pivots)]
-        second = charted[:, :, self._others.tolist()]
+        second = charted[:, :, self.others.tolist()]
         ratio = scalars.matmul(inverse(scalars, first), second)
         return ratio.reshape(len(ratio), self.size)
 
     def gradients(self, scalars: Scalars, theta: Array) -> Array:
         """dM = P1⁻¹ (dP2 − dP1 M)."""
         charted = self._charted(scalars, theta[None])
-        pivots, others = list(self.pivots), self._others
+        pivots, others = list(self.pivots), self.others
         back = inverse(scalars, charted[:, :, pivots])[0]  # P1⁻¹, (pivot, vector)
         ratio = scalars.matmul(back, charted[0][:, others])
         kappa, width = charted.shape[1:]
@@ -115,7 +115,7 @@ class SpanLaw(VectorLaw):
     def derivative(self, scalars: Scalars, theta: Array, directions: Array) -> Array:
         # without gradients, of which a large range has thousands
         charted, moved = (self._charted(scalars, t) for t in (theta[None], directions))
-        pivots, others = list(self.pivots), self._others
+        pivots, others = list(self.pivots), self.others
         back = inverse(scalars, charted[:, :, pivots])
         ratio = scalars.matmul(back, charted[:, :, others])
         rest = moved[:, :, others] - scalars.matmul(moved[:, :, pivots], ratio)
@@ -125,25 +125,6 @@ class SpanLaw(VectorLaw):
         """The chosen vectors as rows of the matrix whose echelon form counts."""
         chosen = self.chosen(scalars, theta)
         return chosen.reshape(len(chosen), -1, self._chart[0])
-
-    @property
-    def text(self) -> str:
-        over = "" if self.field == "real" else f"{self.field} "
-        return f"{over}{self.what} of {self._subject}"
-
-    @property
-    def latex(self) -> str:
-        inside = self._inside_latex
-        if self.what == "direction":
-            return rf"\left[{inside}\right] / \left\|{inside}\right\|{self._place_latex}"
-        over = {"real": "", "complex": r"_{\mathbb{C}}", "quaternionic": r"_{\mathbb{H}}"}
-        name = rf"\operatorname{{range}}{over[self.field]}"
-        return rf"{name}\left[{inside}\right]{self._place_latex}"
-
-    def labels(self) -> tuple[str, ...]:
-        return tuple(
-            f"M[{pivot + 1},{other + 1}]" for pivot in self.pivots for other in self._others
-        )
 
     def data(self) -> dict[str, Any]:
         more = {"what": self.what, "field": self.field, "pivots": list(self.pivots)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import lcm
 from typing import Any
@@ -13,7 +13,7 @@ from conserved.errors import InputError, Redraw
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Law
-from conserved.law.layout import Index, Layout, tensor_latex
+from conserved.law.layout import Index, Layout
 from conserved.law.ops import constant, joined
 from conserved.law.reading import Reader
 
@@ -132,30 +132,6 @@ class VectorLaw(Law):
             rows = [[number(text, scalars, known) for text in row] for row in part.matrix]
             images.append(np.array(rows, dtype=scalars.dtype))
         return images
-
-    @property
-    def _names(self) -> list[str]:
-        return list(dict.fromkeys(part.tensor for part in self.parts))
-
-    @property
-    def statement(self) -> str:
-        bare = replace(self, place="")
-        return f"{bare.text} (of a part of it)" if self.place else bare.text
-
-    @property
-    def _subject(self) -> str:
-        """[Q K V] on the zero-sum part of the features."""
-        names = self._names
-        subject = names[0] if len(names) == 1 else f"[{' '.join(names)}]"
-        return f"{subject} {self.place}" if self.place else subject
-
-    @property
-    def _inside_latex(self) -> str:
-        return r"\;".join(tensor_latex(name) for name in self._names)
-
-    @property
-    def _place_latex(self) -> str:
-        return rf"\;\text{{{self.place}}}" if self.place else ""
 
     def data(self) -> dict[str, Any]:
         return {

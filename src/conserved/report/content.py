@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
+from conserved.law.lines import lines
 from conserved.lifted import LiftReport
 from conserved.networks import FAMILIES
-from conserved.report.mathml import mathml
+from conserved.notation import mathml
 from conserved.symmetry.isotypic import Block
 
 SOURCES = (
@@ -45,7 +46,7 @@ _DEFAULTS = {"loss": "mse", "symmetry": "none", "labels": "invariant", "flow": "
 class LawCard:
     """One family of laws: its formula twice, and what it counts for."""
 
-    formula: str | None
+    formula: str
     text: str
     kind: str
     origin: str
@@ -110,17 +111,17 @@ def surplus(analysis: Analysis) -> str:
 
 
 def law_cards(analysis: Analysis) -> list[LawCard]:
-    """The laws known explicitly, in their order."""
+    """The laws known explicitly, in their order, those of one pattern on one card."""
     return [
         LawCard(
-            formula=mathml(law.latex, law.text),
-            text=law.name,
-            kind="a conserved subspace" if law.kind == "range" else law.kind,
-            origin=law.origin,
-            independent=law.independent,
-            size=law.size,
+            formula=mathml(line.formula),
+            text=line.name,
+            kind="a conserved subspace" if line.kind == "range" else line.kind,
+            origin=line.origin,
+            independent=line.independent,
+            size=line.size,
         )
-        for law in analysis.laws
+        for line in lines(analysis.laws)
     ]
 
 

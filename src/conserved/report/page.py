@@ -2,7 +2,7 @@
 
 Nothing is loaded: the content security policy allows the scripts and the style of this very page,
 by their hashes, and nothing else. All text from outside is escaped where it is written: by Jinja's
-autoescape in markup, by ``embedded`` in JSON, by ``mathml`` in formulas.
+autoescape in markup, by ``embedded`` in JSON, by ``conserved.notation`` in formulas.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from conserved.analysis import Analysis
 from conserved.errors import InputError
 from conserved.files import write_whole
+from conserved.law.lines import lines, where
 from conserved.report import content
 from conserved.report.charts import RankChart, laid_out
 from conserved.report.plots import Evidence
@@ -175,6 +176,7 @@ def _found(analysis: Analysis) -> dict[str, Any]:
         "slices": laid_out(content.directions(analysis)),
         "setting": content.setting(analysis),
         "laws": content.law_cards(analysis),
+        "where": where(lines(analysis.laws)),
         "left_out": content.left_out(analysis),
         "reasons": analysis.explanation.reasons,
         "lift": lift,

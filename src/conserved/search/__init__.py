@@ -104,7 +104,7 @@ def find_laws(
     Example:
         >>> from conserved.networks import ReLU
         >>> [law.text for law in find_laws(Problem(network=ReLU(3, 4, 2))).laws]
-        ['‖row j of W1‖² − ‖column j of W2‖², j = 1 … 4']
+        ['‖W1[j,:]‖² − ‖W2[:,j]‖², j = 1 … 4']
     """
     hunt = _Hunt(problem, seed, known, None, deadline, progress)
     with threads_for(hunt.unknowns), hunt.in_time():

@@ -1,6 +1,6 @@
 """Drift against step size: a ReLU network on real digits (2012.04728, 2307.00144).
 
-Gradient flow keeps ‖row j of W1‖² + b1[j]² − ‖column j of W2‖² for every hidden unit j. A step of
+Gradient flow keeps ‖W1[j,:]‖² + b1[j]² − ‖W2[:,j]‖² for every hidden unit j. A step of
 size η moves it by exactly η² gᵀMg (M the matrix of the quadratic form), so over a fixed horizon the
 drift halves when the step halves, and under SGD every step can be predicted to rounding. The law
 with the bias left out looks much the same on paper and passes neither test.
@@ -200,7 +200,7 @@ def unit_law(problem: Problem, *, bias: bool) -> Law:
 
     Example:
         >>> print(unit_law(Problem.from_text(NETWORK), bias=False))
-        ‖row j of W1‖² − ‖column j of W2‖², j = 1 … 12
+        ‖W1[j,:]‖² − ‖W2[:,j]‖², j = 1 … 12
     """
     terms = [GramTerm("W1", 0), GramTerm("b1", 0), GramTerm("W2", 1, -1)]
     layout = Layout.of(problem.network.parameters)

@@ -1,0 +1,302 @@
+"""How each form of law is written: one formula from its data, and a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import groupby, pairwise
+
+from conserved.law.base import formula, labels, name, statement
+from conserved.law.gram import GramLaw, GramTerm
+from conserved.law.layout import Layout
+from conserved.law.phase import PhaseLaw
+from conserved.law.polynomial import Monomial, Polynomial, PolynomialLaw
+from conserved.law.rational import RationalLaw
+from conserved.law.span import SpanLaw
+from conserved.law.vectors import VectorLaw
+from conserved.notation import (
+    Affine,
+    Block,
+    Contraction,
+    Described,
+    Family,
+    Formula,
+    Item,
+    Name,
+    Norm,
+    Number,
+    Operator,
+    Place,
+    Power,
+    Product,
+    Quotient,
+    Row,
+    Several,
+    Span,
+    Sum,
+    Total,
+    Transpose,
+    listed,
+    text,
+    totalled,
+)
+
+_ONE = Number(Fraction(1))
+
+# ------------------------------------------------------------------ polynomials
+
+
+def entry(layout: Layout, position: int) -> Formula:
+    """An entry of θ, counting from 1: W1[2,3].
+
+    Example:
+        >>> text(entry(Layout((("W1", (2, 3)), ("b1", (2,)))), 7))
+        'b1[2]'
+    """
+    tensor, place = layout.locate(position)
+    numbers = tuple(Affine(i + 1) for i in place)
+    return Item(Name.of(tensor), numbers) if numbers else Name.of(tensor)
+
+
+def polynomial(layout: Layout, value: Polynomial, most: int = 12) -> Formula:
+    """A polynomial in entries of θ; long ones are cut, and say so."""
+    terms = [(factor, _monomial(layout, powers)) for powers, factor in value.terms]
+    return totalled(terms, most)
+
+
+def _monomial(layout: Layout, monomial: Monomial) -> Formula:
+    powers = [(i, len(list(same))) for i, same in groupby(monomial)]
+    parts = [entry(layout, i) if n == 1 else Power(entry(layout, i), n) for i, n in powers]
+    return (parts[0] if len(parts) == 1 else Product(tuple(parts))) if parts else _ONE
+
+
+@formula.register
+def _(law: PolynomialLaw) -> Formula:
+    return listed([polynomial(law.layout, p) for p in law.components])
+
+
+@formula.register
+def _(law: RationalLaw) -> Formula:
+    pairs = [[polynomial(law.layout, p) for p in pair] for pair in law.components]
+    return listed([Quotient(above, below) for above, below in pairs])
+
+
+@name.register
+def _(law: PolynomialLaw | RationalLaw) -> str:
+    return law.title or law.text
+
+
+@statement.register
+def _(law: PolynomialLaw | RationalLaw) -> str:
+    return law.text
+
+
+@labels.register
+def _(law: PolynomialLaw) -> tuple[str, ...]:
+    return tuple(text(polynomial(law.layout, p, 4)) for p in law.components)
+
+
+@labels.register
+def _(law: RationalLaw) -> tuple[str, ...]:
+    pairs = [[polynomial(law.layout, p) for p in pair] for pair in law.components]
+    return tuple(text(Quotient(above, below)) for above, below in pairs)
+
+
+# ------------------------------------------------------------------ Gram matrices
+
+
+@formula.register
+def _(law: GramLaw) -> Formula:
+    if law.part == "trace":
+        return _sum([(term.factor, _squared(_rows(law, term))) for term in law.terms])
+    if law.part == "diagonal" or law.height == 1:
+        body = _sum([part for same in _alike(law.terms) for part in _slices(law, same)])
+        return Family("j", 1, law.height, body) if law.height > 1 else body
+    return _sum(_blocks_summed(law))
+
+
+@name.register
+def _(law: GramLaw) -> str:
+    many = law.part == "symmetric" and law.height > 1
+    return law.text + (f", symmetric {law.height}×{law.height}" if many else "")
+
+
+@labels.register
+def _(law: GramLaw) -> tuple[str, ...]:
+    if law.part == "trace":
+        return ("trace",)
+    return tuple(f"{i + 1},{j + 1}" for i, j in zip(*law.pairs, strict=True))
+
+
+def _sum(terms: list[tuple[Fraction, Formula]]) -> Formula:
+    return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else Sum(tuple(terms))
+
+
+def _squared(value: Formula) -> Formula:
+    """The square of an entry, of all of a tensor the norm's."""
+    entry = isinstance(value, Item) and all(isinstance(place, Affine) for place in value.places)
+    return Power(value if entry else Norm(value), 2)
+
+
+def _rows(law: GramLaw, term: GramTerm) -> Formula:
+    """The X of a term: a tensor, slices of it, or one of its equal blocks; shifted, I + A."""
+    shape, tensor = law.layout.shape(term.tensor), _tensor(law, term)
+    if term.rows is None:
+        return tensor
+    start, stop, step = term.rows
+    chosen = range(start, stop, step)
+    tile = _tile(shape[term.axis], chosen)
+    if tile is not None:
+        number, count = tile
+        return Block(tensor, term.axis, len(shape), len(chosen), (Affine(number),), (count,))
+    places: list[Place] = [None] * len(shape)
+    places[term.axis] = Span(Affine(start + 1), Affine(chosen[-1] + 1), step)
+    return Item(tensor, tuple(places))
+
+
+def _tensor(law: GramLaw, term: GramTerm) -> Formula:
+    tensor = Name.of(term.tensor)
+    if not term.offset:
+        return tensor
+    one = Name.of("I") if len(law.layout.shape(term.tensor)) > 1 else _ONE
+    return Sum(((Fraction(term.offset), one), (Fraction(1), tensor)))
+
+
+def _tile(length: int, chosen: Sequence[int]) -> tuple[int, int] | None:
+    """(number, count) where slices are one of the equal blocks of an axis, not all of it."""
+    first, size = chosen[0], len(chosen)
+    if size in (1, length) or length % size or first % size:
+        return None
+    fits = list(chosen) == list(range(first, first + size))
+    return (first // size + 1, length // size) if fits else None
+
+
+def _alike(terms: Sequence[GramTerm]) -> list[list[GramTerm]]:
+    """Terms that differ in their rows alone, together."""
+    groups: dict[GramTerm, list[GramTerm]] = {}
+    for term in terms:
+        groups.setdefault(replace(term, rows=None), []).append(term)
+    return list(groups.values())
+
+
+def _slices(law: GramLaw, terms: list[GramTerm]) -> list[tuple[Fraction, Formula]]:
+    """c · ‖slice j‖² of one tensor, of several slices for each j together where they follow on."""
+    shape = law.layout.shape(terms[0].tensor)
+    length, n = shape[terms[0].axis], law.height
+    rows = sorted((range(length)[slice(*(t.rows or (0, length, 1)))] for t in terms), key=min)
+    starts = [chosen[0] for chosen in rows]
+    step = rows[0].step if n > 1 else length
+    gaps = {b - a for a, b in pairwise(starts)} or {1}
+    if len(gaps) > 1 or len({chosen.step for chosen in rows}) > 1 or 0 in gaps:
+        return [part for term in terms for part in _slices(law, [term])]
+    (gap,), many = gaps, len(starts)
+    term, covered = terms[0], sorted(row for chosen in rows for row in chosen)
+    outer = _tile(length, covered)
+    numbers = () if outer is None else (Affine(outer[0]),)
+    counts = () if outer is None else (outer[1],)
+    tensor = _tensor(law, term)
+    if n == 1 and len(covered) == length and len(shape) > 1:
+        return [(term.factor, _squared(tensor))]
+    if n > 1 and gap == 1 and step == many > 1 and (outer or len(covered) == length):
+        numbers, counts = (*numbers, Affine.of("j")), (*counts, n)
+        block = Block(tensor, term.axis, len(shape), many, numbers, counts)
+        return [(term.factor, _squared(block))]
+    base = tensor
+    if outer is not None:
+        base = Block(tensor, term.axis, len(shape), len(covered), numbers, counts)
+        if n == 1:
+            return [(term.factor, _squared(base))]
+    first = starts[0] + 1 - (covered[0] if outer else 0)
+    running = Affine.of("j") * step + (first - step) if n > 1 else Affine(first)
+    places: list[Place] = [None] * len(shape)
+    places[term.axis] = running
+    if many > 1:
+        consecutive = Span(running, running + (many - 1))
+        places[term.axis] = consecutive if gap == 1 else Several(running, gap, many)
+    return [(term.factor, _squared(Item(base, tuple(places))))]
+
+
+def _blocks_summed(law: GramLaw) -> list[tuple[Fraction, Formula]]:
+    """c · X Xᵀ of each term; those of blocks that follow on as one, Σ_h X_h X_hᵀ."""
+    out: list[tuple[Fraction, Formula]] = []
+    letters: dict[int, str] = {}
+    for same in _alike(law.terms):
+        axes = len(law.layout.shape(same[0].tensor))
+        blocks = [_rows(law, term) for term in same]
+        summed = _follow_on([block for block in blocks if isinstance(block, Block)])
+        if summed is not None and len(blocks) == (count := summed.counts[-1]):
+            index = letters.setdefault(count, "hkmn"[len(letters) % 4])
+            numbers = (*summed.numbers[:-1], summed.numbers[-1] + Affine.of(index))
+            one = replace(summed, numbers=numbers)
+            total = Total(index, 1, count, _gram(one, same[0].axis, axes))
+            out.append((same[0].factor, total))
+        else:
+            out += [(t.factor, _gram(b, t.axis, axes)) for t, b in zip(same, blocks, strict=True)]
+    return out
+
+
+def _follow_on(blocks: list[Block]) -> Block | None:
+    """Blocks one after the other that are all of an axis, or one of the equal groups of blocks.
+
+    As a block whose last number is still to run from 1: 0 where it stands.
+    """
+    at = [block.numbers[0].constant for block in blocks]
+    count = len(at)
+    if count < 2 or at != list(range(at[0], at[0] + count)):
+        return None
+    (every,) = blocks[0].counts
+    if count == every:
+        return replace(blocks[0], numbers=(Affine(0),))
+    if every % count or (at[0] - 1) % count:
+        return None
+    group = Affine((at[0] - 1) // count + 1)
+    return replace(blocks[0], numbers=(group, Affine(0)), counts=(every // count, count))
+
+
+def _gram(value: Formula, axis: int, axes: int) -> Formula:
+    """The Gram matrix of the slices of a tensor along an axis."""
+    if axes > 2:
+        return Contraction(value, axis + 1)
+    turned = Transpose(value)
+    return Product((turned, value) if axis else (value, turned))
+
+
+# ------------------------------------------------------------------ vectors
+
+
+@formula.register
+def _(law: SpanLaw) -> Formula:
+    inside = _row(law)
+    formal: Formula = Operator("range", law.field, inside)
+    if law.what == "direction":
+        formal = Quotient(inside, Norm(inside))
+    over = "" if law.field == "real" else f"{law.field} "
+    return Described(f"{over}{law.what} of", inside, formal, law.place)
+
+
+@formula.register
+def _(law: PhaseLaw) -> Formula:
+    inside = _row(law)
+    words = "phase of the complex volume of"
+    return Described(words, inside, Operator("arg det", "real", inside), law.place)
+
+
+@statement.register
+def _(law: VectorLaw) -> str:
+    bare = replace(law, place="")
+    return f"{bare.text} (of a part of it)" if law.place else bare.text
+
+
+@labels.register
+def _(law: SpanLaw) -> tuple[str, ...]:
+    return tuple(f"M[{pivot + 1},{other + 1}]" for pivot in law.pivots for other in law.others)
+
+
+@labels.register
+def _(_: PhaseLaw) -> tuple[str, ...]:
+    return ("phase",)
+
+
+def _row(law: VectorLaw) -> Formula:
+    return Row(tuple(Name.of(tensor) for tensor in dict.fromkeys(p.tensor for p in law.parts)))
