@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from textwrap import fill, wrap
 
@@ -137,7 +138,8 @@ def _wrapped(sentence: str) -> str:
 
 
 def _unbroken(words: str) -> str:
-    """Equations and ranges of indices in one piece."""
+    """Equations, ranges of indices and short brackets in one piece."""
+    words = re.sub(r"\([^()]{1,40}\)", lambda found: found[0].replace(" ", "\u00a0"), words)
     return words.replace(" = ", "\u00a0=\u00a0").replace(" … ", "\u00a0…\u00a0")
 
 

@@ -63,13 +63,13 @@ class GramTerm:
             InputError: a tensor that has none.
         """
         shape = layout.shape(self.tensor)
+        rows = slice(*(self.rows or (None,)))
         if len(shape) == 1:
-            ones = np.ones((*shape, 1), dtype=np.int64)
-            return ones if self.rows is None else ones[slice(*self.rows)]
-        if len(shape) != 2 or shape[0] != shape[1] or self.rows is not None:
-            advice = f"only vectors and whole square matrices have one, {self.tensor} is {shape}"
+            return np.ones((*shape, 1), dtype=np.int64)[rows]
+        if len(shape) != 2 or shape[0] != shape[1]:
+            advice = f"only vectors and square matrices have one, {self.tensor} is {shape}"
             raise InputError("offset", self.offset, advice)
-        return np.eye(shape[0], dtype=np.int64)
+        return np.eye(shape[0], dtype=np.int64)[rows]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,7 +109,7 @@ def _(law: RationalLaw) -> tuple[str, ...]:
 @formula.register
 def _(law: GramLaw) -> Formula:
     if law.part == "trace":
-        return _sum([(term.factor, _squared(_rows(law, term))) for term in law.terms])
+        return _sum([(term.factor, _whole(law, term)) for term in law.terms])
     if law.part == "diagonal" or law.height == 1:
         body = _sum([part for same in _alike(law.terms) for part in _slices(law, same)])
         return Family("j", 1, law.height, body) if law.height > 1 else body
@@ -133,10 +133,19 @@ def _sum(terms: list[tuple[Fraction, Formula]]) -> Formula:
     return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else Sum(tuple(terms))
 
 
-def _squared(value: Formula) -> Formula:
+def _squared(value: Formula, offset: Fraction | int = 0) -> Formula:
     """The square of an entry, of all of a tensor the norm's."""
     entry = isinstance(value, Item) and all(isinstance(place, Affine) for place in value.places)
+    if offset:
+        value = Sum(((Fraction(offset), _ONE), (Fraction(1), value)))
     return Power(value if entry else Norm(value), 2)
+
+
+def _whole(law: GramLaw, term: GramTerm) -> Formula:
+    """The square of all entries: ‖W‖², and t² where there is but one."""
+    if law.layout.shape(term.tensor) in ((), (1,)) and not term.offset:
+        return Power(Name.of(term.tensor), 2)
+    return _squared(_rows(law, term))
 
 
 def _rows(law: GramLaw, term: GramTerm) -> Formula:
@@ -181,40 +190,49 @@ def _alike(terms: Sequence[GramTerm]) -> list[list[GramTerm]]:
 
 
 def _slices(law: GramLaw, terms: list[GramTerm]) -> list[tuple[Fraction, Formula]]:
-    """c · ‖slice j‖² of one tensor, of several slices for each j together where they follow on."""
-    shape = law.layout.shape(terms[0].tensor)
-    length, n = shape[terms[0].axis], law.height
-    rows = sorted((range(length)[slice(*(t.rows or (0, length, 1)))] for t in terms), key=min)
-    starts = [chosen[0] for chosen in rows]
-    step = rows[0].step if n > 1 else length
-    gaps = {b - a for a, b in pairwise(starts)} or {1}
-    if len(gaps) > 1 or len({chosen.step for chosen in rows}) > 1 or 0 in gaps:
-        return [part for term in terms for part in _slices(law, [term])]
-    (gap,), many = gaps, len(starts)
-    term, covered = terms[0], sorted(row for chosen in rows for row in chosen)
-    outer = _tile(length, covered)
-    numbers = () if outer is None else (Affine(outer[0]),)
-    counts = () if outer is None else (outer[1],)
-    tensor = _tensor(law, term)
+    """c · ‖slice j‖² of one tensor; of several slices for each j together where they follow on."""
+    term, shape = terms[0], law.layout.shape(terms[0].tensor)
+    length = shape[term.axis]
+    rows = sorted((range(length)[slice(*(t.rows or (None,)))] for t in terms), key=min)
+    gaps = {b[0] - a[0] for a, b in pairwise(rows)} or {1}
+    if len(gaps) > 1 or 0 in gaps or len({chosen.step for chosen in rows}) > 1:
+        return [part for one in terms for part in _slices(law, [one])]
+    bare = len(shape) == 1  # 1 + b[j], but (I + A)[j,:]
+    tensor = Name.of(term.tensor) if bare else _tensor(law, term)
+    value = _running(tensor, term.axis, shape, rows, gaps.pop())
+    return [(term.factor, _squared(value, term.offset if bare else 0))]
+
+
+def _running(
+    tensor: Formula, axis: int, shape: tuple[int, ...], rows: list[range], gap: int
+) -> Formula:
+    """The slices of a tensor, one of each range for each j: W[j,:], Q[{j,j+2},:], Q_j.
+
+    Args:
+        tensor, axis, shape: along which axis of what.
+        rows: ranges of one step, each ``gap`` after the one before.
+    """
+    n, many, length = len(rows[0]), len(rows), shape[axis]
+    covered = sorted(row for chosen in rows for row in chosen)
+    tile = _tile(length, covered)
+    numbers, counts = ((Affine(tile[0]),), (tile[1],)) if tile else ((), ())
+    j = Affine.of("j")
     if n == 1 and len(covered) == length and len(shape) > 1:
-        return [(term.factor, _squared(tensor))]
-    if n > 1 and gap == 1 and step == many > 1 and (outer or len(covered) == length):
-        numbers, counts = (*numbers, Affine.of("j")), (*counts, n)
-        block = Block(tensor, term.axis, len(shape), many, numbers, counts)
-        return [(term.factor, _squared(block))]
-    base = tensor
-    if outer is not None:
-        base = Block(tensor, term.axis, len(shape), len(covered), numbers, counts)
+        return tensor
+    if n > 1 and gap == 1 and rows[0].step == many > 1 and (tile or len(covered) == length):
+        return Block(tensor, axis, len(shape), many, (*numbers, j), (*counts, n))
+    first, base = rows[0][0] + 1, tensor
+    if tile is not None:
+        first -= covered[0]
+        base = Block(tensor, axis, len(shape), len(covered), numbers, counts)
         if n == 1:
-            return [(term.factor, _squared(base))]
-    first = starts[0] + 1 - (covered[0] if outer else 0)
-    running = Affine.of("j") * step + (first - step) if n > 1 else Affine(first)
+            return base
+    at = j * rows[0].step + (first - rows[0].step) if n > 1 else Affine(first)
     places: list[Place] = [None] * len(shape)
-    places[term.axis] = running
+    places[axis] = at
     if many > 1:
-        consecutive = Span(running, running + (many - 1))
-        places[term.axis] = consecutive if gap == 1 else Several(running, gap, many)
-    return [(term.factor, _squared(Item(base, tuple(places))))]
+        places[axis] = Span(at, at + (many - 1)) if gap == 1 else Several(at, gap, many)
+    return Item(base, tuple(places))
 
 
 def _blocks_summed(law: GramLaw) -> list[tuple[Fraction, Formula]]:

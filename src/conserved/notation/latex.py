@@ -51,7 +51,7 @@ def latex(formula: Formula) -> str:
         case Block():
             if not formula.named:
                 return latex(formula.slices)
-            return f"{{{latex(formula.base)}}}_{{{','.join(map(_affine, formula.numbers))}}}"
+            return f"{{{_closed(formula.base)}}}_{{{','.join(map(_affine, formula.numbers))}}}"
         case Transpose(base):
             return rf"{_closed(base)}^\top"
         case Power(base, exponent):

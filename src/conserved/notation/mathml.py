@@ -61,7 +61,7 @@ def _written(formula: Formula) -> str:
             if not formula.named:
                 return _written(formula.slices)
             numbers = _row(_between(",", map(_affine, formula.numbers)))
-            return _below(_written(formula.base), numbers)
+            return _below(_closed(formula.base), numbers)
         case Transpose(base):
             return f"<msup>{_closed(base)}<mo>⊤</mo></msup>"
         case Power(base, exponent):

@@ -63,7 +63,7 @@ def _written(formula: Formula, ranges: list[str]) -> str:
         case Block():
             if not formula.named:
                 return inner(formula.slices)
-            return f"{inner(formula.base)}{lowered(formula.numbers)}"
+            return f"{closed(formula.base)}{lowered(formula.numbers)}"
         case Transpose(base):
             return f"{closed(base)}ᵀ"
         case Power(base, exponent):

@@ -139,11 +139,10 @@ def _row(unknowns: Unknowns, scalars: Residues, vector: Vector) -> Array:
 
 def _single(unknowns: Unknowns, vector: Vector) -> Law:
     """One solution as a law: norms of whole tensors, or a polynomial."""
-    lead = vector[0][1]
-    tensors = [(unknowns.norm_of(position), value / lead) for position, value in vector]
-    # a tensor without axes has no slices; its square is said as a polynomial
-    if all(name is not None and unknowns.layout.shape(name) for name, _ in tensors):
-        terms = tuple(GramTerm(str(name), 0, c) for name, c in tensors)
+    norms = unknowns.as_norms(vector)
+    if norms is not None:
+        lead = norms[0][1]
+        terms = tuple(GramTerm(tensor, 0, c / lead) for tensor, c in norms)
         return GramLaw(layout=unknowns.layout, terms=terms, part="trace")
     polynomial = unknowns.polynomial(integral(vector))
     return PolynomialLaw(layout=unknowns.layout, components=(polynomial,))

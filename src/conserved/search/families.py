@@ -22,15 +22,21 @@ from conserved.law.layout import Index
 from conserved.search.null import Vector
 from conserved.search.unknowns import Unknowns
 
+_NONE = Fraction(0)
+
 
 @dataclass(frozen=True)
 class Link:
-    """One axis in a family: its slices i + shift go with i, in this proportion."""
+    """One axis in a family: its slices i + shift go with i, in this proportion.
+
+    With an offset s the slices are those of A + sI for a matrix A, and b + s for a vector.
+    """
 
     tensor: str
     axis: int
     coefficient: Fraction
     shift: int
+    offset: Fraction = _NONE
 
 
 Family = tuple[Link, ...]  # the first coefficient is 1, the least shift 0
@@ -58,9 +64,9 @@ def gram_laws(
         solutions: the solution space.
         vectors: a rational basis of it.
     """
-    hints = [entries for vector in vectors if (entries := entries_of(unknowns, vector))]
-    hints.sort(key=lambda entries: all(e.i == e.j for e in entries))  # whole matrices first
-    families = [family for entries in hints if (family := _family(unknowns, entries))]
+    hints = [hint for vector in vectors if (hint := hint_of(unknowns, vector))]
+    hints.sort(key=lambda hint: all(e.i == e.j for e in hint.entries))  # whole matrices first
+    families = [family for hint in hints if (family := _family(unknowns, hint))]
     for family in sorted(dict.fromkeys(families), key=lambda f: -_height(unknowns, f)):
         height = _height(unknowns, family)
         rows, columns = _sought(unknowns, family, height)
@@ -77,19 +83,33 @@ def combined(unknowns: Unknowns, scalars: Residues, family: Family, i: Index, j:
     """Σ over the links of c X_{i+shift}·X_{j+shift}, as combinations of unknowns (count, size)."""
     total = np.zeros((len(i), unknowns.size), dtype=scalars.dtype)
     for link in family:
-        part = unknowns.entry(scalars, link.tensor, link.axis, i + link.shift, j + link.shift)
+        here, there = i + link.shift, j + link.shift
+        part = unknowns.entry(scalars, link.tensor, link.axis, here, there)
+        if link.offset:
+            s = scalars.fraction(link.offset.numerator, link.offset.denominator)
+            for places in _linear_parts(unknowns, link.tensor, here, there):
+                part[np.arange(len(i)), places] = scalars.reduce(
+                    part[np.arange(len(i)), places] + s
+                )
         c = link.coefficient
         factor = np.asarray(scalars.fraction(c.numerator, c.denominator), dtype=scalars.dtype)
         total = scalars.reduce(total + scalars.mul(part, factor))
     return total
 
 
-def entries_of(unknowns: Unknowns, vector: Vector) -> list[_Entry] | None:
-    """A solution as entries S_ij; None where it has linear terms or norms of whole tensors."""
+@dataclass(frozen=True)
+class _Hint:
+    """A solution as entries S_ij, and linear terms that may belong to offsets."""
+
+    entries: list[_Entry]
+    linear: dict[int, Fraction]
+
+
+def hint_of(unknowns: Unknowns, vector: Vector) -> _Hint | None:
+    """A solution with a few entries; None where it has norms of whole tensors."""
     entries = []
-    for unknown, value in vector:
-        if unknown < unknowns.linear:
-            return None
+    linear = {unknown: value for unknown, value in vector if unknown < unknowns.linear}
+    for unknown, value in vector[len(linear) :]:
         tensor = unknowns.norm_of(unknown)
         if tensor is None:
             axis = unknowns.owner(unknown)
@@ -101,11 +121,12 @@ def entries_of(unknowns: Unknowns, vector: Vector) -> list[_Entry] | None:
         if not thin and shape:
             return None
         entries.append(_Entry(tensor, thin[0] if thin else 0, 0, 0, value))
-    return entries
+    return _Hint(entries, linear) if entries else None
 
 
-def _family(unknowns: Unknowns, entries: list[_Entry]) -> Family | None:
+def _family(unknowns: Unknowns, hint: _Hint) -> Family | None:
     """What a solution with one entry per axis hints at."""
+    entries = hint.entries
     if any(not unknowns.layout.shape(e.tensor) for e in entries):
         return None
     if len({(e.tensor, e.axis, e.i) for e in entries}) < len(entries):
@@ -113,8 +134,44 @@ def _family(unknowns: Unknowns, entries: list[_Entry]) -> Family | None:
     lead = entries[0]
     if any(e.j - e.i != lead.j - lead.i for e in entries):
         return None
+    offsets = _offsets(unknowns, hint)
+    if offsets is None:
+        return None
     first = min(e.i for e in entries)
-    return tuple(Link(e.tensor, e.axis, e.value / lead.value, e.i - first) for e in entries)
+    return tuple(
+        Link(e.tensor, e.axis, e.value / lead.value, e.i - first, offsets.get(e.tensor, _NONE))
+        for e in entries
+    )
+
+
+def _offsets(unknowns: Unknowns, hint: _Hint) -> dict[str, Fraction] | None:
+    """The offset s of each tensor that explains the linear terms, c·s·(A_ij + A_ji) of an entry.
+
+    None where no offsets do.
+    """
+    left, offsets = dict(hint.linear), {}
+    for tensor in dict.fromkeys(e.tensor for e in hint.entries):
+        slope: dict[int, Fraction] = {}
+        for e in hint.entries:
+            if e.tensor == tensor and left:
+                for places in _linear_parts(unknowns, tensor, np.array([e.i]), np.array([e.j])):
+                    place = int(places[0])
+                    slope[place] = slope.get(place, _NONE) + e.value
+        known = [place for place, value in slope.items() if value and place in left]
+        if known:
+            offsets[tensor] = left[known[0]] / slope[known[0]]
+            for place, value in slope.items():
+                left[place] = left.get(place, _NONE) - offsets[tensor] * value
+    return None if any(left.values()) else offsets
+
+
+def _linear_parts(unknowns: Unknowns, tensor: str, i: Index, j: Index) -> list[Index]:
+    """Where the linear terms of an entry (i, j) are: A_ij and A_ji, or b_i and b_j of a vector."""
+    block = unknowns.layout.indices(tensor)
+    if block.ndim == 1:
+        return [block[i], block[j]]
+    square = block.ndim == 2 and block.shape[0] == block.shape[1]
+    return [block[i, j], block[j, i]] if square else []
 
 
 def _sought(unknowns: Unknowns, family: Family, height: int) -> tuple[Index, Index]:
@@ -164,7 +221,7 @@ def _terms(
         first, last = start + link.shift, stop + link.shift
         whole = first == 0 and step == 1 and last == height
         rows = None if whole else (first, last, step)
-        terms.append(GramTerm(link.tensor, link.axis, link.coefficient, rows))
+        terms.append(GramTerm(link.tensor, link.axis, link.coefficient, rows, link.offset))
     return tuple(terms)
 
 

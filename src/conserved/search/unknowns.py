@@ -190,6 +190,29 @@ class Unknowns:
         """The tensor whose norm an unknown is, or None."""
         return self._norm_at.get(unknown)
 
+    def as_norms(self, vector: Vector) -> list[tuple[str, Fraction]] | None:
+        """A combination as Σ c ‖W‖² of whole tensors, None where it is no such sum.
+
+        Of vectors the norm is no unknown of its own; all their b_i² are it together.
+        """
+        found: dict[str, list[Fraction]] = {}
+        for unknown, value in vector:
+            if unknown < self.linear:
+                return None
+            tensor = self.norm_of(unknown)
+            if tensor is None:
+                axis = self.owner(unknown)
+                i, j = (int(side[unknown - axis.start]) for side in axis.pairs)
+                if axis.pinned or i != j:
+                    return None
+                tensor = axis.tensor
+            found.setdefault(tensor, []).append(value)
+        for tensor, values in found.items():
+            whole = 1 if tensor in self.norms else self.layout.indices(tensor).size
+            if len(values) < whole or len(set(values)) > 1:
+                return None
+        return [(tensor, values[0]) for tensor, values in found.items()]
+
     def owner(self, unknown: int) -> Axis:
         """The axis that an unknown S_ij belongs to."""
         # axes without unknowns begin where the next one does
