@@ -18,7 +18,9 @@ from conserved.law import (
     SpanPart,
 )
 
-LAYOUT = Layout((("W1", (3, 4)), ("b1", (3,)), ("W2", (2, 3)), ("K", (2, 3, 2))))
+LAYOUT = Layout(
+    (("W1", (3, 4)), ("b1", (3,)), ("W2", (2, 3)), ("K", (2, 3, 2)), ("A", (3, 3)), ("t", ()))
+)
 
 FRACTIONS = st.fractions(-9, 9, max_denominator=9).filter(bool)
 ENTRIES = st.sampled_from(
@@ -37,15 +39,16 @@ def polynomials(draw, size=LAYOUT.size):
 @st.composite
 def gram_laws(draw):
     part = draw(st.sampled_from(["symmetric", "diagonal", "trace"]))
-    axes = [("W1", 0), ("b1", 0), ("W2", 1), ("K", 1)]  # all of length 3
+    axes = [("W1", 0), ("b1", 0), ("W2", 1), ("K", 1), ("A", 0), ("A", 1)]  # all of length 3
     if part == "trace":
-        axes += [("W1", 1), ("W2", 0), ("K", 0), ("K", 2)]
+        axes += [("W1", 1), ("W2", 0), ("K", 0), ("K", 2), ("t", 0)]
     terms = []
     rows = draw(st.sampled_from([None, (0, 3, 1), (1, 3, 1), (0, 2, 1), (0, 3, 2), (2, 3, 1)]))
     for tensor, axis in draw(st.lists(st.sampled_from(axes), min_size=1, max_size=4, unique=True)):
-        length = LAYOUT.shape(tensor)[axis]
+        length = (LAYOUT.shape(tensor) or (1,))[axis]
+        offset = draw(st.just(0) | FRACTIONS) if tensor in ("A", "b1") else 0
         cut = None if rows is None else (min(rows[0], length - 1), min(rows[1], length), rows[2])
-        terms.append(GramTerm(tensor, axis, draw(FRACTIONS), cut))
+        terms.append(GramTerm(tensor, axis, draw(FRACTIONS), cut, offset))
     return GramLaw(layout=LAYOUT, terms=tuple(terms), part=part)
 
 
@@ -121,6 +124,15 @@ EXAMPLES = {
         part="diagonal",
     ),
     "trace": GramLaw(layout=LAYOUT, terms=(GramTerm("W1", 1), GramTerm("K", 2, -1)), part="trace"),
+    "shifted": GramLaw(
+        layout=LAYOUT,
+        terms=(
+            GramTerm("A", 0, 1, None, Fraction(1, 2)),
+            GramTerm("A", 1, -1, None, -3),
+            GramTerm("b1", 0, 2, None, 1),
+        ),
+    ),
+    "scalar": GramLaw(layout=LAYOUT, terms=(GramTerm("t", 0), GramTerm("A", 0, -1)), part="trace"),
     "polynomial": PolynomialLaw(
         layout=LAYOUT,
         components=(
