@@ -37,7 +37,7 @@ def analysed(name: str, count: int, amplitude: Amplitude) -> cq.Analysis:
     [
         (cubic, "3 w1[1]² w2[1] − w2[1]³"),
         (quartic, "w1[1]³ w2[1] − w1[1] w2[1]³"),
-        (shifted, "w1[1]² − w2[1]² + 2 w1[1]"),
+        (shifted, "(1 + w1[1])² − w2[1]²"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
