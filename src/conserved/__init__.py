@@ -25,7 +25,7 @@ from conserved._version import __version__
 if TYPE_CHECKING:
     from conserved import atlas, errors, flows, law, losses, networks, simulate, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
-    from conserved.check import check_file
+    from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError

@@ -13,9 +13,9 @@ from conserved._version import __version__
 from conserved.closure import Closure, check_arguments
 from conserved.cost import estimate
 from conserved.errors import InputError, RankLimitError, is_whole
-from conserved.existence import Existence
 from conserved.explain import Explanation
 from conserved.inquiry import Inquiry, lower_of
+from conserved.kernel.span import Existence
 from conserved.law import Law
 from conserved.law.lines import lines
 from conserved.liespan import Progress
@@ -23,7 +23,7 @@ from conserved.notation import latex
 from conserved.problem import Problem
 
 if TYPE_CHECKING:
-    from conserved.check.document import Certificate
+    from conserved.certificate import Certificate
 
 SCHEMA = "conserved.analysis/1"
 DEGREE_LIMIT = 12

@@ -18,7 +18,7 @@ from conserved.arithmetic.threads import threads_for
 from conserved.cost import estimate
 from conserved.errors import ConservedError, InputError, Redraw, is_whole
 from conserved.fields import Fields, Route, make_fields, unlucky
-from conserved.genericity import Genericity, genericity
+from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
 from conserved.kernel.residues import Residues, residues
 from conserved.liespan import LieSpan, Progress

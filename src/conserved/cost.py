@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from conserved.errors import InputError, LimitError, RankLimitError
 from conserved.fields import Route, choose_route
-from conserved.fields.base import CHUNK_BYTES
+from conserved.kernel.fields import CHUNK_BYTES
 from conserved.problem import Problem
 from conserved.symmetry import require_enumerable
 

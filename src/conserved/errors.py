@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Integral
-from typing import TypeGuard
 
 from conserved.kernel.errors import (
     ConservedError,
@@ -11,8 +9,10 @@ from conserved.kernel.errors import (
     LimitError,
     RankLimitError,
     Redraw,
+    is_whole,
     nearest,
     quoted,
+    require_text,
 )
 
 __all__ = [
@@ -27,27 +27,6 @@ __all__ = [
     "quoted",
     "require_text",
 ]
-
-
-def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value is an integer, of Python or of NumPy, and no truth value.
-
-    Example:
-        >>> is_whole(3), is_whole(True), is_whole(3.0)
-        (True, False, False)
-    """
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def require_text(argument: str, given: object, example: str) -> str:
-    """What was given, where it is a text.
-
-    Raises:
-        InputError: it is none; ``example`` says what would do.
-    """
-    if not isinstance(given, str):
-        raise InputError(argument, given, f"give a text such as {example}")
-    return given
 
 
 @contextmanager

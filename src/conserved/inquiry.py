@@ -8,16 +8,15 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
+from conserved.certificate.recipe import existence_of
 from conserved.closure import Closure, lie_closure, no_closure
 from conserved.errors import Redraw
-from conserved.existence import Existence, existence
 from conserved.explain import Explanation, explain
-from conserved.fields import choose_route
 from conserved.kernel.deadline import OutOfTimeError, time_limit
+from conserved.kernel.span import Existence
 from conserved.law import Law
 from conserved.liespan import Progress
 from conserved.problem import Problem
-from conserved.recipe import SEED_LIMIT, recipe_for
 from conserved.search import Found, find_laws, find_more, unknowns_of
 from conserved.verification import verify
 
@@ -126,26 +125,16 @@ class Inquiry:
 
     def _proved(self, problem: Problem, closure: Closure, laws: Sequence[Law]) -> Existence | None:
         """A proof that the laws exist which are not written down, where there can be one."""
-        able = closure.closed and closure.rigorous and not closure.one_cell and closure.ranks
-        if not able or lower_of(laws) >= closure.upper:
+        if lower_of(laws) >= closure.upper:
             return None
         with nullcontext() if self.budget is None else time_limit(self.budget):
             try:
-                recipe, _ = recipe_for(
-                    problem,
-                    closure.ranks,
-                    prime=closure.prime,
-                    seed=closure.seed % SEED_LIMIT,
-                    route=choose_route(problem),
-                )
-                found = existence(problem, recipe.counts, closure.rank, seed=self.seed)
+                return existence_of(problem, closure, seed=self.seed)
             except OutOfTimeError:
                 self.notes.append("the budget was used up before missing laws were proved to exist")
-                return None
             except Redraw as error:
                 self.notes.append(f"missing laws were not proved to exist: {error}")
-                return None
-        return found if found.holds else None
+        return None
 
     def laws_alone(self, why: str) -> Findings:
         """Laws of the architecture where the exact rank would not fit in memory."""

@@ -12,8 +12,8 @@ from time import perf_counter
 
 import numpy as np
 
-from conserved.brackets import Nested, concatenate, evaluate, mixed
 from conserved.fields import Fields, Leaves
+from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
 from conserved.kernel.deadline import OutOfTimeError
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array

@@ -2,7 +2,7 @@
 
 A true law passes always. A false one fails at a random point of GF(p) unless it is a root of a
 non-zero polynomial, which a point is with probability at most degree/p (Schwartz and Zippel;
-``conserved.degree`` measures degrees).
+``conserved.kernel.degree`` measures degrees).
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from math import lcm
 
 import numpy as np
 
-from conserved.arithmetic.wide import WideResidues
 from conserved.errors import InputError, Redraw, is_whole
 from conserved.fields import Fields, Route, choose_route, make_fields
 from conserved.kernel.deadline import check_time
 from conserved.kernel.primes import WIDE_PRIMES, Prime, prime_with_roots
 from conserved.kernel.primes import modulus as proved_modulus
-from conserved.kernel.residues import Residues, residues
 from conserved.kernel.scalars import Array
+from conserved.kernel.wide import scalars_for
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 
@@ -134,11 +133,6 @@ def wide_prime(problem: Problem, laws: Sequence[Law] = (), below: int = 2**61) -
     """The largest prime below a bound with the roots of unity that a problem and laws need."""
     roots = lcm(problem.group.roots, *(law.roots for law in laws))
     return WIDE_PRIMES[0] if roots == 1 and below == 2**61 else prime_with_roots(roots, below)
-
-
-def scalars_for(prime: Prime) -> Residues:
-    """GF(p) in the fastest layout that holds p."""
-    return WideResidues(prime) if prime >= 2**31 else residues(prime)
 
 
 def constant_along(fields: Fields, law: Law, theta: Array, values: Array) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conserved.arithmetic.wide import WideResidues
+from conserved.kernel.wide import WideResidues
 from conserved.kernel.primes import WIDE_PRIMES
 
 RING = WideResidues(WIDE_PRIMES[0])

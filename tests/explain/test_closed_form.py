@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.arithmetic.wide import WideResidues
+from conserved.kernel.wide import WideResidues
 from conserved.explain.closed_form import Recogniser, agrees
 from conserved.explain.places import place
 from conserved.kernel.entries import entry

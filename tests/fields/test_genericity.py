@@ -6,7 +6,7 @@ import pytest
 from conserved import genericity as module
 from conserved.closure import lie_closure
 from conserved.fields import OrbitFields
-from conserved.genericity import genericity
+from conserved.kernel.genericity import genericity
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.networks import Network, Parameter, parse_network

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from conserved.arithmetic.wide import WideResidues
+from conserved.kernel.wide import WideResidues
 from conserved.errors import Redraw
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.kernel.real import Reals

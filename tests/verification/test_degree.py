@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import conserved as cq
-from conserved.degree import Degree, field_degree, law_degree, rational_degree
+from conserved.kernel.degree import Degree, field_degree, law_degree, rational_degree
 from conserved.kernel.primes import INT64_PRIMES
 from conserved.law import Layout, Polynomial, PolynomialLaw, RationalLaw, SpanLaw, SpanPart
 from tests.verification.laws import balanced, layout_of

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.brackets import Nested, mixed
+from conserved.kernel.brackets import Nested, mixed
 from conserved.closure import lie_closure
 from conserved.errors import InputError
 from conserved.fields import choose_route, make_fields
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
-from conserved.law.reading import Reader
+from conserved.kernel.reader import Reader
 from conserved.recipe import COUNT_LIMIT, SEED_LIMIT, Recipe, recipe_for, replay
 from conserved.verification import scalars_for
 from tests.cases import CASES, Case

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.arithmetic.wide import WideResidues
+from conserved.kernel.wide import WideResidues
 from conserved.kernel.primes import INT64_PRIMES, WIDE_PRIMES, Prime, prime_with_roots
 from conserved.kernel.residues import IntResidues
 from conserved.kernel.rowspace import RowSpace, inverse_matrix

@@ -29,7 +29,7 @@ def check(file: str, seed: int | None, budget: float | None, as_json: bool) -> i
     every count is certified, 3 valid but a count is an interval, 2 a statement is refuted (the last
     line says which) or the file is no certificate.
     """
-    from conserved.check import check_file
+    from conserved.certificate import check_file
 
     with _spinner():
         report = check_file(file, seed=seed, budget=budget)

@@ -34,7 +34,7 @@ class Recogniser:
 
     Example:
         >>> from conserved.kernel.primes import prime_with_roots
-        >>> from conserved.arithmetic.wide import WideResidues
+        >>> from conserved.kernel.wide import WideResidues
         >>> ring = WideResidues(prime_with_roots(5, below=2**61))
         >>> golden = entry("sqrt(5)/2 + 1/2").value(ring)
         >>> Recogniser(ring, 5).text(int(golden))

@@ -17,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 
-from conserved.arithmetic.wide import WideResidues
 from conserved.errors import InputError, Redraw
 from conserved.explain.candidates import Candidate, candidates
 from conserved.explain.closed_form import Recogniser, Texts, agrees
@@ -30,6 +29,7 @@ from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
+from conserved.kernel.wide import WideResidues
 from conserved.law import Law, Layout, PhaseLaw, SpanLaw, SpanPart
 from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks

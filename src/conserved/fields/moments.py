@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from conserved.fields.averages import moment_space
-from conserved.fields.base import Fields, Leaves
+from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 from conserved.problem import Problem
@@ -25,7 +25,8 @@ class MomentFields(Fields):
     """
 
     def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
-        super().__init__(problem, scalars, rng)
+        super().__init__(problem.network.program, scalars, rng)
+        self.problem = problem
         self.space = moment_space(problem, scalars)
         lift = self.space.lift
         self._quadratic = lift.change_basis(scalars, self.space.quadratic)

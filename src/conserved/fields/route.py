@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 from conserved.errors import InputError, LimitError
-from conserved.fields.base import Fields
 from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
+from conserved.kernel.fields import Fields
 from conserved.kernel.residues import Residues
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral
+from typing import TypeGuard
 
 
 class ConservedError(Exception):
@@ -43,6 +45,27 @@ class RankLimitError(LimitError):
 
 class Redraw(ConservedError, ArithmeticError):
     """An unlucky random point (a zero divisor, a non-square); drawing again cures it."""
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer, of Python or of NumPy, and no truth value.
+
+    Example:
+        >>> is_whole(3), is_whole(True), is_whole(3.0)
+        (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def require_text(argument: str, given: object, example: str) -> str:
+    """What was given, where it is a text.
+
+    Raises:
+        InputError: it is none; ``example`` says what would do.
+    """
+    if not isinstance(given, str):
+        raise InputError(argument, given, f"give a text such as {example}")
+    return given
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ get equal values. The relations that always hold are built in: one odd function 
 carries exp, sigmoid and tanh together (exp(z) = (1+u)/(1−u), so exp(−z) = 1/exp(z),
 σ(−z) = 1 − σ(z), tanh odd, exp(0) = 1), one odd function tan(z/2) carries sin and cos
 (sin² + cos² = 1). Relations between different arguments (z3 = z1 + z2) are *not* built in:
-``conserved.genericity`` tests for them.
+``conserved.kernel.genericity`` tests for them.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ One entry an operation in ``OPERATIONS``; ``conserved.kernel.shapes`` has their 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from conserved.kernel.entries import EntryError, entry
 from conserved.kernel.errors import Redraw
 from conserved.kernel.functions import CONSTANTS, FormalRing
 from conserved.kernel.program import Node
-from conserved.kernel.scalars import Array
+from conserved.kernel.scalars import Array, Scalars
 
 LEAD = 3  # axes in front of the tensor's: jet, batch, datum
 
@@ -29,12 +30,17 @@ def exact(ring: FormalRing, value: int | str) -> Any:
     Raises:
         Redraw: its denominator is 0 mod p.
     """
-    if isinstance(value, int):
-        return ring.scalars.from_integers(value).item()
     if value in CONSTANTS:
-        return ring.constant(value)
+        return ring.constant(str(value))
+    return _number(ring.scalars, value)
+
+
+@lru_cache(maxsize=2**16)  # the constants of a program are the same at every evaluation
+def _number(scalars: Scalars, value: int | str) -> Any:
+    if isinstance(value, int):
+        return scalars.from_integers(value).item()
     try:
-        return entry(value).value(ring.scalars).item()
+        return entry(value).value(scalars).item()
     except EntryError as error:
         raise Redraw(f"the constant {value}: {error}") from error
 

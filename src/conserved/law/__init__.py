@@ -20,13 +20,13 @@ from typing import Any, cast
 
 import conserved.law.written  # noqa: F401  # how each form is written
 from conserved.errors import InputError
+from conserved.kernel.reader import Reader
 from conserved.law.base import Kind, Law, Origin
 from conserved.law.gram import GramLaw, GramTerm
 from conserved.law.layout import Layout
 from conserved.law.phase import PhaseLaw
 from conserved.law.polynomial import Polynomial, PolynomialLaw
 from conserved.law.rational import RationalLaw
-from conserved.law.reading import Reader
 from conserved.law.span import SpanLaw
 from conserved.law.vectors import SpanPart
 

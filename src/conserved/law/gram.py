@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.errors import InputError
+from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law, scalar_of
 from conserved.law.layout import Layout
 from conserved.law.ops import constant
 from conserved.law.polynomial import Polynomial
-from conserved.law.reading import Reader
 
 Part = Literal["symmetric", "diagonal", "trace"]
 

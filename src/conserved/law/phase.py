@@ -15,11 +15,11 @@ import numpy as np
 
 from conserved.errors import InputError, Redraw
 from conserved.kernel.entries import entry
+from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind
 from conserved.law.layout import Layout
 from conserved.law.ops import constant, inverse
-from conserved.law.reading import Reader
 from conserved.law.vectors import VectorLaw, number, read_entry, read_parts, read_vectors
 
 Pair = tuple[Array, Array]  # a + b·j

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.errors import InputError
+from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law, scalar_of
 from conserved.law.layout import Layout
 from conserved.law.ops import constant, joined, segment_sums
-from conserved.law.reading import Reader
 
 Monomial = tuple[int, ...]  # positions in θ, ascending, repeated for powers
 _DEGREE_LIMIT = 64

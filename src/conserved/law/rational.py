@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conserved.errors import Redraw
+from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law
 from conserved.law.layout import Layout
 from conserved.law.polynomial import Polynomial, Table, check_components
-from conserved.law.reading import Reader
 
 
 @dataclass(frozen=True, kw_only=True)

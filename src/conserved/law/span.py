@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 
 from conserved.errors import InputError
+from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind
 from conserved.law.layout import Index, Layout
 from conserved.law.ops import inverse
-from conserved.law.reading import Reader
 from conserved.law.vectors import VECTORS_LIMIT, VectorLaw, read_parts, read_vectors
 
 What = Literal["range", "direction"]
@@ -78,6 +78,11 @@ class SpanLaw(VectorLaw):
         if self.what == "direction":
             return len(self.vectors) * self.dimension, 1
         return self.dimension, len(self.vectors)
+
+    @property
+    def chart(self) -> int:
+        """Coordinates of the vectors whose echelon form counts."""
+        return self._chart[0]
 
     @cached_property
     def others(self) -> Index:

@@ -11,11 +11,11 @@ import numpy as np
 
 from conserved.errors import InputError, Redraw
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
+from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Law
 from conserved.law.layout import Index, Layout
 from conserved.law.ops import constant, joined
-from conserved.law.reading import Reader
 
 VECTORS_LIMIT = 4096
 _ENTRIES_LIMIT = 250_000  # of all matrices of one law

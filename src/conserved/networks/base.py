@@ -203,6 +203,10 @@ class Lift(ABC):
         """Φ: inputs (B, *input) → (B, rows, τ)."""
 
     @abstractmethod
+    def stated(self) -> tuple[Program, NDArray[np.int64]]:
+        """Φ as a program of the input, (rows, τ), and its metric; entries of Φ are independent."""
+
+    @abstractmethod
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
         """ρ(g) for matrices (g, n, n) acting on the input's last axis: (g, τ, τ)."""
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
+from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import inverse_matrix
 from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.base import Lift, Network
+from conserved.networks.tracing import Var, trace
 
 _DEGREE_LIMIT = 40  # beyond it the multinomials of the metric outgrow int64
 _POINTS = 271828  # names the random stream of the interpolation points
@@ -49,6 +51,13 @@ class Monomials:
         self.dimension = len(self.exponents)
         self.metric = multinomials(self.exponents)
         self._bases: dict[int, tuple[Array, Array]] = {}
+
+    def of(self, x: Var) -> Var:
+        """The monomials of a vector (n,), as a row (1, τ)."""
+        product = x.take(self.factors[:, 0].tolist())
+        for column in self.factors.T[1:]:
+            product = product * x.take(column.tolist())
+        return product.reshape(1, self.dimension)
 
     def values(self, scalars: Scalars, x: Array) -> Array:
         """The monomials at x (B, n): (B, τ)."""
@@ -126,6 +135,10 @@ class PolynomialLift(Lift):
 
     def features(self, scalars: Scalars, x: Array) -> Array:
         return self.monomials.values(scalars, x)[:, None]
+
+    def stated(self) -> tuple[Program, NDArray[np.int64]]:
+        shape = self.network.input_shape
+        return trace((), (("x", shape),), lambda _, x: self.monomials.of(x["x"])), self.metric
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
         return self.monomials.representation(scalars, matrices)

@@ -7,6 +7,7 @@ from functools import cached_property
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
@@ -82,6 +83,21 @@ class LightningLift(Lift):
     def features(self, scalars: Scalars, x: Array) -> Array:
         gram = self.gram(scalars, x)[:, None, None]
         return scalars.mul(x[..., None], gram).reshape(len(x), self.rows, -1)
+
+    def stated(self) -> tuple[Program, NDArray[np.int64]]:
+        t, d = self.network.input_shape
+        if t == 1:  # x ⊗ x xᵀ is symmetric
+            cubes = Monomials(d, 3)
+            row = trace((), (("x", (t, d)),), lambda _, x: cubes.of(x["x"].reshape(d)))
+            return row, cubes.metric
+        places = (self._b * d + self._c).tolist()
+
+        def features(_: Mapping[str, Var], given: Mapping[str, Var]) -> Var:
+            x = given["x"]
+            gram = (x.T @ x).reshape(d * d).take(places)
+            return (x.reshape(t, d, 1) * gram).reshape(t, self.dimension)
+
+        return trace((), (("x", (t, d)),), features), self.metric
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
         return _kronecker(scalars, matrices, self.squares.representation(scalars, matrices))

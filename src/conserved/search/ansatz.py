@@ -33,7 +33,7 @@ _SAMPLE_BYTES = 2**27  # of points, and of the fields there, at a time
 
 def linear_laws(fields: Fields) -> list[Law]:
     """Every c with c·w = 0 for all fields: c·θ is conserved."""
-    layout = Layout.of(fields.problem.network.parameters)
+    layout = Layout(fields.program.parameters)
     scalars = fields.scalars
     basis = solutions(scalars, layout.size, lambda count: samples(fields, count)[1])
     return _sums(layout, as_fractions(basis, scalars))
@@ -49,7 +49,7 @@ def quadratic_laws(
         linear: whether linear terms may occur beside the quadratic ones.
         limit: of unknowns; along axes that would exceed it only sums of squares are sought.
     """
-    layout = Layout.of(fields.problem.network.parameters)
+    layout = Layout(fields.program.parameters)
     unknowns = Unknowns(layout, linear=linear, limit=limit)
     scalars = fields.scalars
 

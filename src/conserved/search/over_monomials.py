@@ -57,7 +57,7 @@ def _over(
 
     basis = solutions(scalars, above.size, conditions)
     order = np.argsort((basis != 0).sum(axis=1), kind="stable")[:_TRIED]
-    layout = Layout.of(fields.problem.network.parameters)
+    layout = Layout(fields.program.parameters)
     monomial = below.polynomial(as_fractions(np.eye(below.size)[[index]], scalars)[0])
     laws: list[Law] = []
     for vector in as_fractions(basis[order], scalars):

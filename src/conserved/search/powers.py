@@ -123,7 +123,7 @@ def _of_degrees(fields: Fields, monomials: Monomials, known: RowSpace, theta: Ar
     order = np.argsort((basis != 0).sum(axis=1), kind="stable")
     gradients = scalars.matmul(basis[order], monomials.gradients(scalars, theta))
     raised = known.add(gradients)
-    layout = Layout.of(fields.problem.network.parameters)
+    layout = Layout(fields.program.parameters)
     vectors = as_fractions(basis[order][raised], scalars)
     return [
         PolynomialLaw(layout=layout, components=(monomials.polynomial(integral(vector)),))

@@ -77,5 +77,5 @@ def _law(fields: Fields, monomials: Monomials, space: Array) -> Law | None:
     if len(vectors) < len(space) or len(vectors) < 2:
         return None
     below, *above = (monomials.polynomial(integral(vector)) for vector in vectors)
-    layout = Layout.of(fields.problem.network.parameters)
+    layout = Layout(fields.program.parameters)
     return RationalLaw(layout=layout, components=tuple((top, below) for top in above))

@@ -27,7 +27,7 @@ def span_laws(fields: Fields, theta: Array) -> list[Law]:
         fields: of the problem.
         theta: the point (D,) at which they are tried; a true law survives everywhere.
     """
-    layout = Layout.of(fields.problem.network.parameters)
+    layout = Layout(fields.program.parameters)
     _, values = fields.draw(_FIELDS, theta[None, None])
     found = []
     for law in _candidates(layout):

@@ -15,6 +15,7 @@ from conserved.kernel.residues import residues
 from conserved.kernel.scalars import Array, Scalars
 from conserved.symmetry.cayley import identity
 from conserved.symmetry.sizes import shortened
+from conserved.symmetry.written import Written, written
 
 _ROUNDING = 1e-6  # of float64, on equations that hold mod two primes
 _CLOSE = 0.1  # smaller residuals look like an orthogonal matrix that was rounded
@@ -58,7 +59,9 @@ class Matrices:
         values = np.empty(len(distinct), dtype=scalars.dtype)
         for index, text in enumerate(distinct):
             try:
-                values[index] = entry(text).value(scalars)
+                values[index] = (
+                    written(text) if isinstance(scalars, Written) else entry(text).value(scalars)
+                )
             except EntryError as err:
                 raise EntryError(f"entry '{shortened(text)}' {err}") from err
         places = {text: index for index, text in enumerate(distinct)}

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from conserved.errors import InputError
+from conserved.kernel.errors import InputError
 
 _FRACTION = re.compile(r"-?[0-9]{1,200}(/[1-9][0-9]{0,199})?")
 LIST_LIMIT = 1_000_000  # entries of one list

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.fields import Fields, Leaves
+from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.jets import join
 from conserved.kernel.scalars import Array
 

@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from conserved.check.document import (
-    NEXT,
-    Certificate,
-    Claim,
-    Data,
-    LowerBound,
-    UpperBound,
-    patterns_of,
-    portable,
-    seen_everywhere,
-)
-from conserved.check.independence import independence
-from conserved.check.reading import read_file, read_json, read_text
+from conserved.arithmetic.threads import threads_for
+from conserved.certificate.document import Certificate
+from conserved.certificate.laws import program_of
+from conserved.certificate.recipe import recipe_for
+from conserved.certificate.statement import statement_of
 from conserved.closure import Closure
 from conserved.errors import ConservedError
-from conserved.existence import existence
-from conserved.fields import choose_route
-from conserved.genericity import genericity
+from conserved.kernel.certificate import NEXT, Claim, Data, LowerBound, Minor, UpperBound
+from conserved.kernel.check import patterns_of
+from conserved.kernel.genericity import genericity
+from conserved.kernel.minor import largest_minor
+from conserved.kernel.reading import SEED_LIMIT
+from conserved.kernel.span import existence
+from conserved.kernel.statement import Statement
 from conserved.law import Law
 from conserved.problem import Problem
-from conserved.recipe import SEED_LIMIT, recipe_for
 from conserved.verification import verify
-
-__all__ = ["Certificate", "certify", "read_file", "read_json", "read_text"]
 
 
 def certify(
@@ -44,7 +37,7 @@ def certify(
     Args:
         problem: what was counted.
         closure: its upper bound.
-        laws: explicit laws; those of the architecture count for all data, those owed to the
+        laws: explicit laws; those of the architecture count for all data, those due to the
             symmetry for the class asked for.
         architecture: the upper bound for all data; needed under a symmetry.
         seed: draws the points of the certificate.
@@ -53,7 +46,8 @@ def certify(
         A certificate whose ranks were found again, and whose laws were tested again.
 
     Raises:
-        InputError: a loss or group that no text builds again, or a lift of a network's own.
+        InputError: a loss or group that no text builds again, or one too large to list where the
+            network has no lift.
         ConservedError: a law is false, or a closure for all data is missing.
 
     Example:
@@ -67,20 +61,23 @@ def certify(
         >>> certificate.claims[0].status, certificate.claims[0].lower.laws
         ('CERTIFIED', 3)
     """
-    portable(problem)
     seed %= SEED_LIMIT // 2
     closures: dict[Data, Closure] = {"all": closure}
     if problem.symmetric:
         if architecture is None:
             raise ConservedError("architecture: under a symmetry, the bound for all data is needed")
         closures = {"symmetric": closure, "all": architecture}
-    kept = _true_and_independent(problem, laws, closure.upper, seed)
-    claims = []
-    for data, bound in closures.items():
-        over = problem.architecture() if data == "all" else problem
-        mine = [law for law in kept if data == "symmetric" or law.origin == "architecture"]
-        claims.append(_claim(over, data, bound, mine, seed))
-    return Certificate(problem, tuple(kept), tuple(claims))
+    statement = statement_of(problem)
+    with threads_for(problem.network.size):
+        kept = _true_and_independent(problem, laws, closure.upper, seed)
+        claims = []
+        for data, bound in closures.items():
+            stated = statement.architecture() if data == "all" else statement
+            mine = [law for law in kept if data == "symmetric" or law.origin == "architecture"]
+            claims.append(_claim(stated, data, bound, mine, seed))
+    made = Certificate(problem, tuple(kept), tuple(claims), statement.symmetry)
+    made.require_portable()
+    return made
 
 
 def _true_and_independent(problem: Problem, laws: Sequence[Law], most: int, seed: int) -> list[Law]:
@@ -91,34 +88,31 @@ def _true_and_independent(problem: Problem, laws: Sequence[Law], most: int, seed
         for law, holds in zip(some, verify(over, some, seed=seed).holds, strict=True):
             if not holds:
                 raise ConservedError(f"laws: {law} is not conserved")
-    rows = independence(ordered, problem.network.size, most=most, seed=seed).rows
+    rows = _minor(ordered, problem.network.size, most, seed).rows
     counts = [sum(row[0] == index for row in rows) for index in range(len(ordered))]
     return [
         replace(law, independent=count) for law, count in zip(ordered, counts, strict=True) if count
     ]
 
 
-def _claim(problem: Problem, data: Data, closure: Closure, laws: list[Law], seed: int) -> Claim:
-    recipe, found = recipe_for(
-        problem,
-        closure.ranks,
-        prime=closure.prime,
-        seed=closure.seed % SEED_LIMIT,
-        route=choose_route(problem),
-    )
-    patterns = patterns_of(found.fields)
-    upper = UpperBound(
-        problem.network.size - found.ranks[-1],
-        found.ranks,
-        genericity(found.fields).holds,
-        patterns,
-        recipe,
-    )
-    minor = independence(laws, problem.network.size, most=upper.laws, seed=seed)
-    lower = LowerBound(len(minor.rows), seen_everywhere(laws, minor, patterns), minor)
-    if lower.laws < upper.laws and closure.closed and upper.rigorous and patterns != "one cell":
-        rank = problem.network.size - upper.laws
-        if existence(problem, recipe.counts, rank, seed=seed).holds:
+def _minor(laws: Sequence[Law], size: int, most: int, seed: int) -> Minor:
+    return largest_minor([program_of(law) for law in laws], size, most=most, seed=seed)
+
+
+def _claim(
+    statement: Statement, data: Data, closure: Closure, laws: Sequence[Law], seed: int
+) -> Claim:
+    size = statement.program.size
+    recipe, fields, ranks = recipe_for(statement, closure, seed=closure.seed % SEED_LIMIT)
+    patterns = patterns_of(statement, fields)
+    upper = UpperBound(size - ranks[-1], ranks, genericity(fields).holds, patterns, recipe)
+    minor = _minor(laws, size, upper.laws, seed)
+    due = any(laws[law].origin == "data symmetry" for law, _ in minor.rows)
+    # laws of the symmetry are tested on sampled patterns, where patterns are sampled
+    lower = LowerBound(len(minor.rows), not (due and patterns == "one cell"), minor)
+    able = closure.closed and upper.rigorous and not fields.sampled_patterns
+    if lower.laws < upper.laws and able:
+        if existence(statement, recipe.counts, size - upper.laws, seed=seed).holds:
             lower = replace(lower, laws=upper.laws, rigorous=True, exist=True)
     if lower.laws > upper.laws:
         raise ConservedError(

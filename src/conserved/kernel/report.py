@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from conserved.check.document import Certificate, Data
+from conserved.kernel.certificate import Certificate, Data
 
 SCHEMA = "conserved.check/1"
 
@@ -84,8 +84,8 @@ class Report:
         """The object of ``conserved check --json``."""
         return {
             "schema": SCHEMA,
-            "problem": self.certificate.problem.to_json(),
-            "parameters": self.certificate.problem.network.size,
+            "problem": self.certificate.words.get("problem"),
+            "parameters": self.certificate.statement.program.size,
             "status": self.status,
             "statements": [statement.to_json() for statement in self.statements],
             "error": self.error,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import Redraw
+from conserved.kernel.errors import Redraw
 from conserved.kernel.functions import FormalRing
+from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
-from conserved.problem import Problem
 
 CHUNK_BYTES = 256 * 2**20
 _ROUNDS = 400  # redraws of unlucky samples before the point itself is called unlucky
@@ -46,6 +46,8 @@ class Fields(ABC):
     for the same problem whatever the family.
 
     Attributes:
+        program: of the network.
+        dimension: D.
         route: how the data class enters, in words for a person.
         generators: an upper bound on the number of linearly independent fields, if known.
         sampled_patterns: whether activation patterns are drawn, so that rare ones may be missed.
@@ -62,12 +64,12 @@ class Fields(ABC):
     sampled_patterns: bool = False
     one_cell: bool = False
 
-    def __init__(self, problem: Problem, scalars: Residues, rng: np.random.Generator) -> None:
-        self.problem = problem
+    def __init__(self, program: Program, scalars: Residues, rng: np.random.Generator) -> None:
+        self.program = program
         self.scalars = scalars
         self.rng = rng
         self.ring = FormalRing(scalars, salt=int(rng.integers(2**62)))
-        self.dimension = problem.network.size
+        self.dimension = program.size
         self.evaluations = 0
         self.note = ""
         self.invalid: NDArray[np.bool_] | None = None

@@ -1,23 +1,19 @@
-"""What a certificate says: bounds, laws and the evidence for them, as one JSON object."""
+"""What a certificate says: bounds, laws and the evidence for them, as one JSON object.
+
+``statement`` is all that is proved of: a program, a loss and matrices. Names, and laws as people
+read them, stand beside it as ``words``, which prove nothing.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from conserved._version import __version__
-from conserved.errors import InputError
-from conserved.fields import Fields, choose_route
-from conserved.files import write_whole
 from conserved.kernel.program import Program
-from conserved.law import Law, Layout
-from conserved.networks import FAMILIES, Given, parse_network
-from conserved.problem import Problem
-from conserved.recipe import Recipe
-from conserved.symmetry import Files, files_of
+from conserved.kernel.span import Recipe
+from conserved.kernel.statement import Statement
 
 SCHEMA = "conserved.certificate/2"
 OLD = ("conserved.certificate/1",)
@@ -25,6 +21,7 @@ OLD = ("conserved.certificate/1",)
 Data = Literal["all", "symmetric"]
 Patterns = Literal["none", "every", "one cell"]
 Status = Literal["CERTIFIED", "OPEN"]
+Origin = Literal["architecture", "data symmetry"]
 
 NEXT = {
     "laws": "look for more laws, the bounds differ (--degree)",
@@ -123,7 +120,7 @@ class Claim:
     """How many laws one class of data has.
 
     Attributes:
-        data: "symmetric" (the class of the problem) or "all".
+        data: "symmetric" (the class of the statement) or "all".
         lower, upper: the two sides.
         status: "CERTIFIED" exactly when they meet and both are rigorous.
         next: what could close the gap, from ``NEXT``; nothing when certified.
@@ -156,20 +153,44 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class StatedLaw:
+    """A family of conserved functions.
+
+    Attributes:
+        program: θ ↦ h.
+        origin: whether all data have it, or those of the symmetric class.
+        words: how people read it.
+    """
+
+    program: Program
+    origin: Origin
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "origin": self.origin,
+            "program": self.program.to_json(),
+            "words": dict(self.words),
+        }
+
+
+@dataclass(frozen=True)
 class Certificate:
     """A two-sided proof of a count of laws, or of an interval, that anyone can check.
 
     Attributes:
-        problem: what was counted.
+        statement: what was counted.
         laws: those of the lower bounds.
-        claims: one for each class of data, that of the problem first.
+        claims: one for each class of data, that of the statement first.
         version: of the program that made it.
+        words: what people call the statement.
     """
 
-    problem: Problem
-    laws: tuple[Law, ...]
+    statement: Statement
+    laws: tuple[StatedLaw, ...]
     claims: tuple[Claim, ...]
-    version: str = __version__
+    version: str
+    words: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def certified(self) -> bool:
@@ -178,13 +199,14 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``docs/certificate.md``."""
+        symmetry = self.statement.symmetry
         return {
             "schema": SCHEMA,
             "version": self.version,
-            "problem": self.problem.to_json(),
-            "program": self.problem.network.program.to_json(),
-            "groups": files_of(self.problem.group),
-            "parameters": Layout.of(self.problem.network.parameters).to_json(),
+            "words": dict(self.words),
+            "program": self.statement.program.to_json(),
+            "loss": self.statement.loss.spec,
+            "symmetry": None if symmetry is None else symmetry.to_json(),
             "laws": [law.to_json() for law in self.laws],
             "claims": [claim.to_json() for claim in self.claims],
         }
@@ -198,76 +220,6 @@ class Certificate:
                 shown = "[\n  " + ",\n  ".join(dumped(item) for item in value) + "\n ]"
             parts.append(f" {dumped(key)}: {shown}")
         return "{\n" + ",\n".join(parts) + "\n}\n"
-
-    def save(self, path: str | Path) -> None:
-        """Write the file, whole or not at all; folders on the way are made.
-
-        Raises:
-            InputError: it cannot be written.
-        """
-        content = self.text().encode()
-        try:
-            Path(path).resolve().parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-        except (OSError, TypeError, ValueError) as error:  # the latter two: no name of a file
-            reason = getattr(error, "strerror", None) or str(error)
-            raise InputError("path", path, f"cannot be written: {reason}") from error
-
-
-def portable(problem: Problem) -> None:
-    """Refuse problems that their texts and the network's program do not build again.
-
-    Raises:
-        InputError: naming the part that is not from the grammar.
-    """
-    advice = "a certificate can hold what the grammar builds (conserved list {}), and this is not"
-    network = problem.network
-    try:
-        rebuilt = rebuild(problem.to_json(), network.program, files_of(problem.group))
-    except InputError as error:
-        if error.argument == "network":
-            raise
-        raise InputError("symmetry", problem.group.name, advice.format("symmetries")) from error
-    if isinstance(rebuilt.network, Given) and choose_route(problem) == "moments":
-        why = "its lift is not part of its program; a certificate of its own lift cannot be checked"
-        raise InputError("network", network.spec, why)
-    if type(rebuilt.loss) is not type(problem.loss) or rebuilt.loss != problem.loss:
-        raise InputError("loss", problem.loss.spec, advice.format("losses"))
-    if rebuilt.group != problem.group or rebuilt.labels != problem.labels:
-        raise InputError("data", problem.group.name, advice.format("symmetries"))
-
-
-def rebuild(texts: Mapping[str, str], program: Program, files: Files) -> Problem:
-    """The problem of a certificate: its network from the grammar, or else from its program.
-
-    Raises:
-        InputError: texts that build nothing, or another network than the program is.
-    """
-    name = texts["network"]
-    if name.partition(":")[0] in FAMILIES:
-        if parse_network(name).program != program:
-            advice = "its program is another network's, and this name is for what it builds"
-            raise InputError("network", name, advice)
-        return Problem.from_text(**texts, files=files)
-    stated = {key: text for key, text in texts.items() if key != "network"}
-    return Problem.around(Given(name, program), **stated, files=files)
-
-
-def patterns_of(fields: Fields) -> Patterns:
-    """Which activation patterns some fields count."""
-    if not fields.problem.network.piecewise:
-        return "none"
-    return "one cell" if fields.one_cell else "every"
-
-
-def seen_everywhere(laws: Sequence[Law], minor: Minor, patterns: Patterns) -> bool:
-    """Whether the laws of a minor were tested on all activation patterns that count.
-
-    Those of the architecture are, on gates that stand for all patterns; those owed to the symmetry
-    are tested on sampled patterns, where patterns are sampled.
-    """
-    owed = any(laws[law].origin == "data symmetry" for law, _ in minor.rows)
-    return not (owed and patterns == "one cell")
 
 
 def dumped(value: Any) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.choices import real_choices
+from conserved.kernel.orbit import Orbit
+from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
-from conserved.problem import Problem
-from conserved.symmetry import Elements, act_on_inputs
 
 _PROBES = 256  # real inputs on which every unit must be active at least once
 _PATTERN_POINTS = 100_000  # real inputs looked at together
@@ -29,14 +29,14 @@ class RealPattern:
 
     def __init__(
         self,
-        problem: Problem,
-        elements: Elements,
+        program: Program,
+        orbit: Orbit,
         rng: np.random.Generator,
         *,
         moving: bool = False,
     ) -> None:
-        self.problem = problem
-        self.elements = elements
+        self.program = program
+        self.orbit = orbit
         self.rng = rng
         self.scalars = Reals()
         self.moving = moving
@@ -54,26 +54,26 @@ class RealPattern:
 
     def _draw_point(self) -> tuple[Array, int]:
         """A real θ and how many of its units no probe activates."""
-        self.theta = self.scalars.random(self.rng, (1, 1, self.problem.network.size))
+        self.theta = self.scalars.random(self.rng, (1, 1, self.program.size))
         dead = sum(int((~gate.any(axis=(0, 1))).sum()) for gate in self.draw(_PROBES))
         return self.theta, dead
 
     def draw(self, count: int) -> tuple[NDArray[np.int8], ...]:
         """Patterns at ``count`` fresh real inputs: (count, data, *shape) for each choice."""
-        points = len(self.elements.matrices)
-        step = max(1, _PATTERN_POINTS // points)
+        step = max(1, _PATTERN_POINTS // self.orbit.order)
         parts = [self._draw(min(step, count - start)) for start in range(0, count, step)]
         return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))
 
     def _draw(self, count: int) -> list[NDArray[np.int8]]:
-        network = self.problem.network
-        x = self.scalars.random(self.rng, (count, *network.input_shape))
+        program = self.program
+        ((_, shape),) = program.inputs
+        x = self.scalars.random(self.rng, (count, *shape))
         # from near 0 to far away: with biases, patterns differ there
-        x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(network.input_shape)))
-        data = act_on_inputs(self.elements, x, self.scalars)
+        x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(shape)))
+        data = self.orbit.real(x)
         if self.moving:
-            theta = self.scalars.random(self.rng, (1, count, network.size))
+            theta = self.scalars.random(self.rng, (1, count, program.size))
         else:
-            theta = np.broadcast_to(self.theta, (1, count, network.size))
-        met = real_choices(network.program, theta, [data])
-        return [met[index] for index in network.program.choices]
+            theta = np.broadcast_to(self.theta, (1, count, program.size))
+        met = real_choices(program, theta, [data])
+        return [met[index] for index in program.choices]

@@ -9,23 +9,21 @@ points by half of Euclid's algorithm.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import Redraw
-from conserved.fields import Leaves, Route, choose_route, make_fields
+from conserved.kernel import law
+from conserved.kernel.errors import Redraw
+from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.formal import FormalValues
-from conserved.kernel.primes import Prime, prime_with_roots
-from conserved.kernel.residues import Residues, residues
+from conserved.kernel.primes import Prime
+from conserved.kernel.program import Program
+from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
-from conserved.law import Law
-from conserved.problem import Problem
-
-if TYPE_CHECKING:
-    from flint import nmod_poly
 
 _FIRST = 16  # points on the line; doubled until they tell
 _MOST = 2048
@@ -41,26 +39,20 @@ class Degree:
     below: int = 0
 
 
-def field_degree(problem: Problem, route: Route = "auto", *, seed: int = 0) -> Degree | None:
-    """Degrees of the fields of a problem over their common denominator, in all that is drawn.
+def field_degree(fields: Fields) -> Degree | None:
+    """Degrees of fields over their common denominator, in all that is drawn.
+
+    Args:
+        fields: with a generator that nobody could foresee.
 
     Returns:
         None for fields that are no rational functions (square roots), or of enormous degree.
-
-    Example:
-        >>> from conserved.networks import Linear
-        >>> field_degree(Problem(network=Linear(3, 2, 2)))  # W2ᵀ v xᵀ and v (W1 x)ᵀ
-        Degree(above=3, below=0)
     """
-    costly = choose_route(problem, route) == "moments"  # averages run far faster on BLAS
-    prime = _prime(problem.group.roots, 2**23 if costly else 2**31)
-    scalars = residues(prime)
-    rng = np.random.default_rng([seed, 62])
-    fields = make_fields(problem, scalars, rng, route)
+    scalars, rng = fields.scalars, fields.rng
     ends = fields.draw_leaves(2)
     start, toward = scalars.random(rng, (2, fields.dimension))
     weights = scalars.random(rng, (fields.dimension, 1))
-    salt = int(rng.integers(2**62))
+    salt, formal = int(rng.integers(2**62)), fields.ring.values
 
     def values(t: NDArray[np.int64]) -> tuple[Array, NDArray[np.bool_]]:
         fields.ring.values = _LineValues(scalars, salt, t)
@@ -70,50 +62,47 @@ def field_degree(problem: Problem, route: Route = "auto", *, seed: int = 0) -> D
         bad = False if fields.ring.invalid is None else fields.ring.invalid
         return scalars.matmul(at, weights)[:, 0], ~np.broadcast_to(bad, t.shape)
 
-    count = _FIRST
-    while count <= min(_MOST, fields.batch_size(1)):
-        found = rational_degree(prime, *values(np.arange(count)))
-        if fields.ring.used_roots:
-            return None
-        if found is not None:
-            return found
-        count *= 2
-    return None
+    found = _doubling(scalars.prime, values, min(_MOST, fields.batch_size(1)))
+    fields.ring.values = formal
+    return None if fields.ring.used_roots else found
 
 
-def law_degree(law: Law, *, seed: int = 0) -> Degree | None:
+def law_degree(program: Program, scalars: Residues, rng: np.random.Generator) -> Degree | None:
     """Degrees of the functions of a law over their common denominator.
+
+    Args:
+        program: of the law.
+        scalars: mod a prime below 2^31 that nobody could foresee: mod one that is known beforehand
+            a law could be written to seem of lower degree.
+        rng: draws lines.
 
     Returns:
         None for an enormous degree, or for a law without values.
-
-    Example:
-        >>> from conserved.law import GramLaw, GramTerm, Layout
-        >>> layout = Layout((("W1", (2, 2)), ("W2", (2, 2))))
-        >>> terms = GramTerm("W1", 0), GramTerm("W2", 1, -1)
-        >>> law_degree(GramLaw(layout=layout, terms=terms))
-        Degree(above=2, below=0)
     """
-    rng = np.random.default_rng([seed, 63])
     for _ in range(_LINES):
-        # mod a prime that is known beforehand, a law could be written to seem of lower degree
-        prime = prime_with_roots(law.roots, int(rng.integers(2**30, 2**31)))
+        start, toward = scalars.random(rng, (2, program.size))
+        weights = scalars.random(rng, (law.count(program), 1))
+
+        def values(
+            t: NDArray[np.int64], line: tuple[Array, Array, Array] = (start, toward, weights)
+        ) -> tuple[Array, NDArray[np.bool_]]:
+            here = law.values(program, scalars, _along(scalars, line[0], line[1], t))
+            return scalars.matmul(here, line[2])[:, 0], np.ones(len(t), bool)
+
         try:
-            return _degree_along_a_line(law, prime, rng)
+            return _doubling(scalars.prime, values, _MOST)
         except Redraw:  # a pole on the line, or a denominator that is 0 mod p
             continue
     return None
 
 
-def _degree_along_a_line(law: Law, prime: Prime, rng: np.random.Generator) -> Degree | None:
-    scalars = residues(prime)
-    start, toward = scalars.random(rng, (2, law.layout.size))
-    weights = scalars.random(rng, (law.size, 1))
+Line = Callable[[NDArray[np.int64]], tuple[Array, NDArray[np.bool_]]]
+
+
+def _doubling(prime: Prime, values: Line, most: int) -> Degree | None:
     count = _FIRST
-    while count <= _MOST:
-        t = np.arange(count)
-        values = law.values(scalars, _along(scalars, start, toward, t))
-        found = rational_degree(prime, scalars.matmul(values, weights)[:, 0], np.ones(count, bool))
+    while count <= most:
+        found = rational_degree(prime, *values(np.arange(count)))
         if found is not None:
             return found
         count *= 2
@@ -124,7 +113,7 @@ def rational_degree(prime: Prime, values: Array, valid: NDArray[np.bool_]) -> De
     """Degrees of the N/D of least total degree with these values at t = 0, 1, 2, ….
 
     Args:
-        prime: the modulus.
+        prime: the modulus, below 2^31.
         values: integers mod p, (count,).
         valid: where they are known.
 
@@ -137,50 +126,71 @@ def rational_degree(prime: Prime, values: Array, valid: NDArray[np.bool_]) -> De
         >>> rational_degree(INT64_PRIMES[0], t**3 - 5 * t, np.ones(12, bool))
         Degree(above=3, below=0)
     """
-    from flint import nmod_poly
-
     p = int(prime)
-    points = np.flatnonzero(valid).tolist()
-    remainder = _interpolated(p, points, [int(values[t]) for t in points])
-    nodes = nmod_poly([1], p)
-    for t in points:
-        nodes *= nmod_poly([-t % p, 1], p)
-    if not remainder:
+    points = np.flatnonzero(valid)
+    remainder = _interpolated(p, points, np.asarray(values, dtype=np.int64)[points] % p)
+    if not len(remainder):
         return Degree(0)
+    nodes = np.ones(1, dtype=np.int64)
+    for t in points.tolist():
+        nodes = _times_line(nodes, -t % p, p)
     # (remainder, factor) runs through all N, D with N ≡ D · interpolant; degrees add up to less
     # than the number of points for the true one alone
-    old, factor_old, factor = nodes, nmod_poly([0], p), nmod_poly([1], p)
-    best = Degree(remainder.degree())
-    while remainder:
-        here = Degree(remainder.degree(), factor.degree())
+    old, factor_old, factor = nodes, np.zeros(0, np.int64), np.ones(1, np.int64)
+    best = Degree(len(remainder) - 1)
+    while len(remainder):
+        here = Degree(len(remainder) - 1, len(factor) - 1)
         if here.above + here.below < best.above + best.below:
             best = here
-        quotient, rest = divmod(old, remainder)
+        rest, factor_rest = _divided(old, remainder, factor_old, factor, p)
         old, remainder = remainder, rest
-        factor_old, factor = factor, factor_old - quotient * factor
+        factor_old, factor = factor, factor_rest
     return best if best.above + best.below + _SPARE < len(points) else None
 
 
-def _interpolated(p: int, points: list[int], values: list[int]) -> nmod_poly:
+Coefficients = NDArray[np.int64]  # of a polynomial, the lowest first, the highest not 0
+
+
+def _divided(
+    a: Coefficients, b: Coefficients, f: Coefficients, g: Coefficients, p: int
+) -> tuple[Coefficients, Coefficients]:
+    """(a − q b, f − q g) for the quotient q of a by b, term by term."""
+    back = pow(int(b[-1]), -1, p)
+    while len(a) >= len(b):
+        shift, lead = len(a) - len(b), int(a[-1]) * back % p
+        a, f = _minus(a, b, shift, lead, p), _minus(f, g, shift, lead, p)
+    return a, f
+
+
+def _minus(a: Coefficients, b: Coefficients, shift: int, factor: int, p: int) -> Coefficients:
+    """a − factor·t^shift·b."""
+    out = np.zeros(max(len(a), len(b) + shift), dtype=np.int64)
+    out[: len(a)] = a
+    out[shift : shift + len(b)] = (out[shift : shift + len(b)] - factor * b % p) % p
+    return np.trim_zeros(out, "b")
+
+
+def _times_line(a: Coefficients, c: int, p: int) -> Coefficients:
+    """a·(t + c)."""
+    out = np.zeros(len(a) + 1, dtype=np.int64)
+    out[1:] = a
+    out[:-1] = (out[:-1] + c * a) % p
+    return out
+
+
+def _interpolated(p: int, points: NDArray[np.intp], values: NDArray[np.int64]) -> Coefficients:
     """The polynomial through some points, by divided differences."""
-    from flint import nmod_poly
-
-    t = np.array(points, dtype=np.int64)
-    table = np.array(values, dtype=np.int64) % p
-    inverses = _small_inverses(p, int(t.max(initial=0)) + 1)
-    newton = []
-    for order in range(len(t)):
+    inverses = np.array([pow(n, -1, p) if n else 0 for n in range(int(points.max(initial=0)) + 1)])
+    table, newton = values, []
+    for order in range(len(points)):
         newton.append(int(table[0]))
-        gaps = t[order + 1 :] - t[: len(t) - order - 1]
+        gaps = points[order + 1 :] - points[: len(points) - order - 1]
         table = (table[1:] - table[:-1]) % p * inverses[gaps] % p
-    polynomial = nmod_poly([0], p)
-    for order in range(len(t) - 1, -1, -1):
-        polynomial = polynomial * nmod_poly([-points[order] % p, 1], p) + newton[order]
-    return polynomial
-
-
-def _small_inverses(p: int, count: int) -> NDArray[np.int64]:
-    return np.array([pow(n, -1, p) if n else 0 for n in range(count)], dtype=np.int64)
+    polynomial = np.zeros(0, dtype=np.int64)
+    for order in range(len(points) - 1, -1, -1):
+        polynomial = _times_line(polynomial, -int(points[order]) % p, p)
+        polynomial[0] = (polynomial[0] + newton[order]) % p
+    return np.trim_zeros(polynomial, "b")
 
 
 class _LineValues(FormalValues):
@@ -229,7 +239,3 @@ def _along(scalars: Residues, start: Array, toward: Array, t: NDArray[np.int64])
     """start + t·toward for each t, (count, *shape)."""
     steps = t.reshape(-1, *(1,) * start.ndim)
     return scalars.reduce(start + scalars.mul(steps, toward))
-
-
-def _prime(roots: int, below: int = 2**31) -> Prime:
-    return prime_with_roots(roots, below)

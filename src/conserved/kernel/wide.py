@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.primes import Prime
-from conserved.kernel.residues import Residues
+from conserved.kernel.residues import Residues, residues
 from conserved.kernel.scalars import Array
 
 _LIMB = 21  # bits; three limbs hold 61
@@ -91,3 +91,8 @@ def _limb_product(left: list[Array], right: list[Array]) -> Array:
         total = whole if total is None else (total << _LIMB) + whole
     assert total is not None
     return total
+
+
+def scalars_for(prime: Prime) -> Residues:
+    """GF(p) in the fastest layout that holds p."""
+    return WideResidues(prime) if prime >= 2**31 else residues(prime)

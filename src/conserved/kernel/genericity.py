@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.fields import Fields
+from conserved.kernel.fields import Fields
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array

@@ -1,0 +1,345 @@
+"""Proving a certificate again, from what it says alone.
+
+Whoever made it is not trusted and not needed: ranks are found again from their recipes, laws are
+tested at fresh points mod primes nobody could foresee, closedness likewise, minors are evaluated
+again, and the status has to follow.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from math import lcm
+from time import perf_counter
+
+import numpy as np
+
+from conserved.kernel import law as laws_as_data
+from conserved.kernel.certificate import Certificate, Claim, Data, Patterns, StatedLaw
+from conserved.kernel.chance import Modulus, missed
+from conserved.kernel.deadline import time_limit
+from conserved.kernel.degree import Degree, field_degree, law_degree
+from conserved.kernel.errors import InputError, LimitError, Redraw
+from conserved.kernel.fields import Fields
+from conserved.kernel.genericity import genericity
+from conserved.kernel.height import bits
+from conserved.kernel.minor import is_nonzero
+from conserved.kernel.program import Program
+from conserved.kernel.reading import SEED_LIMIT
+from conserved.kernel.report import Report, Statement, Verdict
+from conserved.kernel.residues import residues
+from conserved.kernel.scalars import Array
+from conserved.kernel.span import SURE, existence, replay
+from conserved.kernel.statement import Statement as Stated
+from conserved.kernel.wide import scalars_for
+
+Outcome = tuple[str, Verdict]  # what was done, and what came of it
+_POINTS = 2  # mod each prime
+_FIELDS = 2  # at each point
+_MODULI = 8  # primes at most
+_TRIES = 8  # draws of a prime that is not one of those before
+MEMORY_LIMIT = 8 * 10**9  # bytes
+_MATRICES = 3  # D × D matrices alive at once in the elimination
+_DRAWS = 16  # of a point at which everything has a value
+FAULTS = (InputError, LimitError, Redraw)  # a statement that these meet is not proved
+
+
+def check(
+    certificate: Certificate,
+    *,
+    seed: int | None = None,
+    budget: float | None = None,
+    titles: Sequence[str] = (),
+) -> Report:
+    """Prove a certificate again; the report says which statement failed.
+
+    Args:
+        certificate: as read from a file.
+        seed: of the fresh points; by default from the system's entropy.
+        budget: seconds after which the check is given up.
+        titles: what to call the laws; by default by their number.
+
+    Raises:
+        ConservedError: the budget is used up, or the program is too large.
+        InputError: an unusable seed or budget.
+    """
+    if seed is None:
+        seed = secrets.randbelow(SEED_LIMIT)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_LIMIT:
+        raise InputError("seed", seed, f"a whole number from 0 to {SEED_LIMIT} is needed")
+    if budget is not None and not budget > 0:
+        raise InputError("budget", budget, "a budget is a positive number of seconds")
+    start = perf_counter()
+    with nullcontext() if budget is None else time_limit(budget):
+        found = _Check(certificate, seed, titles).statements()
+    return Report(certificate, tuple(found), seed, perf_counter() - start)
+
+
+def require_fit(stated: Stated) -> None:
+    """Refuse what would not fit in memory, before anything is computed.
+
+    Raises:
+        LimitError: with the size and the limit.
+    """
+    size, program = stated.program.size, stated.program
+    if 8 * _MATRICES * size**2 > MEMORY_LIMIT:
+        raise LimitError(f"program: {size:,} parameters are too many for an exact rank")
+    points = stated.symmetry.order if stated.symmetry and stated.symmetry.order else 1
+    if stated.averaged:
+        assert stated.symmetry and stated.symmetry.lift
+        points = stated.symmetry.lift.features.shape[1]
+    if 8 * 8 * (5 * size + 3 * program.volume(points)) > MEMORY_LIMIT:
+        raise LimitError(f"program: one field over {points:,} points is too large")
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """Fields mod a prime that nobody could foresee."""
+
+    modulus: Modulus
+    fields: Fields
+
+
+class _Check:
+    """One run over a certificate."""
+
+    def __init__(self, certificate: Certificate, seed: int, titles: Sequence[str]) -> None:
+        self.certificate = certificate
+        self.seed = seed
+        self.rng = np.random.default_rng([seed, 779])
+        self.size = certificate.statement.program.size
+        self.seen: set[Data] = set()  # classes whose group was found mod a random prime
+        self.programs = [law.program for law in certificate.laws]
+        numbered = range(1, len(certificate.laws) + 1)
+        named = (f": {title}" for title in titles) if titles else ("" for _ in numbered)
+        self.titles = [f"law {n}{name}" for n, name in zip(numbered, named, strict=True)]
+
+    def statements(self) -> list[Statement]:
+        require_fit(self.certificate.statement)
+        found: list[Statement] = []
+        for claim in reversed(self.certificate.claims):  # all data first
+            found += self._laws(claim.data)
+            upper, lower = claim.upper.laws, claim.lower.laws
+            most = f"at most {upper} law{'' if upper == 1 else 's'}"
+            found.append(Statement(most, claim.data, *self._upper(claim)))
+            if claim.lower.written:
+                least = f"at least {claim.lower.written} independent"
+                found.append(Statement(least, claim.data, *self._lower(claim)))
+            if claim.lower.exist:
+                found.append(self._exist(claim))
+            sound = all(statement.verdict != "refuted" for statement in found)
+            count = f"exactly {upper}" if claim.certified else f"{lower} to {upper}"
+            found.append(Statement(count, claim.data, *_status(claim, sound=sound)))
+        return found
+
+    def _stated(self, data: Data) -> Stated:
+        stated = self.certificate.statement
+        return stated.architecture() if data == "all" else stated
+
+    def _laws(self, data: Data) -> list[Statement]:
+        """The laws of a class of data that a larger one does not have."""
+        origin = "architecture" if data == "all" else "data symmetry"
+        mine = [n for n, law in enumerate(self.certificate.laws) if law.origin == origin]
+        if not mine:
+            return []
+        stated = self._stated(data)
+        left = sorted(mine, key=lambda n: -self.programs[n].roots)
+        found: dict[int, Statement] = {}
+        try:
+            fresh = self._drawn(stated, stated.top, self.programs[left[0]].roots)
+            fields = field_degree(fresh.fields)
+        except FAULTS as error:
+            return [Statement(self.titles[n], data, str(error), "refuted") for n in mine]
+        self.seen.add(data)
+        while left:  # primes with the roots of one law have those of all that divide them
+            roots = self.programs[left[0]].roots
+            some = [n for n in left if roots % self.programs[n].roots == 0]
+            found |= self._of_roots(stated, data, some, fields, fresh)
+            left = [n for n in left if n not in some]
+        return [found[n] for n in mine]
+
+    def _drawn(self, stated: Stated, top: int, roots: int) -> _Fresh:
+        """Fields mod a random prime."""
+        prime = stated.prime(self.rng, top, roots)
+        modulus = Modulus(int(prime), top, lcm(stated.roots, roots), _POINTS)
+        return _Fresh(modulus, stated.fields(scalars_for(prime), self.rng, widest=True))
+
+    def _of_roots(
+        self, stated: Stated, data: Data, numbers: list[int], fields: Degree | None, first: _Fresh
+    ) -> dict[int, Statement]:
+        """Laws whose coefficients lie in the field of the first, tested together."""
+        programs = [self.programs[n] for n in numbers]
+        roots = programs[0].roots  # those of the others divide it
+        try:
+            ring = residues(stated.prime(self.rng, 2**31, roots))
+            degrees = [_identity_degree(fields, law_degree(p, ring, self.rng)) for p in programs]
+            sizes = [bits(stated.program) + bits(program) for program in programs]
+            fresh = self._enough(stated, roots, list(zip(degrees, sizes, strict=True)), first)
+            held = [True] * len(programs)
+            for drawn in fresh:
+                for _ in range(drawn.modulus.points):
+                    here = self._at_a_point(drawn.fields, programs)
+                    held = [a and b for a, b in zip(held, here, strict=True)]
+        except FAULTS as error:
+            return {n: Statement(self.titles[n], data, str(error), "refuted") for n in numbers}
+        moduli = [drawn.modulus for drawn in fresh]
+        where = ", ".join(f"{m.points} points mod {m.prime}" for m in moduli)
+        statements = {}
+        for n, degree, size, holds in zip(numbers, degrees, sizes, held, strict=True):
+            error_bound = missed(degree, size, moduli)
+            if not holds:
+                statements[n] = Statement(self.titles[n], data, f"fails at {where}", "refuted")
+            elif not error_bound <= SURE:
+                done = "its numbers are too large to be tested mod the primes there are"
+                statements[n] = Statement(self.titles[n], data, done, "refuted")
+            else:
+                of = "degree unknown" if degree is None else f"degree {degree}"
+                told = None if degree is None else error_bound
+                done = f"{of}, {where}"
+                statements[n] = Statement(self.titles[n], data, done, "holds", told)
+        return statements
+
+    def _enough(
+        self,
+        stated: Stated,
+        roots: int,
+        wanted: Sequence[tuple[int | None, float]],
+        first: _Fresh,
+    ) -> list[_Fresh]:
+        """Fields mod so many random primes that no false law is missed; or large ones."""
+        held = [first] if first.modulus.roots % lcm(stated.roots, roots) == 0 else []
+        for top, most in ((stated.top, _MODULI), (2**61, 2)):
+            while len(held) < most:
+                moduli = [fresh.modulus for fresh in held]
+                if len(held) > 1 and max(missed(d, b, moduli) for d, b in wanted) <= SURE:
+                    return held
+                for _ in range(_TRIES):
+                    drawn = self._drawn(stated, top, roots)
+                    if all(drawn.modulus.prime != m.prime for m in moduli):
+                        break
+                held.append(drawn)
+            if max(missed(d, b, [fresh.modulus for fresh in held]) for d, b in wanted) <= SURE:
+                return held
+            held = [] if top < 2**61 else held
+        return held
+
+    def _at_a_point(self, fields: Fields, programs: Sequence[Program]) -> list[bool]:
+        """Each law at the first random point where it and the fields have values."""
+        held: dict[int, bool] = {}
+        drawn = False
+        for _ in range(_DRAWS):
+            theta = fields.point()
+            try:
+                _, values = fields.draw(_FIELDS, theta)
+            except Redraw:
+                continue
+            drawn = True
+            for index, program in enumerate(programs):
+                if index not in held:
+                    _try(held, index, program, fields, theta[0, 0], values)
+            if len(held) == len(programs):
+                break
+        if not drawn:
+            raise Redraw(f"no point at which the fields have values in {_DRAWS} draws")
+        return [held.get(index, False) for index in range(len(programs))]
+
+    def _upper(self, claim: Claim) -> Outcome:
+        upper, recipe = claim.upper, claim.upper.recipe
+        stated = self._stated(claim.data)
+        try:
+            fields, ranks = replay(stated, recipe)
+            if claim.data not in self.seen:
+                # mod an unlucky prime a group may seem to be another than it is
+                stated.fields(residues(stated.prime(self.rng)), self.rng)
+            generic = genericity(fields) if upper.rigorous else None
+        except FAULTS as error:
+            return str(error), "refuted"
+        brackets = " + ".join(map(str, recipe.counts))
+        done = f"rank {ranks[-1]} of {self.size} mod {recipe.prime}, {brackets} brackets"
+        if any(have < claimed for have, claimed in zip(ranks, upper.ranks, strict=True)):
+            return f"{done}: ranks {list(ranks)}", "refuted"
+        if patterns_of(stated, fields) != upper.patterns:
+            return f"activation patterns that count: {patterns_of(stated, fields)}", "refuted"
+        if upper.patterns == "one cell":
+            done += ", one cell of patterns"
+        if generic is None:
+            return f"{done}, formal values not shown generic", "open"
+        if not generic.holds:
+            return generic.note, "refuted"
+        if generic.arguments:
+            done += f", {generic.arguments} independent arguments"
+        return done, "proved"
+
+    def _lower(self, claim: Claim) -> Outcome:
+        lower, minor, laws = claim.lower, claim.lower.minor, self.certificate.laws
+        size = f"{lower.written} × {lower.written}"
+        try:
+            if not is_nonzero(self.programs, self.size, minor):
+                return f"the {size} minor of gradients is 0 mod {minor.prime}", "refuted"
+        except FAULTS as error:
+            return str(error), "refuted"
+        if lower.rigorous and not seen_everywhere(laws, minor.rows, claim.upper.patterns):
+            return "its laws are tested on one cell of activation patterns only", "refuted"
+        done = f"a {size} minor of gradients is not 0 mod {minor.prime}"
+        return done, "proved" if lower.rigorous else "open"
+
+    def _exist(self, claim: Claim) -> Statement:
+        """As many laws exist as the rank leaves room for, written down or not."""
+        says = f"{claim.lower.laws} exist: the brackets span something closed"
+        rank, stated = self.size - claim.upper.laws, self._stated(claim.data)
+        seed = int(self.rng.integers(SEED_LIMIT))
+        try:
+            found = existence(stated, claim.upper.recipe.counts, rank, seed=seed)
+        except FAULTS as error:
+            return Statement(says, claim.data, str(error), "refuted")
+        if not found.holds:
+            where = f"not closed of rank {rank} mod {found.primes[-1]}"
+            return Statement(says, claim.data, where, "refuted")
+        of = "degree unknown" if found.degree is None else f"minors of degree {found.degree:,}"
+        where = f"{of}, mod {len(found.primes)} random primes"
+        return Statement(says, claim.data, where, "holds", found.error)
+
+
+def patterns_of(stated: Stated, fields: Fields) -> Patterns:
+    """Which activation patterns some fields count."""
+    if not stated.program.choices:
+        return "none"
+    return "one cell" if fields.one_cell else "every"
+
+
+def seen_everywhere(
+    laws: Sequence[StatedLaw], rows: Sequence[tuple[int, int]], patterns: Patterns
+) -> bool:
+    """Whether the laws of a minor were tested on all activation patterns that count.
+
+    Those of the architecture are, on gates that stand for all patterns; those due to the symmetry
+    are tested on sampled patterns, where patterns are sampled.
+    """
+    due = any(laws[law].origin == "data symmetry" for law, _ in rows)
+    return not (due and patterns == "one cell")
+
+
+def _try(
+    held: dict[int, bool], index: int, program: Program, fields: Fields, at: Array, along: Array
+) -> None:
+    try:
+        held[index] = not laws_as_data.derivative(program, fields.scalars, at, along).any()
+    except Redraw:
+        return
+
+
+def _status(claim: Claim, *, sound: bool) -> Outcome:
+    if not sound:
+        return "rests on what is refuted", "open"
+    if claim.certified:
+        return "the bounds meet and are rigorous", "certified"
+    return "the bounds " + ("meet" if claim.lower.laws == claim.upper.laws else "differ"), "open"
+
+
+def _identity_degree(fields: Degree | None, law: Degree | None) -> int | None:
+    """Of the numerator of ⟨∇h, w⟩: D ∇N − N ∇D for h = N/D, times that of w."""
+    if fields is None or law is None:
+        return None
+    return fields.above + max(law.above + law.below - 1, 0)

@@ -1,0 +1,384 @@
+"""Reading certificates that nobody vouches for.
+
+Every key is known, every number is whole and in range, and what the numbers say of each other is
+so. What is read may still be false: ``check`` finds out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from conserved.kernel.certificate import (
+    NEXT,
+    OLD,
+    SCHEMA,
+    Certificate,
+    Claim,
+    Data,
+    LowerBound,
+    Minor,
+    Origin,
+    Patterns,
+    StatedLaw,
+    Status,
+    UpperBound,
+)
+from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
+from conserved.kernel.errors import InputError
+from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
+from conserved.kernel.law import count, fault_of_law
+from conserved.kernel.losses import parse_loss
+from conserved.kernel.primes import is_prime
+from conserved.kernel.program import Program
+from conserved.kernel.reader import Reader
+from conserved.kernel.span import COUNT_LIMIT, LEVEL_LIMIT, Recipe
+from conserved.kernel.statement import Statement
+
+BYTES_LIMIT = 50_000_000
+SEED_LIMIT = 2**53 - 1  # every JSON reader has these
+_DIGITS = 20  # of any number in the file; coefficients are texts
+_GENERATORS = 1000
+_LIFT_LIMIT = 4096
+
+
+class _NotPlainError(Exception):
+    """JSON that means different things to different readers."""
+
+
+def read_file(path: str | Path) -> Certificate:
+    """The certificate in a file.
+
+    Raises:
+        InputError: an unreadable file, or one that is no certificate, with the place.
+    """
+    try:
+        file = Path(path)
+        # a pipe or a device would be read for ever
+        if not file.is_file():
+            raise InputError("path", path, "not a file" if file.exists() else "no such file")
+        with file.open("rb") as stream:
+            content = stream.read(BYTES_LIMIT + 1)
+        if len(content) > BYTES_LIMIT:
+            raise InputError("path", path, f"longer than {BYTES_LIMIT:,} bytes")
+        return read_text(content.decode(), str(path))
+    except (OSError, TypeError) as error:  # the latter: no name of a file
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("path", path, f"cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise InputError("path", path, "not a text in UTF-8") from error
+
+
+def read_text(text: str, source: str = "") -> Certificate:
+    """The certificate that the content of a file is.
+
+    Args:
+        text: its content.
+        source: the name of the file, for messages.
+
+    Raises:
+        InputError: anything else, with the place.
+    """
+    argument, shown = ("path", source) if source else ("text", "certificate")
+    try:
+        document = _parsed(text)
+    except _NotPlainError as error:
+        raise InputError(argument, shown, str(error)) from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(argument, shown, f"no JSON: {error.msg} at {place}") from error
+    except RecursionError as error:
+        raise InputError(argument, shown, "nested too deep") from error
+    if not isinstance(document, dict) or "schema" not in document:
+        raise InputError(argument, shown, f"no certificate: it has no schema '{SCHEMA}'")
+    return read_json(document)
+
+
+def read_json(document: Any) -> Certificate:
+    """The certificate that a JSON object is.
+
+    Raises:
+        InputError: anything else, with the place.
+    """
+    reader = Reader(document, "certificate")
+    if isinstance(document, dict) and document.get("schema") in OLD:
+        advice = "of an older program; make it again: conserved analyze … --certificate FILE"
+        raise reader["schema"].error(advice)
+    reader["schema"].choice(SCHEMA)
+    reader.keys("schema", "version", "words", "program", "loss", "symmetry", "laws", "claims")
+    version = reader["version"].text(40)
+    statement = _statement(reader)
+    laws = tuple(_law(item, statement) for item in reader["laws"].items())
+    symmetric = statement.symmetry is not None
+    wanted: tuple[Data, ...] = ("symmetric", "all") if symmetric else ("all",)
+    items = reader["claims"].items(exactly=len(wanted))
+    size = statement.program.size
+    claims = tuple(_claim(item, data, laws, size) for item, data in zip(items, wanted, strict=True))
+    return Certificate(statement, laws, claims, version, _object(reader["words"]))
+
+
+def _object(reader: Reader) -> dict[str, Any]:
+    if not isinstance(reader.value, dict):
+        raise reader.error("an object is needed")
+    return reader.value
+
+
+def _statement(reader: Reader) -> Statement:
+    program = _program(reader["program"])
+    if len(program.inputs) != 1 or not program.inputs[0][1] or not program.shape:
+        raise reader["program"].error("a network has one input and one output, each with axes")
+    if not program.parameters:
+        raise reader["program"].error("a network has parameters")
+    try:
+        loss = parse_loss(reader["loss"].text(40))
+        loss.check(program.shape)
+    except InputError as error:
+        raise reader["loss"].error(error.advice) from error
+    symmetry = None if reader["symmetry"].value is None else _symmetry(reader["symmetry"], program)
+    statement = Statement(program, loss, symmetry)
+    if symmetry is not None:
+        _require_fit(reader["symmetry"], statement)
+    if statement.roots > ROOTS_LIMIT:
+        raise reader.error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
+    return statement
+
+
+def _program(reader: Reader) -> Program:
+    try:
+        return Program.from_json(reader.value)
+    except RecursionError as error:
+        raise reader.error("nested too deep") from error
+    except InputError as error:
+        place = f"{reader.path}: {error.argument}"
+        raise InputError(place, error.given, error.advice) from error
+
+
+def _symmetry(reader: Reader, program: Program) -> Symmetry:
+    reader.keys("generators", "turns", "order", "lift")
+    n, m = program.inputs[0][1][-1], program.shape[-1]
+    generators, turns = (
+        tuple(_move(item, n, m) for item in reader[key].items(most=_GENERATORS))
+        for key in ("generators", "turns")
+    )
+    order, lift = reader["order"], reader["lift"]
+    listed = None if order.value is None else order.integer(2, ORDER_LIMIT)
+    if (lift.value is None) == (listed is None) or (listed is not None and turns):
+        raise order.error("either its elements are listed, without turns, or there is a lift")
+    made = None if lift.value is None else _lift(lift, program)
+    return Symmetry(generators, turns, listed, made)
+
+
+def _require_fit(reader: Reader, statement: Statement) -> None:
+    symmetry, loss = statement.symmetry, statement.loss
+    assert symmetry is not None
+    if symmetry.lift is not None:
+        if loss.spec not in ("mse", "poly:2"):
+            raise reader["lift"].error("moments are all that squared error sees, and no other loss")
+        if statement.program.choices:
+            raise reader["lift"].error("a network with gates has no lift")
+    if loss.one_hot:
+        for move in (*symmetry.generators, *symmetry.turns):
+            rows = move.labels or ()
+            if any(len(row) != 1 or row[0][1] != 1 for row in rows):
+                raise reader.error("classes are permuted, or stay")
+
+
+def _move(reader: Reader, n: int, m: int) -> Move:
+    reader.keys("inputs", "labels")
+    labels = reader["labels"]
+    return Move(_matrix(reader["inputs"], n), None if labels.value is None else _matrix(labels, m))
+
+
+def _matrix(reader: Reader, size: int) -> Matrix:
+    rows = []
+    for row in reader.items(exactly=size):
+        entries = []
+        for item in row.items(most=size):
+            column, value = item.items(exactly=2)
+            entries.append((column.integer(0, size - 1), _exact(value)))
+        columns = [column for column, _ in entries]
+        if columns != sorted(set(columns)):
+            raise row.error("columns ascend, each once")
+        rows.append(tuple(entries))
+    return tuple(rows)
+
+
+def _exact(reader: Reader) -> Exact:
+    if isinstance(reader.value, int):
+        return reader.integer(-(10**9), 10**9)
+    text = reader.text()
+    try:
+        entry(text)
+    except EntryError as error:
+        raise reader.error(str(error)) from error
+    return text
+
+
+def _lift(reader: Reader, program: Program) -> Lift:
+    reader.keys("features", "metric", "averages")
+    features = _program(reader["features"])
+    shapes = [shape for _, shape in program.inputs]
+    if (
+        features.parameters
+        or [shape for _, shape in features.inputs] != shapes
+        or len(features.shape) != 2
+        or fault_of_law(Program((), (), features.nodes, features.output))
+    ):
+        advice = "Φ is a polynomial program without parameters, from one input to (rows, τ)"
+        raise reader["features"].error(advice)
+    rows, tau = features.shape
+    if tau > _LIFT_LIMIT or rows * program.shape[-1] != _size(program.shape):
+        raise reader["features"].error("one row for each row of the outputs, and τ ≤ 4,096")
+    metric = tuple(d.integer(1, 2**53) for d in reader["metric"].items(exactly=tau))
+    k, length = reader["averages"].items(exactly=2)
+    return Lift(features, metric, (k.integer(0, tau**2), length.integer(0, tau**2)))
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _law(reader: Reader, statement: Statement) -> StatedLaw:
+    reader.keys("origin", "program", "words")
+    program = _program(reader["program"])
+    if fault := fault_of_law(program):
+        raise reader["program"].error(fault)
+    if program.parameters != statement.program.parameters:
+        raise reader["program"].error("its parameters are those of the network")
+    if program.roots > ROOTS_LIMIT:
+        raise reader["program"].error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
+    origin = cast(Origin, reader["origin"].choice("architecture", "data symmetry"))
+    if statement.symmetry is None and origin != "architecture":
+        raise reader["origin"].error("without a symmetry, laws belong to the architecture")
+    return StatedLaw(program, origin, _object(reader["words"]))
+
+
+def _claim(reader: Reader, data: Data, laws: tuple[StatedLaw, ...], size: int) -> Claim:
+    reader.keys("data", "upper", "lower", "status", "next")
+    reader["data"].choice(data)
+    claim = Claim(
+        data,
+        _upper(reader["upper"], size),
+        _lower(reader["lower"], data, laws, size),
+        cast(Status, reader["status"].choice("CERTIFIED", "OPEN")),
+        tuple(item.choice(*NEXT.values()) for item in reader["next"].items(most=len(NEXT))),
+    )
+    if claim.lower.laws > claim.upper.laws:
+        raise reader["lower"]["laws"].error(f"the upper bound is {claim.upper.laws}")
+    if claim.lower.exist and not (claim.proved and claim.upper.patterns != "one cell"):
+        raise reader["lower"]["exist"].error("laws exist as many as a rigorous upper bound leaves")
+    if claim.certified != claim.proved:
+        met = (
+            "the bounds meet and are rigorous"
+            if claim.proved
+            else "this needs rigorous bounds that meet"
+        )
+        raise reader["status"].error(met)
+    if claim.certified == bool(claim.next) or len(set(claim.next)) != len(claim.next):
+        raise reader["next"].error("next steps go with an open status, and only with that")
+    return claim
+
+
+def _upper(reader: Reader, size: int) -> UpperBound:
+    reader.keys("laws", "ranks", "rigorous", "patterns", "recipe")
+    recipe = _recipe(reader["recipe"])
+    ranks = [item.integer(0, size) for item in reader["ranks"].items(len(recipe.counts))]
+    if ranks != sorted(ranks):
+        raise reader["ranks"].error("ranks do not fall")
+    most = reader["laws"].integer(0, size)
+    if most != size - ranks[-1]:
+        raise reader["laws"].error(f"the rank leaves {size} − {ranks[-1]}")
+    return UpperBound(
+        most,
+        tuple(ranks),
+        reader["rigorous"].boolean(),
+        cast(Patterns, reader["patterns"].choice("none", "every", "one cell")),
+        recipe,
+    )
+
+
+def _recipe(reader: Reader) -> Recipe:
+    reader.keys("prime", "seed", "counts")
+    counts = reader["counts"].items(most=LEVEL_LIMIT)
+    if not counts:
+        raise reader["counts"].error("at least one count is needed")
+    return Recipe(
+        _prime(reader["prime"], 2**31),
+        reader["seed"].integer(0, SEED_LIMIT),
+        tuple(item.integer(1, COUNT_LIMIT) for item in counts),
+    )
+
+
+def _prime(reader: Reader, below: int) -> int:
+    number = reader.integer(2**20, below)
+    if not is_prime(number):
+        raise reader.error("a prime is needed")
+    return number
+
+
+def _lower(reader: Reader, data: Data, laws: tuple[StatedLaw, ...], size: int) -> LowerBound:
+    reader.keys("laws", "written", "exist", "rigorous", "minor")
+    minor = reader["minor"]
+    minor.keys("prime", "seed", "rows", "columns")
+    rows = [_row(item, data, laws) for item in minor["rows"].items()]
+    if rows != sorted(set(rows)):
+        raise minor["rows"].error("rows ascend, each once")
+    columns = [item.integer(0, size - 1) for item in minor["columns"].items(len(rows))]
+    if columns != sorted(set(columns)):
+        raise minor["columns"].error("columns ascend, each once")
+    least = reader["laws"].integer(0, size)
+    if reader["written"].integer(0, size) != len(rows):
+        raise reader["written"].error(f"the minor has {len(rows)} rows")
+    exist = reader["exist"].boolean()
+    if exist != (least > len(rows)):
+        raise reader["exist"].error("true where there are more laws than the minor has rows")
+    found = Minor(
+        _prime(minor["prime"], 2**61),
+        minor["seed"].integer(0, SEED_LIMIT),
+        tuple(rows),
+        tuple(columns),
+    )
+    return LowerBound(least, reader["rigorous"].boolean(), found, exist)
+
+
+def _row(reader: Reader, data: Data, laws: tuple[StatedLaw, ...]) -> tuple[int, int]:
+    law, component = reader.items(exactly=2)
+    index = law.integer(0, len(laws) - 1)
+    if data == "all" and laws[index].origin != "architecture":
+        raise law.error("this law is due to the symmetry, so it says nothing of all data")
+    return index, component.integer(0, count(laws[index].program) - 1)
+
+
+def _parsed(text: str) -> Any:
+    """JSON with whole numbers of modest size, and no key twice."""
+    return json.loads(
+        text,
+        object_pairs_hook=_distinct,
+        parse_int=_whole,
+        parse_float=_no_number,
+        parse_constant=_no_number,
+    )
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, times in counts.items() if times > 1)
+        raise _NotPlainError(f"the key '{twice}' stands twice in one object")
+    return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise _NotPlainError(f"a number of {len(text):,} digits; {_DIGITS} are the most")
+    return int(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise _NotPlainError(f"'{text[:40]}' where numbers are whole")

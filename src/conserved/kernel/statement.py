@@ -1,0 +1,87 @@
+"""What a count speaks of: a program, a loss and a class of data, without any name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import lcm
+
+import numpy as np
+
+from conserved.kernel.errors import LimitError
+from conserved.kernel.fields import Fields
+from conserved.kernel.group import Symmetry, listed
+from conserved.kernel.losses import Loss
+from conserved.kernel.moments import AveragedFields
+from conserved.kernel.points import PointFields
+from conserved.kernel.primes import Prime, is_prime, modulus
+from conserved.kernel.program import Program
+from conserved.kernel.residues import Residues
+
+_DRAWS = 20_000  # numbers looked at for a prime
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Gradient flow of a network under a loss, over all data or data of a symmetric class.
+
+    Args:
+        program: the network, with one input.
+        loss: ℓ.
+        symmetry: the group whose orbits make up every dataset; None for all data.
+    """
+
+    program: Program
+    loss: Loss
+    symmetry: Symmetry | None = None
+
+    def architecture(self) -> Statement:
+        """The same on all data."""
+        return replace(self, symmetry=None)
+
+    @cached_property
+    def roots(self) -> int:
+        """Its primes are 1 mod 4·roots."""
+        return lcm(self.program.roots, 1 if self.symmetry is None else self.symmetry.roots)
+
+    @property
+    def averaged(self) -> bool:
+        """Whether its group is not listed."""
+        return self.symmetry is not None and self.symmetry.order is None
+
+    @property
+    def top(self) -> int:
+        """A bound for primes: averages need those of BLAS."""
+        return 2**23 if self.averaged else 2**31
+
+    def prime(self, rng: np.random.Generator, top: int | None = None, roots: int = 1) -> Prime:
+        """A prime from top/2 to top with the roots needed, each as likely as any other.
+
+        Raises:
+            LimitError: there are next to none.
+        """
+        top, step = top or self.top, 4 * lcm(roots, self.roots)
+        for _ in range(_DRAWS):
+            number = 1 + step * int(rng.integers(top // 2 // step, top // step))
+            if is_prime(number):
+                return modulus(number)
+        raise LimitError(f"next to no primes below {top} are 1 mod {step}")
+
+    def fields(
+        self, scalars: Residues, rng: np.random.Generator, *, widest: bool = False
+    ) -> Fields:
+        """The fields that some dataset of the class makes.
+
+        Raises:
+            InputError: the group, or the lift, is not as stated.
+            LimitError: too many elements or averages for memory.
+            Redraw: a prime that divides a denominator.
+        """
+        if self.symmetry is None:
+            return PointFields(self.program, self.loss, scalars, rng, widest=widest)
+        if self.averaged:
+            return AveragedFields(self.program, self.symmetry, scalars, rng)
+        ((_, shape),) = self.program.inputs
+        real = bool(self.program.choices)
+        orbit = listed(self.symmetry, shape[-1], self.program.shape[-1], scalars, real=real)
+        return PointFields(self.program, self.loss, scalars, rng, orbit)
