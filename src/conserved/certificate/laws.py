@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -37,8 +37,13 @@ def program_of(law: Law) -> Program:
     tensors = law.layout.tensors
     for form, formula in _FORMULAS.items():
         if isinstance(law, form):
-            return trace(tensors, (), lambda named, _: formula(law, named))
+            return trace(tensors, (), partial(_applied, formula, law))
     raise ConservedError(f"law: {law} is of a kind that no certificate holds")
+
+
+def _applied(formula: Callable[..., Var], law: Law, named: Tensors, _: Tensors) -> Var:
+    made: Var = formula(law, named)
+    return made
 
 
 def _gram(law: GramLaw, named: Tensors) -> Var:
@@ -128,9 +133,7 @@ def _span(law: SpanLaw, named: Tensors) -> Var:
     others = [k for k in range(law.chart) if k not in pivots]
 
     def ratio(mixed: Var) -> Var:
-        return (mixed.take(pivots, axis=1)._make("inverse") @ mixed.take(others, axis=1)).reshape(
-            -1
-        )
+        return (mixed.take(pivots, axis=1).inverse() @ mixed.take(others, axis=1)).reshape(-1)
 
     plain = trace(law.layout.tensors, (), lambda again, _: ratio(_charted(law, again)))
     if _has_values(plain, law.roots):

@@ -111,9 +111,9 @@ def _claim(
     # laws of the symmetry are tested on sampled patterns, where patterns are sampled
     lower = LowerBound(len(minor.rows), not (due and patterns == "one cell"), minor)
     able = closure.closed and upper.rigorous and not fields.sampled_patterns
-    if lower.laws < upper.laws and able:
-        if existence(statement, recipe.counts, size - upper.laws, seed=seed).holds:
-            lower = replace(lower, laws=upper.laws, rigorous=True, exist=True)
+    missing = able and lower.laws < upper.laws
+    if missing and existence(statement, recipe.counts, size - upper.laws, seed=seed).holds:
+        lower = replace(lower, laws=upper.laws, rigorous=True, exist=True)
     if lower.laws > upper.laws:
         raise ConservedError(
             f"laws: {lower.laws} independent ones were given, the rank leaves {upper.laws}"

@@ -88,7 +88,8 @@ def require_fit(stated: Stated) -> None:
         raise LimitError(f"program: {size:,} parameters are too many for an exact rank")
     points = stated.symmetry.order if stated.symmetry and stated.symmetry.order else 1
     if stated.averaged:
-        assert stated.symmetry and stated.symmetry.lift
+        assert stated.symmetry is not None
+        assert stated.symmetry.lift is not None
         points = stated.symmetry.lift.features.shape[1]
     if 8 * 8 * (5 * size + 3 * program.volume(points)) > MEMORY_LIMIT:
         raise LimitError(f"program: one field over {points:,} points is too large")

@@ -122,7 +122,8 @@ class _Lifted:
 
     def flat(self, x: Array) -> Array:
         """Φ at inputs (count, *input), all rows: (count · rows, τ)."""
-        return self.features(x[None])[0].reshape(-1, self.tau)
+        rows: Array = self.features(x[None])[0].reshape(-1, self.tau)
+        return rows
 
     def _require_linear(self) -> None:
         """f(θ, x) = A(θ) Φ(x), at fresh θ and x."""
@@ -153,7 +154,8 @@ class _Lifted:
         """d/dt Φ(exp(tX) x)."""
         along = self.scalars.matmul(x, generator.T)
         jets = self.features(join(x[None], along[None]))
-        return jets[1].reshape(-1, self.tau)
+        rows: Array = jets[1].reshape(-1, self.tau)
+        return rows
 
 
 def _evaluated(program: Program, ring: FormalRing, x: Array) -> Array:

@@ -150,6 +150,10 @@ class Var:
     def reciprocal(self) -> Var:
         return self._make("reciprocal")
 
+    def inverse(self) -> Var:
+        """The inverses of square matrices, by elimination without looking for pivots."""
+        return self._make("inverse")
+
     def sqrt(self) -> Var:
         return self._make("root")
 
