@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conserved.kernel.wide import WideResidues
 from conserved.kernel.primes import WIDE_PRIMES
+from conserved.kernel.wide import WideResidues
 
 RING = WideResidues(WIDE_PRIMES[0])
 P = int(WIDE_PRIMES[0])

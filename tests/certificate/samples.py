@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import conserved as cq
-from conserved.certificate import Certificate, certify
+from conserved.certificate import Certificate, Minor
+from conserved.certificate.laws import program_of
+from conserved.certificate.make import certify
 from conserved.closure import lie_closure
+from conserved.kernel.minor import largest_minor
 from conserved.law import Law, Layout, Polynomial, RationalLaw, SpanLaw, SpanPart
 from conserved.problem import Problem
 from tests.verification.laws import attention, balanced, per_unit
@@ -89,6 +93,11 @@ def _made(name: str) -> tuple[Problem, list[Law]]:
     assert name == "one cell of patterns"
     problem = cq.Problem.from_text("relu:3-4-2", symmetry="permutation")
     return problem, per_unit(Layout.of(problem.network.parameters))
+
+
+def minor_of(laws: Sequence[Law], size: int, most: int) -> Minor:
+    """The largest minor of the gradients of some laws."""
+    return largest_minor([program_of(law) for law in laws], size, most=most, seed=0)
 
 
 @cache

@@ -7,8 +7,7 @@ from time import perf_counter
 import pytest
 
 import conserved as cq
-from conserved.certificate import read_text
-from conserved.check import check_certificate
+from conserved.certificate import check_certificate, read_text
 from tests.cases import CASES, Case
 
 DISTINCT = list({case.id: case for case in CASES}.values())

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 import conserved as cq
-from conserved.check import check_file
-from conserved.check.chance import Modulus, chance, coefficient_bits
-from conserved.check.document import Minor
-from conserved.check.independence import independence
+from conserved.certificate import check_file
+from conserved.certificate.laws import program_of
+from conserved.certificate.statement import symmetry_of
+from conserved.kernel.chance import Modulus, missed
+from conserved.kernel.height import bits
 from conserved.kernel.primes import is_prime, prime_with_roots
 from conserved.law import GramLaw, GramTerm, Law, Layout, SpanLaw, SpanPart
+from tests.certificate.samples import minor_of
 
 LAYOUT = Layout((("W1", (1, 24)), ("W2", (1, 1))))
 ROOTS, MORE = 9901, 499
@@ -32,11 +34,15 @@ def test_coefficients_that_vanish_mod_a_prime_are_reckoned_with() -> None:
     small = [Modulus(PRIMES[0], 2**31, ROOTS * MORE, 4), Modulus(PRIMES[1], 2**31, ROOTS * MORE, 2)]
     large = [Modulus(2**61 - 1, 2**61, 1, 2), Modulus(2**31 - 1, 2**31, 1, 2)]
     hidden, plain = norm(prod(PRIMES)), norm(1)
-    assert coefficient_bits(hidden) > 250
-    assert chance(hidden, 9, small) == 1.0
-    assert chance(plain, 9, large) < 1e-15
-    assert chance(plain, 9, large) < chance(hidden, 9, large) < 1e-9
-    assert chance(plain, 9, large[:1]) > chance(plain, 9, large)
+    assert bits(program_of(hidden)) > 250
+    assert chance(hidden, small) == 1.0
+    assert chance(plain, large) < 1e-15
+    assert chance(plain, large) < chance(hidden, large) < 1e-9
+    assert chance(plain, large[:1]) > chance(plain, large)
+
+
+def chance(law: GramLaw, moduli: list[Modulus]) -> float:
+    return missed(9, bits(program_of(law)), moduli)
 
 
 @pytest.mark.slow
@@ -57,14 +63,19 @@ def test_a_law_made_to_vanish_mod_all_small_primes_is_refuted(tmp_path: Path) ->
         pivots=(0,),
     )
     laws: list[Law] = [balance, turned, norm(prod(PRIMES))]
+    symmetry = symmetry_of(problem)
+    assert symmetry is not None
     document = {
         "schema": "conserved.certificate/2",
         "version": cq.__version__,
-        "problem": problem.to_json(),
+        "words": {"problem": problem.to_json(), "groups": {}},
         "program": problem.network.program.to_json(),
-        "groups": {},
-        "parameters": LAYOUT.to_json(),
-        "laws": [law.to_json() for law in laws],
+        "loss": problem.loss.spec,
+        "symmetry": symmetry.to_json(),
+        "laws": [
+            {"origin": law.origin, "program": program_of(law).to_json(), "words": law.to_json()}
+            for law in laws
+        ],
         "claims": [
             claim("symmetric", laws, 22, int(prime_with_roots(ROOTS, 2**23)), 26),
             claim("all", laws[:1], 24, 8388593, 28),
@@ -80,8 +91,8 @@ def test_a_law_made_to_vanish_mod_all_small_primes_is_refuted(tmp_path: Path) ->
 
 def claim(data: str, laws: list[Law], rank: int, prime: int, count: int) -> dict[str, object]:
     """A claim as the author of a file would write it."""
-    minor: Minor = independence(laws, LAYOUT.size, most=len(laws), seed=0)
-    recipe = {"prime": prime, "seed": 0, "route": "orbits", "counts": [count]}
+    minor = minor_of(laws, LAYOUT.size, len(laws))
+    recipe = {"prime": prime, "seed": 0, "counts": [count]}
     upper = {"laws": len(laws), "ranks": [rank], "rigorous": True, "patterns": "none"}
     lower = {"laws": len(laws), "written": len(laws), "exist": False, "rigorous": True}
     return {

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conserved.certificate import read_file, read_json, read_text
-from conserved.check.reading import BYTES_LIMIT
 from conserved.errors import InputError
+from conserved.kernel.reading import BYTES_LIMIT
 from tests.certificate.samples import TURN, document, sample, text
 
 Change = Callable[[dict[str, Any]], object]
@@ -36,22 +36,28 @@ REFUSED: list[tuple[Change, str]] = [
     (put("extra", 1), "unknown key 'extra'"),
     (lambda data: data.pop("laws"), "has no 'laws'"),
     (put("schema", "conserved.certificate/3"), "certificate.schema"),
-    (put("problem", "network", "linear:3-2-3"), "certificate.problem.network"),
-    (put("problem", "network", ""), "certificate.problem.network"),
+    (put("words", "problem", "network", "linear:3-2-3"), "certificate.words.problem.network"),
+    (put("words", "problem", "network", ""), "certificate.words.problem.network"),
     (put("program", "nodes", 0, ["spell", [], []]), "nodes[0] 'spell': unknown operation"),
     (put("program", "output", 1), "its program is another network's"),
-    (put("problem", "network", " linear:3-2-2"), "certificate.problem.network"),
-    (put("problem", "network", "linear:3-02-2"), "certificate.problem"),
-    (put("problem", "loss", "huber"), "loss 'huber': unknown"),
-    (put("problem", "symmetry", "/etc/group.json"), "no file is read here"),
-    (put("groups", TURN), "certificate.groups"),
-    (put("groups", "none"), "certificate.groups"),
-    (put("groups", {"a.json": 3}), "certificate.groups.a.json"),
-    (put("parameters", 0, "shape", [2, 3.0]), "certificate.parameters"),
-    (put("laws", 0, "text", "W1 W1ᵀ"), "certificate.laws[0].text"),
-    (put("laws", 0, "terms", 0, "coefficient", "1.5"), "certificate.laws[0].terms[0].coefficient"),
+    (put("words", "problem", "network", " linear:3-2-2"), "certificate.words.problem.network"),
+    (put("words", "problem", "network", "linear:3-02-2"), "certificate.words.problem"),
+    (put("words", "problem", "loss", "huber"), "loss 'huber': unknown"),
+    (put("words", "problem", "symmetry", "/etc/group.json"), "no file is read here"),
+    (put("words", "groups", TURN), "certificate.words.groups"),
+    (put("words", "groups", "none"), "certificate.words.groups"),
+    (put("words", "groups", {"a.json": 3}), "certificate.words.groups.a.json"),
+    (put("laws", 0, "program", "parameters", 0, 0, "V1"), "the parameters are V1, W2"),
+    (put("laws", 0, "program", "output", 0), "is not the law of the program beside it"),
+    (put("loss", "poly:3"), "what is stated is poly:3"),
+    (put("symmetry", {}), "certificate.symmetry"),
+    (put("laws", 0, "words", "text", "W1 W1ᵀ"), "certificate.laws[0].words.text"),
+    (
+        put("laws", 0, "words", "terms", 0, "coefficient", "1.5"),
+        "certificate.laws[0].words.terms[0].coefficient",
+    ),
     (put("laws", 0, "origin", "data symmetry"), "certificate.laws[0].origin"),
-    (put("laws", 0, "independent", 2), "certificate.laws[0].independent"),
+    (put("laws", 0, "words", "independent", 2), "certificate.laws[0].words.independent"),
     (put("claims", []), "certificate.claims"),
     (put("claims", 0, "data", "symmetric"), "certificate.claims[0].data"),
     (put("claims", 0, "status", "OPEN"), "certificate.claims[0].status"),
@@ -66,7 +72,6 @@ REFUSED: list[tuple[Change, str]] = [
     (put(*UPPER, "recipe", "prime", 8388595), "recipe.prime '8388595': a prime is needed"),
     (put(*UPPER, "recipe", "prime", 7), "certificate.claims[0].upper.recipe.prime"),
     (put(*UPPER, "recipe", "seed", -1), "certificate.claims[0].upper.recipe.seed"),
-    (put(*UPPER, "recipe", "route", "auto"), "certificate.claims[0].upper.recipe.route"),
     (put(*UPPER, "recipe", "counts", []), "certificate.claims[0].upper.recipe.counts"),
     (put(*UPPER, "recipe", "counts", [8, 10**9]), "upper.recipe.counts[1]"),
     (put(*LOWER, "laws", 4), "certificate.claims[0].lower.exist"),
@@ -114,9 +119,9 @@ TEXTS = [
     ('{"seed": ' + "9" * 5000 + "}", "a number of 5,000 digits"),
     ("[" * 100_000, "nested too deep"),
     ('{"a":' * 50_000, "nested too deep"),
-    ("[]", "an object is needed"),
-    ("null", "an object is needed"),
-    ('"text"', "an object is needed"),
+    ("[]", "no certificate"),
+    ("null", "no certificate"),
+    ('"text"', "no certificate"),
 ]
 
 

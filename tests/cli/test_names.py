@@ -10,7 +10,7 @@ import pytest
 
 import conserved as cq
 from conserved.atlas import Atlas, draw
-from conserved.check import check_file, read_text
+from conserved.certificate import check_file, read_text
 from conserved.cli import commands, run
 from conserved.cli.command import Command
 from conserved.errors import InputError, naming

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import conserved as cq
-from conserved.certificate import certify, read_json
-from conserved.check import check_certificate
+from conserved.certificate import check_certificate, read_json
+from conserved.certificate.make import certify
 from conserved.closure import lie_closure
 from conserved.errors import InputError
 from conserved.fields import unlucky

@@ -8,8 +8,8 @@ import pytest
 import sympy
 
 from conserved import brackets
-from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
 from conserved.fields import Leaves, OrbitFields
+from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
 from conserved.kernel.residues import residues
 from conserved.problem import Problem

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from conserved.kernel.wide import WideResidues
 from conserved.errors import Redraw
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import FloatResidues, IntResidues
 from conserved.kernel.rowspace import RowSpace
+from conserved.kernel.wide import WideResidues
 from conserved.law import (
     GramLaw,
     GramTerm,

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import conserved as cq
+from conserved.certificate.laws import program_of
+from conserved.fields import Route, make_fields
 from conserved.kernel.degree import Degree, field_degree, law_degree, rational_degree
-from conserved.kernel.primes import INT64_PRIMES
-from conserved.law import Layout, Polynomial, PolynomialLaw, RationalLaw, SpanLaw, SpanPart
+from conserved.kernel.primes import INT64_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
+from conserved.law import Law, Layout, Polynomial, PolynomialLaw, RationalLaw, SpanLaw, SpanPart
 from tests.verification.laws import balanced, layout_of
 
 P = int(INT64_PRIMES[0])
@@ -33,22 +36,33 @@ KNOWN = [
 ]
 
 
+def degree_of(problem: cq.Problem, route: Route, seed: int = 0) -> Degree | None:
+    scalars = residues(prime_with_roots(problem.group.roots, 2**31))
+    return field_degree(make_fields(problem, scalars, np.random.default_rng(seed), route))
+
+
+def degree_of_law(law: Law) -> Degree | None:
+    rng = np.random.default_rng(0)
+    scalars = residues(prime_with_roots(law.roots, int(rng.integers(2**30, 2**31))))
+    return law_degree(program_of(law), scalars, rng)
+
+
 @pytest.mark.parametrize("network, symmetry, loss, degree", KNOWN)
 def test_fields(network: str, symmetry: str, loss: str, degree: Degree) -> None:
     problem = cq.Problem.from_text(network, symmetry=symmetry, loss=loss)
-    assert field_degree(problem, "orbits") == degree
-    assert field_degree(problem, "orbits", seed=9) == degree
+    assert degree_of(problem, "orbits") == degree
+    assert degree_of(problem, "orbits", seed=9) == degree
 
 
 def test_moment_fields_are_linear_in_the_moments() -> None:
     """S W1ᵀW2ᵀW2 and C W2: coefficients times entries of θ."""
     problem = cq.Problem.from_text("linear:4-2-1", symmetry="permutation")
-    assert field_degree(problem, "moments") == Degree(4)
+    assert degree_of(problem, "moments") == Degree(4)
 
 
 @pytest.mark.parametrize("act", ["tanh", "gelu", "sin", "exp", "softplus", "erf"])
 def test_formal_functions_have_a_degree(act: str) -> None:
-    found = field_degree(cq.Problem.from_text(f"mlp:2-2-1,act={act}"))
+    found = degree_of(cq.Problem.from_text(f"mlp:2-2-1,act={act}"), "orbits")
     assert found is not None
     assert 3 <= found.above < 30
 
@@ -85,16 +99,16 @@ def test_random_values_have_none() -> None:
 
 def test_laws() -> None:
     layout = layout_of("linear:3-2-2")
-    assert all(law_degree(law) == Degree(2) for law in balanced(layout))
+    assert all(degree_of_law(law) == Degree(2) for law in balanced(layout))
     cubic = Polynomial.of({(0, 0, 1): Fraction(1, 3), (2,): 1})
     line = Polynomial.of({(0,): 1, (3,): -1})
-    assert law_degree(PolynomialLaw(layout=layout, components=(cubic, line))) == Degree(3)
-    assert law_degree(RationalLaw(layout=layout, components=((cubic, line),))) == Degree(3, 1)
+    assert degree_of_law(PolynomialLaw(layout=layout, components=(cubic, line))) == Degree(3)
+    assert degree_of_law(RationalLaw(layout=layout, components=((cubic, line),))) == Degree(3, 1)
     layout = Layout((("W1", (2, 4)),))
     rows = tuple(tuple(str(int(i == j)) for j in range(4)) for i in range(4))
     part = SpanPart("W1", 1, rows)
     span = SpanLaw(layout=layout, what="range", parts=(part,), vectors=(0, 1), pivots=(0, 1))
-    assert law_degree(span) == Degree(2, 2)  # Cramer's rule
+    assert degree_of_law(span) == Degree(2, 2)  # Cramer's rule
 
 
 def test_a_law_cannot_hide_its_degree_behind_a_known_prime() -> None:
@@ -102,14 +116,14 @@ def test_a_law_cannot_hide_its_degree_behind_a_known_prime() -> None:
     layout = Layout((("w", (2,)),))
     for prime in INT64_PRIMES:
         hidden = Polynomial.of({(0, 0): 1, (1,) * 40: int(prime)})
-        assert law_degree(PolynomialLaw(layout=layout, components=(hidden,))) == Degree(40)
+        assert degree_of_law(PolynomialLaw(layout=layout, components=(hidden,))) == Degree(40)
 
 
 def test_a_coefficient_without_a_value_mod_a_known_prime() -> None:
     for prime in INT64_PRIMES:
         below = Polynomial.of({(0, 0): 1, (1,): Fraction(1, int(prime))})
         law = PolynomialLaw(layout=Layout((("w", (2,)),)), components=(below,))
-        assert law_degree(law) == Degree(2)
+        assert degree_of_law(law) == Degree(2)
 
 
 def test_a_law_without_values_has_no_degree() -> None:
@@ -122,4 +136,4 @@ def test_a_law_without_values_has_no_degree() -> None:
         vectors=(0, 1),
         pivots=(0, 1),
     )
-    assert law_degree(law) is None
+    assert degree_of_law(law) is None

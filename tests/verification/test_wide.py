@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.kernel.wide import WideResidues
 from conserved.kernel.primes import INT64_PRIMES, WIDE_PRIMES, Prime, prime_with_roots
 from conserved.kernel.residues import IntResidues
 from conserved.kernel.rowspace import RowSpace, inverse_matrix
+from conserved.kernel.wide import WideResidues
 from conserved.verification import scalars_for
 
 PRIMES = (*WIDE_PRIMES, prime_with_roots(12, 2**61, 1), prime_with_roots(1, 2**60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -17,6 +18,8 @@ from conserved.law import GramLaw, Law, PhaseLaw, Polynomial, PolynomialLaw, Rat
 from conserved.law.gram import GramTerm
 from conserved.law.vectors import VectorLaw
 from conserved.networks.tracing import Var, concatenate, trace
+
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
 
 Tensors = Mapping[str, Var]
 
@@ -180,7 +183,7 @@ def _numbers(texts: np.ndarray[tuple[int, ...], np.dtype[np.object_]]) -> object
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if _WHOLE.fullmatch(text) else text
 
 
 _FORMULAS: dict[type[Law], Callable[..., Var]] = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from conserved.arithmetic.threads import threads_for
 from conserved.certificate.document import Certificate
 from conserved.certificate.laws import program_of
 from conserved.certificate.recipe import recipe_for
 from conserved.certificate.statement import statement_of
-from conserved.closure import Closure
 from conserved.errors import ConservedError
 from conserved.kernel.certificate import NEXT, Claim, Data, LowerBound, Minor, UpperBound
 from conserved.kernel.check import patterns_of
@@ -22,6 +22,9 @@ from conserved.kernel.statement import Statement
 from conserved.law import Law
 from conserved.problem import Problem
 from conserved.verification import verify
+
+if TYPE_CHECKING:
+    from conserved.closure import Closure
 
 
 def certify(

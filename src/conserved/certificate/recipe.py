@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from conserved.certificate.statement import statement_of
-from conserved.closure import Closure
 from conserved.errors import InputError, Redraw
 from conserved.kernel.fields import Fields
 from conserved.kernel.primes import prime_with_roots
@@ -15,6 +15,9 @@ from conserved.kernel.reading import SEED_LIMIT
 from conserved.kernel.span import COUNT_LIMIT, Existence, Recipe, existence, replay
 from conserved.kernel.statement import Statement
 from conserved.problem import Problem
+
+if TYPE_CHECKING:
+    from conserved.closure import Closure
 
 _SPARE = 2  # brackets more than the rank they are to raise
 _ROUNDS = 8  # doublings of a count, and points to try
