@@ -38,16 +38,10 @@ LEVELS = {
     "fields": 3.1,
     "cost": 3.2,  # counts what a problem will take along its route
     "lifted": 3.2,  # what the loss sees of the data
-    "degree": 3.2,  # how rarely a false identity passes
     "verification": 3.3,  # laws as identities at random points
-    "recipe": 3.4,  # a rank to find again
-    "brackets": 3.3,  # nested brackets of fields
-    "existence": 3.5,  # how many laws exist, written down or not
-    "genericity": 3.3,  # whether the formal values of fields are generic
     "liespan": 3.4,  # the span of fields and brackets at a point
     "closure": 4,
     "search": 4,
-    "check": 4,
     "explain": 5,
     "inquiry": 5.1,  # the steps of an analysis
     "analysis": 5.2,
@@ -105,7 +99,7 @@ def test_imports_go_down(path: Path) -> None:
         ("arithmetic/jets.py", "from conserved.networks import Linear"),
         ("networks/linear.py", "import conserved.problem"),
         ("fields.py", "def f():\n    from conserved.closure import lie_closure"),
-        ("check.py", "from conserved import closure"),
+        ("verification.py", "from conserved import closure"),
         ("search/ansatz.py", "from conserved.closure import lie_closure"),
         ("closure.py", "import conserved"),
         ("monitor/hooks.py", "from conserved.kernel.primes import BLAS_PRIMES"),
@@ -208,7 +202,7 @@ def test_the_kernel_runs_alone() -> None:
     code = (
         "import sys, json, numpy as np\n"
         "import conserved.kernel.program, conserved.kernel.evaluate, conserved.kernel.roots\n"
-        "import conserved.kernel.choices, conserved.kernel.rowspace\n"
+        "import conserved.kernel.choices, conserved.kernel.rowspace, conserved.kernel.check\n"
         "rest = {m.split('.')[1] for m in sys.modules if m.startswith('conserved.')}\n"
         "assert rest <= {'kernel', '_version', 'errors'}, rest\n"
         "assert not {'scipy', 'flint', 'torch', 'click'} & set(sys.modules)\n"

@@ -54,7 +54,7 @@ _HOMES = {
     "Estimate": "cost",
     "Problem": "problem",
     "analyze": "analysis",
-    "check_file": "check",
+    "check_file": "certificate",
     "estimate": "cost",
     "find_laws": "search",
     "lie_closure": "closure",

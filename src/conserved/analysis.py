@@ -188,7 +188,7 @@ class Analysis:
         Raises:
             InputError: a network, loss or group that no text builds again.
         """
-        from conserved.certificate import certify  # costs another run; made when asked for
+        from conserved.certificate.make import certify  # costs another run; made when asked for
 
         if not self.closure.ranks:
             advice = "has too many parameters for an exact rank, and a certificate needs one"

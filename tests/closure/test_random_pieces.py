@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
-import conserved.fields.orbits as orbits
+import conserved.kernel.points as orbits
 from conserved.networks import Network, Parameter, concatenate
 
 STEPS = (

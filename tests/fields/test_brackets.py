@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import sympy
 
-from conserved import brackets
 from conserved.fields import Leaves, OrbitFields
+from conserved.kernel import brackets
 from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
 from conserved.kernel.residues import residues

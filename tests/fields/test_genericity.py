@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from conserved import genericity as module
 from conserved.closure import lie_closure
 from conserved.fields import OrbitFields
+from conserved.kernel import genericity as module
 from conserved.kernel.genericity import genericity
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues

@@ -42,5 +42,5 @@ def moved(matrices: Array, x: Array, scalars: Scalars) -> Array:
     """x gᵀ on the last axis for every g: matrices (G, n, n), x (B, …, n) → (B, G, …, n)."""
     count, n, _ = matrices.shape
     # one flat product: far faster than G · B small ones
-    rows = scalars.matmul(x.reshape(-1, n), matrices.reshape(count * n, n).T)
+    rows = scalars.matmul(x.reshape(-1, x.shape[-1]), matrices.reshape(count * n, n).T)
     return np.moveaxis(rows.reshape(*x.shape[:-1], count, n), -2, 1)
