@@ -119,9 +119,9 @@ TEXTS = [
     ('{"seed": ' + "9" * 5000 + "}", "a number of 5,000 digits"),
     ("[" * 100_000, "nested too deep"),
     ('{"a":' * 50_000, "nested too deep"),
-    ("[]", "no certificate"),
-    ("null", "no certificate"),
-    ('"text"', "no certificate"),
+    ("[]", "an object is needed"),
+    ("null", "an object is needed"),
+    ('"text"', "an object is needed"),
 ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.check import check_certificate
+from conserved.certificate import check_certificate
 from conserved.law import GramLaw, GramTerm, Layout, Polynomial, PolynomialLaw
 from conserved.law.lines import condensed, lines, where
 from conserved.networks import Network

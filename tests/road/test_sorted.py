@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import conserved as cq
-from conserved.check import check_certificate
+from conserved.certificate import check_certificate
 from conserved.kernel.evaluate import real_choice
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals

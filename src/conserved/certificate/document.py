@@ -114,16 +114,20 @@ def read_file(path: str | Path) -> Certificate:
         InputError: an unreadable file, one that is no certificate, or names that do not belong to
             what it states, with the place.
     """
-    return named(reading.read_file(path))
+    stated = reading.read_file(path)
+    try:
+        return named(stated)
+    except InputError as error:
+        raise InputError("path", path, f"is no valid certificate: {error}") from error
 
 
-def read_text(text: str, source: str = "") -> Certificate:
+def read_text(text: str) -> Certificate:
     """The certificate that the content of a file is.
 
     Raises:
         InputError: as ``read_file``.
     """
-    return named(reading.read_text(text, source))
+    return named(reading.read_text(text))
 
 
 def read_json(document: Any) -> Certificate:

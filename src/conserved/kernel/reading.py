@@ -27,7 +27,7 @@ from conserved.kernel.certificate import (
     UpperBound,
 )
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
-from conserved.kernel.errors import InputError
+from conserved.kernel.errors import InputError, require_text
 from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
 from conserved.kernel.law import count, fault_of_law
 from conserved.kernel.losses import parse_loss
@@ -63,7 +63,11 @@ def read_file(path: str | Path) -> Certificate:
             content = stream.read(BYTES_LIMIT + 1)
         if len(content) > BYTES_LIMIT:
             raise InputError("path", path, f"longer than {BYTES_LIMIT:,} bytes")
-        return read_text(content.decode(), str(path))
+        try:
+            return read_text(content.decode())
+        except InputError as error:
+            told = error.advice if error.argument == "text" else str(error)
+            raise InputError("path", path, f"is no valid certificate: {told}") from error
     except (OSError, TypeError) as error:  # the latter: no name of a file
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("path", path, f"cannot be read: {reason}") from error
@@ -71,29 +75,22 @@ def read_file(path: str | Path) -> Certificate:
         raise InputError("path", path, "not a text in UTF-8") from error
 
 
-def read_text(text: str, source: str = "") -> Certificate:
+def read_text(text: str) -> Certificate:
     """The certificate that the content of a file is.
-
-    Args:
-        text: its content.
-        source: the name of the file, for messages.
 
     Raises:
         InputError: anything else, with the place.
     """
-    argument, shown = ("path", source) if source else ("text", "certificate")
+    require_text("text", text, "the content of a file")
     try:
-        document = _parsed(text)
+        return read_json(_parsed(text))
     except _NotPlainError as error:
-        raise InputError(argument, shown, str(error)) from error
+        raise InputError("text", "certificate", str(error)) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(argument, shown, f"no JSON: {error.msg} at {place}") from error
+        raise InputError("text", "certificate", f"no JSON: {error.msg} at {place}") from error
     except RecursionError as error:
-        raise InputError(argument, shown, "nested too deep") from error
-    if not isinstance(document, dict) or "schema" not in document:
-        raise InputError(argument, shown, f"no certificate: it has no schema '{SCHEMA}'")
-    return read_json(document)
+        raise InputError("text", "certificate", "nested too deep") from error
 
 
 def read_json(document: Any) -> Certificate:
