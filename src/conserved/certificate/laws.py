@@ -14,7 +14,16 @@ from conserved.kernel import law as laws_as_data
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
-from conserved.law import GramLaw, Law, PhaseLaw, Polynomial, PolynomialLaw, RationalLaw, SpanLaw
+from conserved.law import (
+    GramLaw,
+    Law,
+    Layout,
+    PhaseLaw,
+    Polynomial,
+    PolynomialLaw,
+    RationalLaw,
+    SpanLaw,
+)
 from conserved.law.gram import GramTerm
 from conserved.law.vectors import VectorLaw
 from conserved.networks.tracing import Var, concatenate, trace
@@ -53,7 +62,7 @@ def _gram(law: GramLaw, named: Tensors) -> Var:
     n = law.height
     total: Var | None = None
     for term in law.terms:
-        rows = _rows(term, named[term.tensor])
+        rows = _rows(term, named[term.tensor], law.layout)
         if law.part == "symmetric":
             i, j = np.triu_indices(n)
             entries = (rows @ rows.T).reshape(n * n).take((i * n + j).tolist())
@@ -67,10 +76,17 @@ def _gram(law: GramLaw, named: Tensors) -> Var:
     return total
 
 
-def _rows(term: GramTerm, tensor: Var) -> Var:
-    """The slices of a tensor along one axis, as the rows of a matrix."""
-    moved = _moved(tensor, term.axis, 0).reshape(tensor.shape[term.axis], -1)
-    return moved if term.rows is None else moved[slice(*term.rows)]
+def _rows(term: GramTerm, tensor: Var, layout: Layout) -> Var:
+    """The slices of a tensor along one axis, with the offset, as the rows of a matrix."""
+    if tensor.shape:
+        moved = _moved(tensor, term.axis, 0).reshape(tensor.shape[term.axis], -1)
+    else:
+        moved = tensor.reshape(1, 1)
+    rows = moved if term.rows is None else moved[slice(*term.rows)]
+    if not term.offset:
+        return rows
+    unit = tensor.recording.constant(term.unit(layout).reshape(rows.shape))
+    return rows + unit.scale(Fraction(term.offset))
 
 
 def _moved(tensor: Var, axis: int, to: int) -> Var:
