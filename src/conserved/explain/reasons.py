@@ -95,7 +95,8 @@ def law_reason(law: Law) -> str:
     if isinstance(law, SpanLaw | PhaseLaw) or law.name != law.text:
         shown = f": {law.text}" if law.size == 1 and law.text != law.name else ""
         return f"+{law.independent}: the {law.name} is conserved, {_numbers(law)}{shown}."
-    return f"+{law.independent}: {law.text} is conserved on data of this class, not on all data."
+    where = "on data of this class, and not on all data"
+    return f"+{law.independent}: {law.text} is conserved {where}."
 
 
 def _numbers(law: Law) -> str:

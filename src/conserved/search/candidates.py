@@ -110,12 +110,14 @@ def on_blocks(
         modules = [module_of(scalars, block) for block in blocks]
         known = [module for module in modules if module is not None]
         found = [one for module in known for one in _along_axes(scalars, network, module)]
-    return sorted(found, key=lambda one: (-one.dimension, _natural(one.place)))
+    return sorted(found, key=_order)
 
 
-def _natural(words: str) -> list[tuple[int, str]]:
-    """A key by which frequency-2 comes before frequency-10."""
-    return [(int(word) if word.isdigit() else 0, word) for word in re.split(r"(\d+)", words)]
+def _order(one: Candidate) -> tuple[object, ...]:
+    """A key that no draw decides, by which frequency-2 comes before frequency-10."""
+    words = re.split(r"(\d+)", one.place)
+    natural = [(int(word) if word.isdigit() else 0, word) for word in words]
+    return -one.dimension, natural, [part.image.tolist() for part in one.parts]
 
 
 def is_one_layer(network: Network) -> bool:
