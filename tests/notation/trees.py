@@ -26,6 +26,7 @@ from conserved.notation import (
     Sum,
     Total,
     Transpose,
+    Words,
 )
 
 ONE = Fraction(1)
@@ -128,11 +129,20 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
     "list": (Listed((W, Q), 3), "W1; Q; … (3 more)", r"W_{1};\quad Q;\quad \dots", "W1;Q;…"),
     "range": (
         Described(
-            "complex range of", Row((Q, W)), Operator("range", "complex", Row((Q, W))), "on a part"
+            "complex range of",
+            Row((Q, W)),
+            Operator("range", "complex", Row((Q, W))),
+            Words.of("on a part"),
         ),
         "complex range of [Q W1] on a part",
         r"\operatorname{range}_{\mathbb{C}}\left[Q\;W_{1}\right]\;\text{on a part}",
         "rangeℂ[QW1]on a part",
+    ),
+    "words that run": (
+        Words(("the frequency-", J * 2, " part of {x}")),
+        "the frequency-2j part of {x}",
+        r"\text{the frequency-}2j\text{ part of \{x\}}",
+        "the frequency-2j part of {x}",
     ),
     "phase": (
         Described("phase of", Row((Q,)), Operator("arg det", "real", Row((Q,)))),

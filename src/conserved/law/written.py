@@ -37,6 +37,7 @@ from conserved.notation import (
     Sum,
     Total,
     Transpose,
+    Words,
     listed,
     text,
     totalled,
@@ -330,14 +331,14 @@ def _(law: SpanLaw) -> Formula:
     if law.what == "direction":
         formal = Quotient(inside, Norm(inside))
     over = "" if law.field == "real" else f"{law.field} "
-    return Described(f"{over}{law.what} of", inside, formal, law.place)
+    return Described(f"{over}{law.what} of", inside, formal, _place(law))
 
 
 @formula.register
 def _(law: PhaseLaw) -> Formula:
     inside = _row(law)
     words = "phase of the complex volume of"
-    return Described(words, inside, Operator("arg det", "real", inside), law.place)
+    return Described(words, inside, Operator("arg det", "real", inside), _place(law))
 
 
 @statement.register
@@ -354,6 +355,10 @@ def _(law: SpanLaw) -> tuple[str, ...]:
 @labels.register
 def _(_: PhaseLaw) -> tuple[str, ...]:
     return ("phase",)
+
+
+def _place(law: VectorLaw) -> Words | None:
+    return Words.of(law.place) if law.place else None
 
 
 def _row(law: VectorLaw) -> Formula:

@@ -25,6 +25,7 @@ from conserved.notation.tree import (
     Sum,
     Total,
     Transpose,
+    Words,
     flat,
 )
 
@@ -78,7 +79,9 @@ def latex(formula: Formula) -> str:
         case Operator(name, over, body):
             return rf"{_operator(name)}{_OVER[over]}{latex(body)}"
         case Described(_, _, formal, place):
-            return latex(formal) + (rf"\;\text{{{escaped(place)}}}" if place else "")
+            return latex(formal) + (rf"\;{latex(place)}" if place else "")
+        case Words(parts):
+            return rf"\text{{{_spelled(parts)}}}"
         case Listed(items, left):
             every = [latex(item) for item in items]
             return r";\quad ".join([*every, r"\dots"] if left else every)
@@ -120,6 +123,14 @@ _SPECIAL = {c: "\\" + c for c in "%#&$_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
+
+
+def _spelled(parts: tuple[str | Affine, ...]) -> str:
+    """Words inside a text, from which numbers that run step out."""
+    return "".join(
+        escaped(str(part)) if isinstance(part, str) or part.fixed else rf"}}{_affine(part)}\text{{"
+        for part in parts
+    )
 
 
 def _closed(formula: Formula) -> str:

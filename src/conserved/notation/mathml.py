@@ -27,6 +27,7 @@ from conserved.notation.tree import (
     Sum,
     Total,
     Transpose,
+    Words,
     flat,
 )
 
@@ -92,8 +93,9 @@ def _written(formula: Formula) -> str:
             words = _row(_between("", map(_mi, name.split()), '<mspace width="0.2em"/>'))
             return _row([_below(words, _mi(_OVER[over])) if _OVER[over] else words, _written(body)])
         case Described(_, _, formal, place):
-            words = f"{_WIDE}<mtext>{escape(place)}</mtext>" if place else ""
-            return _row([_written(formal), words])
+            return _row([_written(formal), *([_WIDE, _written(place)] if place else [])])
+        case Words(parts):
+            return _mixed(parts)
         case Listed(items, left):
             shown = [*map(_written, items), *(["<mo>…</mo>"] if left else [])]
             return _row(_between("", shown, f"<mo>;</mo>{_WIDE}"))
@@ -134,15 +136,20 @@ def _name(name: Name) -> str:
     if known is not None:
         letter, number = known
         return _mi(letter) if number is None else _below(_mi(letter), _affine(number))
-    parts, words = [], ""
-    for part in name.parts:
+    return _mixed(name.parts)
+
+
+def _mixed(parts: Iterable[str | Affine]) -> str:
+    """Words, and among them numbers that run."""
+    shown, words = [], ""
+    for part in parts:
         if isinstance(part, str) or part.fixed:
             words += str(part)
         else:
-            parts += [f"<mtext>{escape(words)}</mtext>", _affine(part)]
+            shown += [f"<mtext>{escape(words)}</mtext>", _affine(part)]
             words = ""
-    parts += [f"<mtext>{escape(words)}</mtext>"] if words or not parts else []
-    return _row(parts) if len(parts) > 1 else parts[0]
+    shown += [f"<mtext>{escape(words)}</mtext>"] if words or not shown else []
+    return _row(shown) if len(shown) > 1 else shown[0]
 
 
 def _number(value: Fraction) -> str:
