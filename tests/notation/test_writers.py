@@ -28,9 +28,9 @@ from tests.notation.trees import TABLE
 
 ALLOWED = {
     *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace"),
-    *("msub", "msup", "munderover", "mfrac"),
+    *("msub", "msup", "msubsup", "munderover", "mfrac"),
 }
-CHILDREN = {"msub": 2, "msup": 2, "mfrac": 2, "munderover": 3}
+CHILDREN = {"msub": 2, "msup": 2, "mfrac": 2, "munderover": 3, "msubsup": 3}
 
 
 def parsed(formula: Formula) -> ElementTree.Element:

@@ -49,8 +49,8 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
     "layer that runs": (
         Family("l", 0, 4, Name(("layers.", L + 1, ".weight"))),
         "layers.{l+1}.weight, l = 0 … 4",
-        r"\mathrm{layers.\mathit{l+1}.weight},\; l = 0, \dots, 4",
-        "layers.l+1.weight,l=0,…,4",
+        r"\mathrm{layers.\{\mathit{l+1}\}.weight},\; l = 0, \dots, 4",
+        "layers.{l+1}.weight,l=0,…,4",
     ),
     "symbol that runs": (Name(("W", L)), "W_l", "W_{l}", "Wl"),
     "symbol that runs ahead": (Name(("W", L + 1)), "W_{l+1}", "W_{l+1}", "Wl+1"),
@@ -85,7 +85,12 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
         "{Q}_{j+2,:}",
         "Qj+2,:",
     ),
-    "row of a block": (Item(block(H), (J, None)), "Q_h[j,:]", "{{Q}_{h}}_{j,:}", "Qhj,:"),
+    "row of a block": (
+        Item(block(H), (J, None)),
+        "Q_h[j,:]",
+        r"{\left({Q}_{h}\right)}_{j,:}",
+        "(Qh)j,:",
+    ),
     "shifted": (
         gram(Sum(((ONE, Name.of("I")), (ONE, W)))),
         "(I + W1)(I + W1)ᵀ",
@@ -142,7 +147,7 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
         Words(("the frequency-", J * 2, " part of {x}")),
         "the frequency-2j part of {x}",
         r"\text{the frequency-}2j\text{ part of \{x\}}",
-        "the frequency-2j part of {x}",
+        "the frequency-2j\u00a0part of {x}",
     ),
     "phase": (
         Described("phase of", Row((Q,)), Operator("arg det", "real", Row((Q,)))),

@@ -9,7 +9,7 @@ from textwrap import fill, wrap
 from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
 from conserved.law import Law
-from conserved.law.lines import Line, condensed, lines, where
+from conserved.law.lines import Line, condensed, lines, parameter_list, where
 from conserved.notation import sentences
 
 WIDTH = 100
@@ -22,7 +22,7 @@ def analysis_text(analysis: Analysis) -> str:
     """The whole answer, one block for the question and one for the counts."""
     problem = analysis.problem
     network = problem.network
-    shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in network.parameters)
+    shapes = parameter_list(network.parameters)
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
         ("network", network.spec, f"{_counted(network.size, 'parameter')}: {_cut(shapes)}"),

@@ -329,7 +329,8 @@ def _(law: SpanLaw) -> Formula:
     inside = _row(law)
     formal: Formula = Operator("range", law.field, inside)
     if law.what == "direction":
-        formal = Quotient(inside, Norm(inside))
+        whole = inside.items[0] if len(inside.items) == 1 else inside
+        formal = Quotient(whole, Norm(whole))
     over = "" if law.field == "real" else f"{law.field} "
     return Described(f"{over}{law.what} of", inside, formal, _place(law))
 
@@ -361,5 +362,5 @@ def _place(law: VectorLaw) -> Words | None:
     return Words.of(law.place) if law.place else None
 
 
-def _row(law: VectorLaw) -> Formula:
+def _row(law: VectorLaw) -> Row:
     return Row(tuple(Name.of(tensor) for tensor in dict.fromkeys(p.tensor for p in law.parts)))

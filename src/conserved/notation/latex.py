@@ -48,7 +48,10 @@ def latex(formula: Formula) -> str:
         case Item():
             item = flat(formula)
             places = ",".join(map(_place, item.places))
-            return f"{{{_closed(item.base)}}}_{{{places}}}"
+            base = _closed(item.base)
+            if isinstance(item.base, Block):
+                base = rf"\left({base}\right)"
+            return f"{{{base}}}_{{{places}}}"
         case Block():
             if not formula.named:
                 return latex(formula.slices)
@@ -104,7 +107,7 @@ def symbol(name: Name) -> str:
         if isinstance(part, str):
             shown.append("".join(c if c.isalnum() or c in ".-" else r"\_" for c in part))
         else:
-            shown.append(str(part) if part.fixed else rf"\mathit{{{_affine(part)}}}")
+            shown.append(str(part) if part.fixed else rf"\{{\mathit{{{_affine(part)}}}\}}")
     return rf"\mathrm{{{''.join(shown)}}}"
 
 
