@@ -43,8 +43,7 @@ LEVELS = {
     "closure": 4,
     "search": 4,
     "explain": 5,
-    "inquiry": 5.1,  # the steps of an analysis
-    "analysis": 5.2,
+    "analysis": 5.1,
     "certificate": 5,
     "simulate": 5,
     "monitor": 5,

@@ -8,17 +8,20 @@ maps of input and output features acts on the parameters, and is what range laws
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from math import lcm
+from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.errors import InputError
+from conserved.errors import InputError, LimitError, Redraw
 from conserved.fields import MomentSpace, moment_space
-from conserved.kernel.deadline import check_time
+from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.rowspace import RowSpace
@@ -27,6 +30,8 @@ from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
 from conserved.symmetry.isotypic import Block, isotypic_blocks
 
+T = TypeVar("T")
+SECONDS = 20.0  # for what is told of a problem, where no budget is given
 _SPARE = 16  # more conditions than unknowns
 _DENSE = 2**24  # entries of matrices formed at once
 _SPELLED = 4  # algebras written out one by one
@@ -99,6 +104,17 @@ def algebra_name(blocks: Sequence[Block]) -> str:
     return " ⊕ ".join(short if counts.total() <= _SPELLED else few) or "0"
 
 
+def has_lift(problem: Problem) -> bool:
+    """Whether squared error sees the data through moments of a lift that is not too large."""
+    return problem.loss.spec in ("mse", "poly:2") and problem.network.lift() is not None
+
+
+def splitting_scalars(problem: Problem, *more: int) -> Residues:
+    """GF(p) with the roots of unity that split the features into irreducible blocks, and more."""
+    roots = lcm(problem.group.roots, problem.group.splitting, *more)
+    return residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
+
+
 def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
     """Moments, isotypic blocks and the lifted group of a problem under squared error.
 
@@ -113,49 +129,92 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
     """
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
-    if problem.network.lift() is None or problem.loss.spec not in ("mse", "poly:2"):
+    if not has_lift(problem):
         advice = "a lift needs squared error and a tensorizable network (linear, poly, lightning)"
         raise InputError("network", problem.network.spec, advice)
-    scalars = splitting_scalars(problem)
-    rng = np.random.default_rng(seed)
     with threads_for(problem.network.size):
-        return report_on(scalars, moment_space(problem, scalars), rng)
+        lifted = Lifted(problem, splitting_scalars(problem), seed)
+        assert lifted.blocks
+        assert lifted.report is not None
+        return lifted.report
 
 
-def splitting_scalars(problem: Problem) -> Residues:
-    """GF(p) with the roots of unity that split the features into irreducible blocks."""
-    roots = lcm(problem.group.roots, problem.group.splitting)
-    return residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
+class Lifted:
+    """What the loss sees of a problem, found as far as it is asked for, within a time.
 
+    Args:
+        problem: squared error, and a network with a lift.
+        scalars: with the roots of unity that split its features.
+        seed: draws elements of the moments.
+        seconds: for all steps together, by default ``SECONDS``.
 
-def report_on(scalars: Residues, space: MomentSpace, rng: np.random.Generator) -> LiftReport:
-    """The report on averaged moments that are known already."""
-    report = with_features(scalars, space, moments_alone(space), rng)
-    return with_blocks(scalars, space, report, rng)
+    Attributes:
+        stopped: why nothing further was found, in words, or "".
+    """
 
+    def __init__(
+        self, problem: Problem, scalars: Residues, seed: int = 0, seconds: float | None = None
+    ) -> None:
+        self.problem = problem
+        self.scalars = scalars
+        self.rng = np.random.default_rng([seed, 1])
+        self.seconds = SECONDS if seconds is None else seconds
+        self.stopped = ""
+        self._left = self.seconds
 
-def moments_alone(space: MomentSpace) -> LiftReport:
-    """How many moments there are."""
-    lift = space.lift
-    return LiftReport(lift.name, lift.dimension, len(space.quadratic), len(space.mixed))
+    def step(self, stage: str, find: Callable[[], T]) -> T | None:
+        """What a step finds; where it fails, None, and no later step is begun."""
+        if self.stopped:
+            return None
+        start = perf_counter()
+        try:
+            with time_limit(self._left), threads_for(self.problem.network.size):
+                return find()
+        except OutOfTimeError:
+            self.stopped = f"{self.seconds:g} s were not enough for {stage}"
+        except MemoryError:
+            self.stopped = f"not enough memory for {stage}"
+        except (LimitError, Redraw) as error:
+            self.stopped = f"{stage} failed: {error}"
+        finally:
+            self._left -= perf_counter() - start
+        return None
 
+    @cached_property
+    def space(self) -> MomentSpace:
+        """The averaged moments."""
+        return moment_space(self.problem, self.scalars)
 
-def with_features(
-    scalars: Residues, space: MomentSpace, report: LiftReport, rng: np.random.Generator
-) -> LiftReport:
-    """The report with the blocks of the features: what laws come from."""
-    features, unseen = feature_blocks(scalars, space, rng)
-    return replace(report, features=features, unseen=unseen)
+    @cached_property
+    def features(self) -> tuple[tuple[Block, ...], int]:
+        """Blocks of the features, and how many isometries the loss cannot see."""
+        return feature_blocks(self.scalars, self.space, self.rng)
 
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of T ⊕ Y, those of the features where Φ(x) = x."""
+        features, lift = self.features[0], self.space.lift
+        if lift.dimension == lift.network.input_shape[-1]:
+            return features
+        family, metric = moment_operators(self.scalars, self.space, self.rng)
+        return tuple(isotypic_blocks(self.scalars, family, metric, self.rng))
 
-def with_blocks(
-    scalars: Residues, space: MomentSpace, report: LiftReport, rng: np.random.Generator
-) -> LiftReport:
-    """The report with the blocks of T ⊕ Y, those of the features where Φ(x) = x."""
-    if report.features is not None and space.lift.dimension == space.lift.network.input_shape[-1]:
-        return replace(report, blocks=report.features)
-    family, metric = moment_operators(scalars, space, rng)
-    return replace(report, blocks=tuple(isotypic_blocks(scalars, family, metric, rng)))
+    def features_known(self) -> bool:
+        """Whether there was time for the averages and the blocks of the features."""
+        found = self.step("averaging the moments", lambda: self.space)
+        return bool(found and self.step("the isometries of the features", lambda: self.features))
+
+    @property
+    def report(self) -> LiftReport | None:
+        """What is known so far; None where not even the averages are."""
+        known = vars(self)
+        if "space" not in known:
+            return None
+        lift = self.space.lift
+        features, unseen = known.get("features", (None, None))
+        counts = len(self.space.quadratic), len(self.space.mixed)
+        blocks = known.get("blocks", ())
+        return LiftReport(lift.name, lift.dimension, *counts, features, unseen, blocks)
 
 
 def moment_operators(

@@ -107,7 +107,7 @@ def test_a_failed_comparison_fails_the_cell():
     failed = Result(PLAIN.case, 0, reason="not enough memory")
     text = heat_map(Atlas((failed, TURNED)))
     assert "× for all data: not enough memory [" in text
-    assert "1 cells: 0 with" in text
+    assert "1 cell: 0 with" in text
 
 
 def test_left_over_axes_become_panels():

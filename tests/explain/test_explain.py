@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.closure import lie_closure
-from conserved.explain import explain
-from conserved.explain.candidates import candidates
-from conserved.explain.ranges import range_laws
 from conserved.fields import MomentFields, OrbitFields
 from conserved.kernel.rowspace import RowSpace
 from conserved.liespan import LieSpan
 from conserved.lifted import feature_blocks, splitting_scalars
+from conserved.search.candidates import on_blocks
+from tests.search.owed import owed, owed_along
 
 # network, symmetry, labels, laws that the symmetry adds by range or direction, what keeps constant
 GROUP_SCHEMA = "conserved.group/1"
@@ -52,55 +50,49 @@ def problem_of(network: str, symmetry: str, labels: str, loss: str = "mse") -> c
     return cq.Problem.from_text(network, symmetry=symmetry, labels=labels, loss=loss)
 
 
-def explained(problem: cq.Problem, **options):
-    """The explanation, and how many laws the symmetry adds by exact counts."""
-    closures = lie_closure(problem), lie_closure(problem.architecture())
-    return explain(problem, *closures, **options), closures[0].upper - closures[1].upper
-
-
 @pytest.mark.parametrize("network, symmetry, labels, extra, words", KNOWN)
 def test_laws_owed_to_the_symmetry(network, symmetry, labels, extra, words):
-    why, added = explained(problem_of(network, symmetry, labels))
-    assert sum(law.independent for law in why.laws) == extra == added
-    assert any(words in law.name for law in why.laws)
+    state, why, added = owed(problem_of(network, symmetry, labels))
+    assert sum(law.independent for law in state.laws) == extra == added
+    assert any(words in law.name for law in state.laws)
     assert any(words in reason for reason in why.reasons)
 
 
 @pytest.mark.parametrize("network", ["linear:5-1-4", "linear:3-1-4"])
 def test_a_law_on_the_outputs_is_not_placed_in_the_inputs(network):
-    why, _ = explained(problem_of(network, "negation", "invariant"))
-    assert [law.text for law in why.laws] == ["direction of W2"]
+    state, _, _ = owed(problem_of(network, "negation", "invariant"))
+    assert [law.text for law in state.laws] == ["direction of W2"]
 
 
 @pytest.mark.parametrize("network, symmetry, labels, words", NOTHING)
 def test_why_there_is_none(network, symmetry, labels, words):
-    why, added = explained(problem_of(network, symmetry, labels))
-    assert not why.laws
+    state, why, added = owed(problem_of(network, symmetry, labels))
+    assert not state.laws
     assert not added
     assert words in " ".join(why.reasons)
 
 
 @pytest.mark.parametrize("loss", ["logistic", "exponential", "any"])
 def test_theorem_3_is_named(loss):
-    why, _ = explained(problem_of("linear:4-1-1", "permutation", "invariant", loss))
+    state, why, _ = owed(problem_of("linear:4-1-1", "permutation", "invariant", loss))
     (reason,) = why.reasons
     assert reason.startswith("Theorem 3")
-    assert not why.laws
+    assert not state.laws
 
 
 def test_the_ladder_is_named():
-    why, _ = explained(problem_of("linear:4-1-1", "permutation", "invariant", "poly:3"))
+    _, why, _ = owed(problem_of("linear:4-1-1", "permutation", "invariant", "poly:3"))
     assert "order 3" in why.reasons[0]
 
 
 def test_labels_that_drop_out_are_named():
-    why, _ = explained(problem_of("linear:2-2-2", "rotation:4", "invariant"))
+    _, why, _ = owed(problem_of("linear:2-2-2", "rotation:4", "invariant"))
     assert "Labels drop out" in " ".join(why.reasons)
     assert "D − 1 = 7" in " ".join(why.reasons)
 
 
 def test_all_data_need_no_reason():
-    why, _ = explained(cq.Problem.from_text("linear:4-2-1"))
+    _, why, _ = owed(cq.Problem.from_text("linear:4-2-1"))
     assert why.reasons == ()
 
 
@@ -145,8 +137,8 @@ def unitary(folder, n):
 def test_complex_blocks(tmp_path, n, range_laws, phase):
     """Theory §6, the unitary analogue: 2κ(n − κ) + 1 on two copies, h = 1 (κ = 2)."""
     network, symmetry = f"linear:{4 * n}-1-1", f"2x{unitary(tmp_path, n)}"
-    why, extra = explained(cq.Problem.from_text(network, symmetry=symmetry))
-    by_name = {law.text.split(" of ")[0]: law.independent for law in why.laws}
+    state, _, extra = owed(cq.Problem.from_text(network, symmetry=symmetry))
+    by_name = {law.text.split(" of ")[0]: law.independent for law in state.laws}
     assert by_name.get("complex range", 0) == range_laws
     assert by_name["phase"] == phase
     assert extra == range_laws + phase
@@ -155,9 +147,9 @@ def test_complex_blocks(tmp_path, n, range_laws, phase):
 def test_no_complex_law_when_the_vectors_fill_the_block(tmp_path):
     """κ > n/2 over the reals is no bar, κ > n over C is: U(1) on two copies, h = 1."""
     problem = cq.Problem.from_text("linear:4-1-1", symmetry="2xrotation:5")
-    why, extra = explained(problem)
+    state, _, extra = owed(problem)
     assert not extra
-    assert not why.laws
+    assert not state.laws
 
 
 class Sampled(MomentFields):
@@ -180,11 +172,8 @@ def test_a_sampled_average_has_no_range_law():
     problem = problem_of("linear:4-2-1", "orthogonal", "invariant")
     scalars = splitting_scalars(problem)
     exact = MomentFields(problem, scalars, np.random.default_rng(0))
-    blocks, _ = feature_blocks(scalars, exact.space, np.random.default_rng(0))
-    assert blocks is not None
-    assert sum(law.independent for law in range_laws(problem, exact, blocks).laws) > 0
-    sampled = Sampled(problem, scalars, np.random.default_rng(0))
-    assert range_laws(problem, sampled, blocks).laws == ()
+    assert sum(law.independent for law in owed_along(exact)) > 0
+    assert owed_along(Sampled(problem, scalars, np.random.default_rng(0))) == []
 
 
 def test_gradients_annihilate_fields_of_explicit_orbits():
@@ -195,7 +184,7 @@ def test_gradients_annihilate_fields_of_explicit_orbits():
     orbits = OrbitFields(problem, scalars, np.random.default_rng(2))
     rng = np.random.default_rng(0)
     blocks, _ = feature_blocks(scalars, moments.space, rng)
-    zero_sum, _ = candidates(scalars, moments.space, blocks, rng)
+    zero_sum, _ = on_blocks(scalars, moments.space, blocks, rng)
     theta = orbits.point()
     (here,) = zero_sum.vectors(scalars, theta[0])
     span = LieSpan(orbits, theta=theta)
@@ -210,7 +199,6 @@ def test_gradients_annihilate_fields_of_explicit_orbits():
 
 def test_the_same_seed_gives_the_same_words():
     problem = problem_of("linear:6-2", "shift", "invariant")
-    closures = lie_closure(problem), lie_closure(problem.architecture())
-    first, second = (explain(problem, *closures, seed=4) for _ in range(2))
-    assert first.reasons == second.reasons
-    assert first.laws == second.laws
+    first, second = (owed(problem, seed=4) for _ in range(2))
+    assert first[1].reasons == second[1].reasons
+    assert first[0].laws == second[0].laws

@@ -47,7 +47,11 @@ def gram_laws(draw):
     for tensor, axis in draw(st.lists(st.sampled_from(axes), min_size=1, max_size=4, unique=True)):
         length = (LAYOUT.shape(tensor) or (1,))[axis]
         offset = draw(st.just(0) | FRACTIONS) if tensor in ("A", "b1") else 0
-        cut = None if rows is None else (min(rows[0], length - 1), min(rows[1], length), rows[2])
+        cut = (
+            None
+            if rows is None or tensor == "t"
+            else (min(rows[0], length - 1), min(rows[1], length), rows[2])
+        )
         terms.append(GramTerm(tensor, axis, draw(FRACTIONS), cut, offset))
     return GramLaw(layout=LAYOUT, terms=tuple(terms), part=part)
 

@@ -10,7 +10,7 @@ import pytest
 import conserved as cq
 from conserved.certificate import check_certificate
 from conserved.law import GramLaw, GramTerm, Layout, Polynomial, PolynomialLaw
-from conserved.law.lines import condensed, lines, where
+from conserved.law.lines import condensed, lines, parameter_list, where
 from conserved.networks import Network
 from tests.law import blocks
 
@@ -175,3 +175,11 @@ def test_remarks_that_differ_are_left_out() -> None:
     assert line.text == "W_l W_lᵀ − W_{l+1}ᵀ W_{l+1}, l = 1 … 3"
     assert line.remark == ""
     assert lines(laws[:1])[0].remark == "symmetric 3×3"
+
+
+def test_parameters_of_one_pattern_and_shape() -> None:
+    assert parameter_list(blocks.stack(4).parameters) == (
+        "layers.{l}.weight 2×2 (l = 0 … 3), head.weight 2×2"
+    )
+    odd = blocks.Block({"a, b": (2, 2), "c": ()}, lambda p, x: x @ p["a, b"] * p["c"], (2,), (2,))
+    assert parameter_list(odd.parameters) == "a, b 2×2, c"

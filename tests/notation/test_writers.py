@@ -18,6 +18,7 @@ from conserved.notation import (
     Name,
     Operator,
     Row,
+    Words,
     latex,
     mathml,
     text,
@@ -27,9 +28,9 @@ from tests.notation.trees import TABLE
 
 ALLOWED = {
     *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace"),
-    *("msub", "msup", "munderover", "mfrac"),
+    *("msub", "msup", "msubsup", "munderover", "mfrac"),
 }
-CHILDREN = {"msub": 2, "msup": 2, "mfrac": 2, "munderover": 3}
+CHILDREN = {"msub": 2, "msup": 2, "mfrac": 2, "munderover": 3, "msubsup": 3}
 
 
 def parsed(formula: Formula) -> ElementTree.Element:
@@ -101,7 +102,9 @@ PAYLOADS = [
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_what_users_name_is_only_a_name(payload: str) -> None:
     name = Name.of(payload)
-    place = Described("range of", Row((name,)), Operator("range", "real", Row((name,))), payload)
+    place = Described(
+        "range of", Row((name,)), Operator("range", "real", Row((name,))), Words.of(payload)
+    )
     for formula in (name, Item(name, (Affine.of("j"), None)), place):
         assert payload in "".join(parsed(formula).itertext())
         shown = latex(formula)

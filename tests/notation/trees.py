@@ -26,6 +26,7 @@ from conserved.notation import (
     Sum,
     Total,
     Transpose,
+    Words,
 )
 
 ONE = Fraction(1)
@@ -48,8 +49,8 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
     "layer that runs": (
         Family("l", 0, 4, Name(("layers.", L + 1, ".weight"))),
         "layers.{l+1}.weight, l = 0 … 4",
-        r"\mathrm{layers.\mathit{l+1}.weight},\; l = 0, \dots, 4",
-        "layers.l+1.weight,l=0,…,4",
+        r"\mathrm{layers.\{\mathit{l+1}\}.weight},\; l = 0, \dots, 4",
+        "layers.{l+1}.weight,l=0,…,4",
     ),
     "symbol that runs": (Name(("W", L)), "W_l", "W_{l}", "Wl"),
     "symbol that runs ahead": (Name(("W", L + 1)), "W_{l+1}", "W_{l+1}", "Wl+1"),
@@ -84,7 +85,12 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
         "{Q}_{j+2,:}",
         "Qj+2,:",
     ),
-    "row of a block": (Item(block(H), (J, None)), "Q_h[j,:]", "{{Q}_{h}}_{j,:}", "Qhj,:"),
+    "row of a block": (
+        Item(block(H), (J, None)),
+        "Q_h[j,:]",
+        r"{\left({Q}_{h}\right)}_{j,:}",
+        "(Qh)j,:",
+    ),
     "shifted": (
         gram(Sum(((ONE, Name.of("I")), (ONE, W)))),
         "(I + W1)(I + W1)ᵀ",
@@ -128,11 +134,20 @@ TABLE: dict[str, tuple[Formula, str, str | None, str]] = {
     "list": (Listed((W, Q), 3), "W1; Q; … (3 more)", r"W_{1};\quad Q;\quad \dots", "W1;Q;…"),
     "range": (
         Described(
-            "complex range of", Row((Q, W)), Operator("range", "complex", Row((Q, W))), "on a part"
+            "complex range of",
+            Row((Q, W)),
+            Operator("range", "complex", Row((Q, W))),
+            Words.of("on a part"),
         ),
         "complex range of [Q W1] on a part",
         r"\operatorname{range}_{\mathbb{C}}\left[Q\;W_{1}\right]\;\text{on a part}",
         "rangeℂ[QW1]on a part",
+    ),
+    "words that run": (
+        Words(("the frequency-", J * 2, " part of {x}")),
+        "the frequency-2j part of {x}",
+        r"\text{the frequency-}2j\text{ part of \{x\}}",
+        "the frequency-2j\u00a0part of {x}",
     ),
     "phase": (
         Described("phase of", Row((Q,)), Operator("arg det", "real", Row((Q,)))),

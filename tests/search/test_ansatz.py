@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved import search
 from conserved.arithmetic.exact import rank
 from conserved.fields import make_fields
 from conserved.kernel.primes import BLAS_PRIMES
@@ -115,9 +114,8 @@ def test_axes_too_long_for_all_their_unknowns(
 ) -> None:
     problem = cq.Problem.from_text(network)
     whole = find_laws(problem)
-    for module in (search, ansatz):
-        monkeypatch.setattr(module, "UNKNOWN_LIMIT", 30)
-    monkeypatch.setattr(search, "JOINT_LIMIT", 0)
+    monkeypatch.setattr(ansatz, "UNKNOWN_LIMIT", 30)
+    monkeypatch.setattr(ansatz, "JOINT_LIMIT", 0)
     found = find_laws(problem)
     assert "only sums of squares" in found.notes[0]
     assert [law.text for law in found.laws] == texts

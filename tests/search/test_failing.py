@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
 import conserved as cq
-import conserved.inquiry as inquiry
-import conserved.search as search
+from conserved import search
 from conserved.errors import Redraw
+from conserved.kernel.deadline import OutOfTimeError
+from conserved.law import Law
+from conserved.search import FIRST, WHOLE, State, Way, ansatz, monomials, run
 
 
 def test_one_way_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise Redraw("planted")
 
-    monkeypatch.setattr(search, "polynomial_laws", broken)
+    monkeypatch.setattr(monomials, "_of_degrees", broken)
     analysis = cq.analyze(cq.Problem.from_text("poly:1-3-1,power=3"))
     whole = cq.lie_closure(cq.Problem.from_text("poly:1-3-1,power=3")).upper
     assert analysis.count.upper == whole
     assert analysis.laws
-    assert any("laws (polynomial) was given up: planted" in note for note in analysis.notes)
+    assert any("laws (polynomials) was given up: planted" in note for note in analysis.notes)
 
 
 @pytest.mark.parametrize("fault", [Redraw("planted"), MemoryError()])
@@ -27,9 +32,54 @@ def test_a_whole_search_fails(monkeypatch: pytest.MonkeyPatch, fault: Exception)
     def broken(*_: object, **__: object) -> None:
         raise fault
 
-    monkeypatch.setattr(inquiry, "find_laws", broken)
-    monkeypatch.setattr(inquiry, "find_more", broken)
+    monkeypatch.setattr("conserved.search.state.make_fields", broken)
     analysis = cq.analyze(cq.Problem.from_text("linear:3-2-2"))
     assert analysis.count == cq.Count(3, 3, True, 0)  # the three are known to exist
     assert analysis.laws == ()
     assert any("a search for laws was given up" in note for note in analysis.notes)
+
+
+@pytest.mark.parametrize("fault", [Redraw("planted"), MemoryError(), OutOfTimeError("planted")])
+@pytest.mark.parametrize("after", [0, 1])
+def test_laws_told_anew_are_not_lost(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, after: int
+) -> None:
+    """All quadratic laws stand in for sums of squares; a failure on the way leaves all of them."""
+    problem = cq.Problem.from_text("linear:4-3-2")
+    monkeypatch.setattr(ansatz, "_LARGE", 0)
+    monkeypatch.setattr(ansatz, "_WIDE_LIMIT", 0)
+
+    def broken(state: State) -> Iterator[list[Law]]:
+        for law in list(ansatz.all_quadratic(state))[-1][:after]:
+            yield [law]
+        raise fault
+
+    state = State(problem)
+    run(state, FIRST)
+    (squares,) = state.laws
+    assert squares.independent == 3
+    run(state, [replace(WHOLE, find=broken)])
+    if after:
+        assert [law.text for law in state.laws] == ["W1 W1ᵀ − W2ᵀ W2"]
+        assert state.rank == 6
+    else:
+        assert state.laws == [squares]
+    assert len(state.notes) == 1
+
+
+def test_time_that_ends_in_the_middle_of_a_count_leaves_nothing_half_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = cq.Problem.from_text("linear:3-2-2")
+    verify = search.state.verify
+
+    def late(*_: object, **__: object) -> None:
+        raise OutOfTimeError("late")
+
+    monkeypatch.setattr("conserved.search.state.verify", late)
+    state = State(problem, budget=60)
+    run(state, FIRST)
+    assert (state.laws, state.rank) == ([], 0)
+    monkeypatch.setattr("conserved.search.state.verify", verify)
+    run(state, [Way("again", ansatz.quadratic)])
+    assert [law.independent for law in state.laws] == [3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conserved.law import Layout, Polynomial, PolynomialLaw
 from conserved.problem import Problem
-from conserved.search import _Hunt, find_laws
+from conserved.search import State, find_laws
 from conserved.verification import verify
 
 
@@ -15,13 +15,13 @@ def test_a_law_known_is_not_counted_again_at_a_point_where_its_gradient_vanishes
     """
     problem = Problem.from_text("linear:1-1-1")
     layout = Layout.of(problem.network.parameters)
-    hunt = _Hunt(problem, 0, (), None, None, None)
-    p = int(hunt.fields.scalars.prime)
-    u, v = (int(value) for value in hunt.space.theta)
+    state = State(problem)
+    p = int(state.fields.scalars.prime)
+    u, v = (int(value) for value in state.theta)
     c = (u * u - v * v) % p
     squared = {(0,) * 4: 1, (0, 0, 1, 1): -2, (1,) * 4: 1, (0, 0): -2 * c, (1, 1): 2 * c}
     known = PolynomialLaw(layout=layout, components=(Polynomial.of(squared),), independent=1)
     assert verify(problem, [known]).holds == (True,)
-    at = hunt.fields.scalars.from_integers([u, v])
-    assert not known.gradients(hunt.fields.scalars, at).any()
+    at = state.fields.scalars.from_integers([u, v])
+    assert not known.gradients(state.fields.scalars, at).any()
     assert find_laws(problem, known=[known]).laws == ()

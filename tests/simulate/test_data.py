@@ -99,7 +99,8 @@ def test_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("", "has no columns; the network needs 6"),
+        ("", "has no rows of numbers separated by commas"),
+        ("1;2;3;4;5;6\n", "has no rows of numbers separated by commas"),
         ("1,2,3\n", "has 3 columns"),
         ("1,2,3,4,5,6\n1,2\n", "has 2, 6 columns"),
         ("1,2,3,4,5,6\n1,2,3,4,5,x\n", "line 2 has a cell that is no number"),

@@ -102,7 +102,7 @@ def test_laws_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
         (["--scale", "0"], "scale '0.0': give a number above 0"),
         (["--length", "-1"], "length '-1.0': give a number above 0"),
         (["--samples", "0"], "samples '0': give a whole number"),
-        (["--output", "/nowhere/run.json"], "--output '/nowhere/run.json': cannot be written"),
+        (["--output", "/dev/null/run.json"], "--output '/dev/null/run.json': cannot be written"),
     ],
 )
 def test_unusable_input_is_one_line(

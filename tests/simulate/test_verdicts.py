@@ -319,6 +319,20 @@ def test_a_flow_that_blows_up() -> None:
         assert not found.verdicts[1].holds
 
 
+def test_steps_that_blow_up_before_any_comparison() -> None:
+    """The drift told is that of the steps that were taken, not that of none."""
+    problem = cq.Problem.from_text("linear:2-2-1")
+    laws = [gram(Layout.of(problem.network.parameters), "symmetric: W1.0 -1*W2.1")]
+    found = simulate(problem, laws, dynamics=GradientDescent(rate=100.0, steps=1000))
+    assert found.trajectory.stopped == "blew up at step 2"
+    (verdict,) = found.verdicts
+    values = found.trajectory.values[0][:, verdict.component]
+    assert abs(values[1] - values[0]) > 1000
+    assert verdict.drift == abs(values[1] - values[0])
+    assert verdict.outcome == "drifting as predicted"
+    assert "→" not in verdict.reason  # nothing was compared
+
+
 @pytest.mark.parametrize("seed", [0, 10, 41])
 def test_one_step_that_goes_very_far(seed: int) -> None:
     """The rounding error of h where a long step leads is that of h there, not that at its start."""

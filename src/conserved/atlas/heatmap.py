@@ -102,7 +102,8 @@ def _marked(cells: Sequence[Cell]) -> list[tuple[str, str, int]]:
 
 def _legend(cells: Sequence[Cell]) -> str:
     some = sum(1 for cell in cells if cell.added_upper)
-    counts = [f"{len(cells):,} cells: {some:,} with room for laws that the symmetry adds"]
+    noun = "cell" if len(cells) == 1 else "cells"
+    counts = [f"{len(cells):,} {noun}: {some:,} with room for laws that the symmetry adds"]
     counts += [f"{count:,} {meaning}" for _, meaning, count in _marked(cells) if count]
     lines = [
         "A number n: upper bound with the symmetry minus upper bound for all data, so at most n",

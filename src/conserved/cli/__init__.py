@@ -61,7 +61,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("conserved: interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output left; nothing more to say to it
+    except (BrokenPipeError, SystemExit):  # the latter is how click leaves when a pipe breaks
+        # the reader of our output left; nothing more to say to it
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED

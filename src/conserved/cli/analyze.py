@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import on_terminal, require_writable
 from conserved.errors import InputError, RankLimitError, naming
 
 if TYPE_CHECKING:
@@ -78,8 +76,7 @@ def analyze(
     problem = Problem.around(
         network_of(network), loss=loss, symmetry=symmetry, labels=labels, flow=flow
     )
-    require_writable("--certificate", certificate)
-    require_writable("--report", report)
+    require_writable(certificate=certificate, report=report)
     _announce(problem, laws=not no_laws)
     with _progress() as progress:
         analysis = run(
@@ -137,24 +134,10 @@ def _announce(problem: Problem, *, laws: bool) -> None:
         click.echo(f"estimate: {cost}", err=True)
 
 
-def require_writable(option: str, path: str | None) -> None:
-    """Refuse a file that could not be written, before anything is computed.
-
-    Raises:
-        InputError: naming the option.
-    """
-    if path is None:
-        return
-    target = Path(path)
-    folder = next(p for p in target.absolute().parents if p.exists())
-    if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(option, path, "cannot be written; give a file in a folder of yours")
-
-
 @contextmanager
 def _progress() -> Iterator[Report | None]:
     """A bar on stderr, when that is a terminal and the run is not over at once."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         yield None
         return
     from rich.console import Console

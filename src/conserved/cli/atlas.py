@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import on_terminal
 from conserved.errors import naming
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class _Bar(_Progress):
 
 @contextmanager
 def _progress() -> Iterator[_Progress]:
-    if not sys.stderr.isatty():
+    if not on_terminal():
         yield _Progress()
         return
     progress = _Bar()

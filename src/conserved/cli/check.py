@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import on_terminal
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -42,7 +42,7 @@ def check(file: str, seed: int | None, budget: float | None, as_json: bool) -> i
 
 def _spinner() -> AbstractContextManager[object]:
     """Something that moves on stderr, when that is a terminal."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         return nullcontext()
     from rich.console import Console
 

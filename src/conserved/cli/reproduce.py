@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def _together(found: Sequence[Reproduction], missing: Sequence[str]) -> dict[str
 
 def _waiting(name: str) -> AbstractContextManager[Any]:
     """A sign of life on stderr, when that is a terminal."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         return nullcontext()
     from rich.console import Console
 

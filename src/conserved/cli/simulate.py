@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import on_terminal, require_writable
 from conserved.errors import ConservedError, InputError
 
 if TYPE_CHECKING:
@@ -124,8 +123,7 @@ def simulate(
         "size": batch,
     }
     moves = _dynamics(dynamics, settings)
-    if output is not None:
-        _require_writable(output)
+    require_writable(output=output)
     given = None if law is None else _laws_from_file(problem, law)
 
     def save(partial: Simulation) -> None:
@@ -215,23 +213,13 @@ def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
         raise InputError("--law", name, f"{error.argument} {error.advice}") from error
 
 
-def _require_writable(name: str) -> None:
-    """Refuse a file that cannot be written before anything is computed."""
-    folder = Path(name).absolute().parent
-    try:
-        usable = not Path(name).is_dir() and folder.is_dir() and os.access(folder, os.W_OK)
-    except OSError:  # a name too long
-        usable = False
-    if not usable:
-        raise InputError("--output", name, "cannot be written; give a file in a folder of yours")
-
-
 def _write(simulation: Simulation, name: str) -> None:
     """Write the record in one piece."""
     from conserved.files import write_whole
 
     text = json.dumps(simulation.to_json(), ensure_ascii=False) + "\n"
     try:
+        Path(name).resolve().parent.mkdir(parents=True, exist_ok=True)
         write_whole(name, text.encode())
     except OSError as error:
         raise InputError("--output", name, error.strerror or "cannot be written") from error
@@ -240,7 +228,7 @@ def _write(simulation: Simulation, name: str) -> None:
 @contextmanager
 def _progress() -> Iterator[Report | None]:
     """A bar on stderr, when that is a terminal and the run is not over at once."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         yield None
         return
     from rich.console import Console

@@ -9,7 +9,8 @@ from textwrap import fill, wrap
 from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
 from conserved.law import Law
-from conserved.law.lines import Line, condensed, lines, where
+from conserved.law.lines import Line, condensed, lines, parameter_list, where
+from conserved.notation import sentences
 
 WIDTH = 100
 _FORMULA = 66  # characters of a formula beside what is said of it
@@ -21,7 +22,7 @@ def analysis_text(analysis: Analysis) -> str:
     """The whole answer, one block for the question and one for the counts."""
     problem = analysis.problem
     network = problem.network
-    shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in network.parameters)
+    shapes = parameter_list(network.parameters)
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
         ("network", network.spec, f"{_counted(network.size, 'parameter')}: {_cut(shapes)}"),
@@ -35,7 +36,7 @@ def analysis_text(analysis: Analysis) -> str:
     if problem.symmetric:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
-    why = [_wrapped(reason) for reason in analysis.explanation.reasons]
+    why = [_wrapped(reason) for reason in sentences(analysis.explanation.reasons)]
     blocks = [_aligned(question), _aligned(answer), _laws(analysis.laws)]
     blocks += ["\n".join(why), _verdict(analysis)]
     return "\n\n".join(block for block in blocks if block)
@@ -138,7 +139,8 @@ def _wrapped(sentence: str) -> str:
 
 
 def _unbroken(words: str) -> str:
-    """Equations, ranges of indices and short brackets in one piece."""
+    """Equations, ranges of indices, short brackets and coefficients in one piece."""
+    words = re.sub(r"(\d) (?=\w+\[)", "\\1\u00a0", words)
     words = re.sub(r"\([^()]{1,40}\)", lambda found: found[0].replace(" ", "\u00a0"), words)
     return words.replace(" = ", "\u00a0=\u00a0").replace(" … ", "\u00a0…\u00a0")
 

@@ -8,16 +8,14 @@ K does not keep has less symmetry than K. Here one such form is named.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from fractions import Fraction
-from itertools import combinations
-from math import comb, gcd, lcm
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, takewhile
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.arithmetic.exact import rational_reconstruction
 from conserved.fields import MomentSpace
 from conserved.kernel.deadline import check_time
 from conserved.kernel.residues import Residues
@@ -28,12 +26,12 @@ from conserved.networks.base import Lift
 from conserved.networks.lift import Monomials, PolynomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.problem import Problem
+from conserved.search.null import as_fractions, integral
 from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
 from conserved.symmetry.isotypic import Block, isotypic_blocks
 
 _MOST_FORMS = 2000  # monomials among which an invariant is looked for
 _TERMS = 4  # of a form that is written out
-_SMALL = 1000  # numerators and denominators of a form that is written out
 _DATA = 4  # random inputs at which a form has to change
 _NOTHING_TURNS = (
     "No continuous group keeps the second moments of data under {group}, so no range is conserved."
@@ -45,26 +43,16 @@ def order_reason(
 ) -> list[str]:
     """One sentence that names a form which the data's group keeps and K does not, or none."""
     lift = space.lift
-    n = lift.network.input_shape[-1]
-    if lift.dimension == n:  # degree 2 already
-        return [] if report.unseen else [_NOTHING_TURNS.format(group=problem.group.name)]
-    blocks = _blocks_of(scalars, problem)
-    turning = sum(block.symmetry[1] for block in blocks)
-    if not turning:
-        return [_NOTHING_TURNS.format(group=problem.group.name)]
-    if report.unseen is None or report.unseen >= turning:
-        return []
+    nothing = [_NOTHING_TURNS.format(group=problem.group.name)]
+    if lift.dimension == lift.network.input_shape[-1]:  # degree 2 already
+        return [] if report.unseen else nothing
     algebra = _isometries(scalars, problem)
-    companions = " × ".join(_group_name(block) for block in blocks if block.symmetry[1])
-    for forms in _form_spaces(lift):
-        example = _example(scalars, problem, forms, algebra)
-        if example:
-            return [
-                f"The order is too high for {companions}: this loss sees forms of degree "
-                f"{forms.degree} in the input, and {problem.group.name} keeps {example}"
-                f"{forms.where}, which {companions} does not keep."
-            ]
-    return [
+    if not len(algebra):
+        return nothing
+    if report.unseen is None or report.unseen >= len(algebra):
+        return []
+    companions, named = _named(scalars, problem, _form_spaces(lift), algebra)
+    return named or [
         f"The loss sees forms of higher degree than {companions} keeps, so no range is conserved."
     ]
 
@@ -75,152 +63,116 @@ def ladder_reason(problem: Problem) -> list[str]:
     Such a loss sees f^k for k ≤ q, so forms of k times the degree of f in the input (theory §4).
     """
     lift, loss = problem.network.lift(), problem.loss
-    known = isinstance(lift, PolynomialLift) and isinstance(loss, PolynomialLoss)
-    if not known or problem.labels.name != "invariant":
+    if not isinstance(lift, PolynomialLift) or not isinstance(loss, PolynomialLoss):
         return []
-    assert isinstance(lift, PolynomialLift)
-    assert isinstance(loss, PolynomialLoss)
+    if problem.labels.name != "invariant":
+        return []
     scalars = splitting_scalars(problem)
     algebra = _isometries(scalars, problem)
     if not len(algebra):
         return [_NOTHING_TURNS.format(group=problem.group.name)]
-    blocks = _blocks_of(scalars, problem)
-    companions = " × ".join(_group_name(block) for block in blocks if block.symmetry[1])
-    for times in range(1, loss.degree + 1):
-        degree = times * lift.degree
-        if comb(lift.monomials.variables + degree - 1, degree) > _MOST_FORMS:
-            break
-        example = _example(scalars, problem, _Powers(lift, times), algebra)
-        if example:
-            return [
-                f"The order is too high for {companions}: this loss sees forms of degree {degree} "
-                f"in the input, and {problem.group.name} keeps {example}, which {companions} does "
-                "not keep."
+    degrees = (times * lift.degree for times in range(1, loss.degree + 1))
+    spaces = (_in_inputs(lift.monomials.variables, degree) for degree in degrees)
+    return _named(scalars, problem, takewhile(bool, spaces), algebra)[1]
+
+
+def _named(
+    scalars: Residues, problem: Problem, spaces: Iterable[_Forms | None], algebra: Array
+) -> tuple[str, list[str]]:
+    """K in words, and a sentence on the first form that it does not keep."""
+    companions = " × ".join(
+        _group_name(block) for block in _blocks_of(scalars, problem) if block.symmetry[1]
+    )
+    for forms in spaces:
+        example = _example(scalars, problem, forms, algebra) if forms else ""
+        if forms and example:
+            return companions, [
+                f"The order is too high for {companions}: this loss sees forms of degree "
+                f"{forms.degree} in the input, and {problem.group.name} keeps {example}"
+                f"{forms.where}, which {companions} does not keep."
             ]
-    return []
+    return companions, []
 
 
-class _Forms(ABC):
+@dataclass(frozen=True)
+class _Forms:
     """Polynomials in the data, as combinations of monomials on which the group acts.
 
     Attributes:
         degree: in the input.
         dimension: how many monomials.
+        moved: what matrices (g, n, n) on features do to the vector of monomials.
+        turned: the derivative of that.
+        values: the monomials at inputs (count, *input): (count, dimension).
+        monomial: one of them as text.
         labelled: whether a label multiplies them, and has to be kept as well.
         where: what the letters mean, for the end of a form.
     """
 
     degree: int
     dimension: int
-    labelled = False
-    where = ""
-
-    @abstractmethod
-    def moved(self, scalars: Residues, matrices: Array) -> Array:
-        """What matrices (g, n, n) on features do to the vector of monomials."""
-
-    @abstractmethod
-    def turned(self, scalars: Residues, generators: Array) -> Array:
-        """The derivative of that."""
-
-    @abstractmethod
-    def values(self, scalars: Residues, x: Array) -> Array:
-        """The monomials at inputs (count, *input): (count, dimension)."""
-
-    @abstractmethod
-    def monomial(self, index: int) -> str:
-        """One of them as text."""
+    moved: Callable[[Residues, Array], Array]
+    turned: Callable[[Residues, Array], Array]
+    values: Callable[[Residues, Array], Array]
+    monomial: Callable[[int], str]
+    labelled: bool = False
+    where: str = ""
 
 
-class _Labelled(_Forms):
-    """The entries of Φ, which labels multiply."""
+def _in_inputs(n: int, degree: int, labelled: bool = False) -> _Forms | None:
+    """All forms of one degree in n features, unless they are too many."""
+    if comb(n + degree - 1, degree) > _MOST_FORMS:
+        return None
+    forms, letters = Monomials(n, degree), [f"x{_low(i)}" for i in range(n)]
 
-    labelled = True
+    def monomial(index: int) -> str:
+        return _product(letters, forms.exponents[index].tolist())
 
-    def __init__(self, lift: PolynomialLift | LightningLift) -> None:
-        self.lift = lift
-        self.dimension = lift.dimension
-        self.degree = lift.degree if isinstance(lift, PolynomialLift) else 3
-        self.where = "" if isinstance(lift, PolynomialLift) else " (x a token, Z = XᵀX)"
+    acts = forms.representation, forms.derivative, forms.values
+    return _Forms(degree, forms.dimension, *acts, monomial, labelled)
 
-    def moved(self, scalars: Residues, matrices: Array) -> Array:
-        return self.lift.representation(scalars, matrices)
 
-    def turned(self, scalars: Residues, generators: Array) -> Array:
-        return self.lift.derivative(scalars, generators)
+def _in_tokens(lift: LightningLift) -> _Forms:
+    """The entries x_a Z_bc of Φ for lightning attention."""
 
-    def values(self, scalars: Residues, x: Array) -> Array:
-        return self.lift.features(scalars, x)[:, 0]
-
-    def monomial(self, index: int) -> str:
-        lift = self.lift
-        if isinstance(lift, PolynomialLift):
-            return _product(_letters(lift), lift.exponents[index].tolist())
+    def monomial(index: int) -> str:
         a, pair = divmod(index, len(lift.pairs))
         return f"x{_low(a)} {_entry(*lift.pairs[pair])}"
 
+    def values(scalars: Residues, x: Array) -> Array:
+        return lift.features(scalars, x)[:, 0]
 
-class _Powers(_Forms):
-    """Products of entries of Φ for a polynomial network: all forms of a multiple of its degree."""
-
-    def __init__(self, lift: PolynomialLift, times: int) -> None:
-        self.lift = lift
-        self.degree = times * lift.degree
-        self.forms = Monomials(lift.monomials.variables, self.degree)
-        self.dimension = self.forms.dimension
-
-    def moved(self, scalars: Residues, matrices: Array) -> Array:
-        return self.forms.representation(scalars, matrices)
-
-    def turned(self, scalars: Residues, generators: Array) -> Array:
-        return self.forms.derivative(scalars, generators)
-
-    def values(self, scalars: Residues, x: Array) -> Array:
-        return self.forms.values(scalars, x)
-
-    def monomial(self, index: int) -> str:
-        return _product(_letters(self.lift), self.forms.exponents[index].tolist())
+    acts = lift.representation, lift.derivative, values
+    return _Forms(3, lift.dimension, *acts, monomial, True, " (x a token, Z = XᵀX)")
 
 
-class _Cubic(_Forms):
+def _in_products(lift: LightningLift) -> _Forms | None:
     """Products of two entries of Φ for lightning attention: cubic forms in Z = XᵀX."""
-
-    degree = 6
-    where = " (Z = XᵀX)"
-
-    def __init__(self, lift: LightningLift) -> None:
-        self.lift = lift
-        self.cubes = Monomials(len(lift.pairs), 3)
-        self.dimension = self.cubes.dimension
-
-    def moved(self, scalars: Residues, matrices: Array) -> Array:
-        on_gram = self.lift.squares.representation(scalars, matrices)
-        return self.cubes.representation(scalars, on_gram)
-
-    def turned(self, scalars: Residues, generators: Array) -> Array:
-        on_gram = self.lift.squares.derivative(scalars, generators)
-        return self.cubes.derivative(scalars, on_gram)
-
-    def values(self, scalars: Residues, x: Array) -> Array:
-        return self.cubes.values(scalars, self.lift.gram(scalars, x))
-
-    def monomial(self, index: int) -> str:
-        names = [_entry(b, c) for b, c in self.lift.pairs]
-        return _product(names, self.cubes.exponents[index].tolist())
+    names = [_entry(b, c) for b, c in lift.pairs]
+    cubes = _in_inputs(len(names), 3)
+    if cubes is None:
+        return None
+    squares, forms = lift.squares, Monomials(len(names), 3)
+    return replace(
+        cubes,
+        degree=6,
+        moved=lambda scalars, g: cubes.moved(scalars, squares.representation(scalars, g)),
+        turned=lambda scalars, g: cubes.turned(scalars, squares.derivative(scalars, g)),
+        values=lambda scalars, x: cubes.values(scalars, lift.gram(scalars, x)),
+        monomial=lambda index: _product(names, forms.exponents[index].tolist()),
+        where=" (Z = XᵀX)",
+    )
 
 
 def _form_spaces(lift: Lift) -> Iterator[_Forms]:
     """The forms that the loss sees, those of lower degree first."""
+    spaces: list[_Forms | None] = []
     if isinstance(lift, PolynomialLift):
         n = lift.monomials.variables
-        if lift.dimension <= _MOST_FORMS:
-            yield _Labelled(lift)
-        if comb(n + 2 * lift.degree - 1, 2 * lift.degree) <= _MOST_FORMS:
-            yield _Powers(lift, 2)
-    if isinstance(lift, LightningLift):
-        yield _Labelled(lift)
-        if comb(len(lift.pairs) + 2, 3) <= _MOST_FORMS:
-            yield _Cubic(lift)
+        spaces = [_in_inputs(n, lift.degree, True), _in_inputs(n, 2 * lift.degree)]
+    elif isinstance(lift, LightningLift):
+        spaces = [_in_tokens(lift), _in_products(lift)]
+    yield from (forms for forms in spaces if forms is not None)
 
 
 def _example(scalars: Residues, problem: Problem, forms: _Forms, algebra: Array) -> str:
@@ -305,21 +257,12 @@ def _group_name(block: Block) -> str:
 
 def _written(scalars: Residues, forms: _Forms, row: Array) -> str:
     """A form with small rational coefficients as text, cut when long; "" for any other."""
-    terms = []
-    for index in np.flatnonzero(row):
-        residue = int(scalars.canonical(row[index : index + 1])[0])
-        value = rational_reconstruction(residue, int(scalars.prime), _SMALL)
-        if value is None:
-            return ""
-        terms.append((value, int(index)))
-    scale = Fraction(
-        lcm(*(value.denominator for value, _ in terms)),
-        gcd(*(value.numerator for value, _ in terms)),
-    )
-    scale = -scale if terms[0][0] < 0 else scale
-    terms = [(scale * value, index) for value, index in terms]
+    vectors = as_fractions(row[None], scalars)
+    if not vectors:
+        return ""
+    terms = integral(vectors[0])
     shown = terms if len(terms) <= _TERMS + 1 else terms[:_TERMS]
-    text = " + ".join(f"{_factor(value)}{forms.monomial(index)}" for value, index in shown)
+    text = " + ".join(f"{_factor(value)}{forms.monomial(index)}" for index, value in shown)
     text = text.replace("+ -", "− ")
     return text if len(shown) == len(terms) else f"{text} + … ({len(terms)} terms)"
 
@@ -341,10 +284,6 @@ def _product(names: list[str], powers: list[int]) -> str:
         if power
     ]
     return " ".join(parts)
-
-
-def _letters(lift: PolynomialLift) -> list[str]:
-    return [f"x{_low(i)}" for i in range(lift.monomials.variables)]
 
 
 def _low(index: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import prod
+from math import isqrt, prod
 
 from conserved.closure import Closure
-from conserved.explain.ranges import Findings
+from conserved.law import Law, PhaseLaw, SpanLaw
 from conserved.lifted import LiftReport
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Network
@@ -58,18 +58,14 @@ def no_lift_reason(problem: Problem) -> str:
 
 
 def lift_reasons(
-    problem: Problem,
-    report: LiftReport,
-    found: Findings | None,
-    extra: int | None,
-    closure: Closure,
+    problem: Problem, report: LiftReport, laws: Sequence[Law], extra: int | None, closure: Closure
 ) -> list[str]:
     """Theorem 4 on this problem: moments, lifted group, blocks and formulas.
 
     Args:
         problem: squared error and a network with a lift.
         report: what the loss sees, as far as it is known.
-        found: the laws; None where they were not looked for to the end.
+        laws: those owed to the symmetry.
         extra: how many laws the symmetry adds; None where a bound is still open.
         closure: the bound with the symmetry.
     """
@@ -87,13 +83,38 @@ def lift_reasons(
             "All data pull along one and the same direction field: D − 1 = "
             f"{counted(closure.parameters - 1, 'law')}."
         )
-    if found is None:
-        return lines
-    lines += found.lines
-    explained = sum(law.independent for law in found.laws)
-    if extra is not None and closure.rank > 1 and explained < extra:
-        lines.append(_unexplained(extra, extra - explained))
+    lines += map(law_reason, laws)
+    missing = (extra or 0) - sum(law.independent for law in laws)
+    if extra is not None and closure.rank > 1 and missing > 0:
+        lines.append(_unexplained(extra, missing))
     return lines
+
+
+def law_reason(law: Law) -> str:
+    """What a law owed to the symmetry is, and how its number comes about."""
+    if isinstance(law, SpanLaw | PhaseLaw) or law.name != law.text:
+        shown = f": {law.text}" if law.size == 1 and law.text != law.name else ""
+        return f"+{law.independent}: the {law.name} is conserved, {_numbers(law)}{shown}."
+    where = "on data of this class, and not on all data"
+    return f"+{law.independent}: {law.text} is conserved {where}."
+
+
+def _numbers(law: Law) -> str:
+    """How many numbers fix what is conserved."""
+    if law.size == 1 or not isinstance(law, SpanLaw):
+        return "one number" if law.size == 1 else f"{law.size} numbers"
+    if law.what == "direction":
+        return f"{law.size + 1} − 1 = {law.size} numbers"
+    units = {"real": 1, "complex": 2, "quaternionic": 4}[law.field]
+    k, kappa = law.dimension // units, len(law.pivots) // units
+    copies = isqrt(units * kappa * (k - kappa) // law.independent)  # of the block in R^k
+    k, kappa = k // copies, kappa // copies
+    over = {1: "", 2: " over C", 4: " over H"}[units]
+    times = "" if units == 1 else f"{units}·"
+    return (
+        f"{'' if units == 1 else units}κ(k − κ) = {times}{kappa}·({k} − {kappa}) = "
+        f"{units * kappa * (k - kappa)} numbers{over} (k = {k}, κ = {kappa})"
+    )
 
 
 def _unexplained(extra: int, missing: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from conserved import notation
 from conserved.law.base import Kind, Law, Origin
-from conserved.notation import Block, Formula, Item, Place
+from conserved.notation import Block, Family, Formula, Item, Name, Place
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,31 @@ def where(told: Sequence[Line]) -> str:
         more = f" (likewise {', '.join(symbol for symbol, _ in others)})" if others else ""
         words.append(f"{first} is {notation.text(slices)}{more}")
     return f"{'; '.join(words)}." if words else ""
+
+
+def parameter_list(parameters: Iterable[Any]) -> str:
+    """Names and shapes; names that differ in a number told once, where the shapes agree.
+
+    Args:
+        parameters: anything with ``name`` and ``shape``, such as ``network.parameters``.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> parameter_list(Linear(5, 3, 3, 3, 3, 2).parameters)
+        'W1 3×5, W_l 3×3 (l = 2 … 4), W5 2×3'
+    """
+    every = list(parameters)
+    told = notation.gathered([Name.of(p.name) for p in every], [p.shape for p in every])
+    words = []
+    for formula, members in told:
+        ranges = []
+        while isinstance(formula, Family):
+            ranges.append(f"{formula.index} = {formula.first} … {formula.last}")
+            formula = formula.body
+        shape = "×".join(map(str, every[members[0]].shape))
+        running = f" ({', '.join(reversed(ranges))})" if ranges else ""
+        words.append(f"{notation.text(formula)} {shape}{running}".rstrip())
+    return ", ".join(words)
 
 
 def condensed(told: Sequence[Line], most: int) -> list[tuple[Line, tuple[Line, ...]]]:

@@ -199,7 +199,7 @@ def _read_part(reader: Reader, layout: Layout, words: set[str]) -> SpanPart:
         axis = reader["axis"].integer(0, len(shape) - 1)
     length = layout.indices(name).size if axis is None else shape[axis]
     rows = []
-    for row in reader["matrix"].items():
+    for row in reader["matrix"].items(most=_ENTRIES_LIMIT // max(length, 1)):
         rows.append(tuple(_known(n, words) for n in row.items(exactly=length)))
     return SpanPart(name, axis, tuple(rows))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import combinations, groupby, pairwise, product
 
 from conserved.law.base import formula, labels, name, statement
 from conserved.law.gram import GramLaw, GramTerm
-from conserved.law.layout import Layout
+from conserved.law.layout import Index, Layout
 from conserved.law.phase import PhaseLaw
 from conserved.law.polynomial import Monomial, Polynomial, PolynomialLaw
 from conserved.law.rational import RationalLaw
@@ -37,12 +37,14 @@ from conserved.notation import (
     Sum,
     Total,
     Transpose,
+    Words,
     listed,
     text,
     totalled,
 )
 
 _ONE = Number(Fraction(1))
+_FOLDED = 10_000  # entries of a tensor whose slices are looked for in sums of squares
 
 # ------------------------------------------------------------------ polynomials
 
@@ -60,9 +62,48 @@ def entry(layout: Layout, position: int) -> Formula:
 
 
 def polynomial(layout: Layout, value: Polynomial, most: int = 12) -> Formula:
-    """A polynomial in entries of θ; long ones are cut, and say so."""
-    terms = [(factor, _monomial(layout, powers)) for powers, factor in value.terms]
+    """A polynomial in entries of θ, squares of whole slices as norms; long ones are cut."""
+    norms = _norms(layout, value)
+    terms = []
+    for powers, factor in value.terms:
+        if powers not in norms:
+            terms.append((factor, _monomial(layout, powers)))
+        elif (whole := norms[powers]) is not None:
+            terms.append((factor, whole))
     return totalled(terms, most)
+
+
+def _norms(layout: Layout, value: Polynomial) -> dict[Monomial, Formula | None]:
+    """Squares that are those of a whole slice: the first as its norm, the others as nothing."""
+    squares: dict[tuple[str, Fraction], set[int]] = {}
+    for powers, factor in value.terms:
+        if len(powers) == 2 and powers[0] == powers[1]:
+            tensor, _ = layout.locate(powers[0])
+            squares.setdefault((tensor, factor), set()).add(powers[0])
+    found: dict[Monomial, Formula | None] = {}
+    for (tensor, _), left in squares.items():
+        block = layout.indices(tensor)
+        for places, entries in _parts(block):
+            if len(entries) > 1 and left.issuperset(entries):
+                left.difference_update(entries)
+                base = Name.of(tensor)
+                told = base if all(place is None for place in places) else Item(base, places)
+                found |= {(i, i): None for i in entries} | {(min(entries),) * 2: _squared(told)}
+    return found
+
+
+def _parts(block: Index) -> Iterator[tuple[tuple[Place, ...], list[int]]]:
+    """The slices of a tensor of at most so many entries, the largest first."""
+    if block.size > _FOLDED:
+        return
+    axes = range(block.ndim)
+    for count in axes:
+        for fixed in combinations(axes, count):
+            for at in product(*(range(block.shape[axis]) for axis in fixed)):
+                where = dict(zip(fixed, at, strict=True))
+                entries = block[tuple(where.get(axis, slice(None)) for axis in axes)]
+                places = tuple(Affine(where[a] + 1) if a in where else None for a in axes)
+                yield places, entries.ravel().tolist()
 
 
 def _monomial(layout: Layout, monomial: Monomial) -> Formula:
@@ -288,16 +329,17 @@ def _(law: SpanLaw) -> Formula:
     inside = _row(law)
     formal: Formula = Operator("range", law.field, inside)
     if law.what == "direction":
-        formal = Quotient(inside, Norm(inside))
+        whole = inside.items[0] if len(inside.items) == 1 else inside
+        formal = Quotient(whole, Norm(whole))
     over = "" if law.field == "real" else f"{law.field} "
-    return Described(f"{over}{law.what} of", inside, formal, law.place)
+    return Described(f"{over}{law.what} of", inside, formal, _place(law))
 
 
 @formula.register
 def _(law: PhaseLaw) -> Formula:
     inside = _row(law)
     words = "phase of the complex volume of"
-    return Described(words, inside, Operator("arg det", "real", inside), law.place)
+    return Described(words, inside, Operator("arg det", "real", inside), _place(law))
 
 
 @statement.register
@@ -316,5 +358,9 @@ def _(_: PhaseLaw) -> tuple[str, ...]:
     return ("phase",)
 
 
-def _row(law: VectorLaw) -> Formula:
+def _place(law: VectorLaw) -> Words | None:
+    return Words.of(law.place) if law.place else None
+
+
+def _row(law: VectorLaw) -> Row:
     return Row(tuple(Name.of(tensor) for tensor in dict.fromkeys(p.tensor for p in law.parts)))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from conserved.notation.integers import Affine, Place, Several, Span
 from conserved.notation.latex import latex
 from conserved.notation.mathml import mathml
-from conserved.notation.patterns import gathered, listed, skeleton, totalled
+from conserved.notation.patterns import gathered, listed, sentences, skeleton, totalled
 from conserved.notation.text import text
 from conserved.notation.tree import (
     Block,
@@ -35,6 +35,7 @@ from conserved.notation.tree import (
     Sum,
     Total,
     Transpose,
+    Words,
     nodes,
 )
 
@@ -61,11 +62,13 @@ __all__ = [
     "Sum",
     "Total",
     "Transpose",
+    "Words",
     "gathered",
     "latex",
     "listed",
     "mathml",
     "nodes",
+    "sentences",
     "skeleton",
     "text",
     "totalled",

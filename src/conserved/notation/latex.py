@@ -25,6 +25,7 @@ from conserved.notation.tree import (
     Sum,
     Total,
     Transpose,
+    Words,
     flat,
 )
 
@@ -47,7 +48,10 @@ def latex(formula: Formula) -> str:
         case Item():
             item = flat(formula)
             places = ",".join(map(_place, item.places))
-            return f"{{{_closed(item.base)}}}_{{{places}}}"
+            base = _closed(item.base)
+            if isinstance(item.base, Block):
+                base = rf"\left({base}\right)"
+            return f"{{{base}}}_{{{places}}}"
         case Block():
             if not formula.named:
                 return latex(formula.slices)
@@ -78,7 +82,9 @@ def latex(formula: Formula) -> str:
         case Operator(name, over, body):
             return rf"{_operator(name)}{_OVER[over]}{latex(body)}"
         case Described(_, _, formal, place):
-            return latex(formal) + (rf"\;\text{{{escaped(place)}}}" if place else "")
+            return latex(formal) + (rf"\;{latex(place)}" if place else "")
+        case Words(parts):
+            return rf"\text{{{_spelled(parts)}}}"
         case Listed(items, left):
             every = [latex(item) for item in items]
             return r";\quad ".join([*every, r"\dots"] if left else every)
@@ -101,7 +107,7 @@ def symbol(name: Name) -> str:
         if isinstance(part, str):
             shown.append("".join(c if c.isalnum() or c in ".-" else r"\_" for c in part))
         else:
-            shown.append(str(part) if part.fixed else rf"\mathit{{{_affine(part)}}}")
+            shown.append(str(part) if part.fixed else rf"\{{\mathit{{{_affine(part)}}}\}}")
     return rf"\mathrm{{{''.join(shown)}}}"
 
 
@@ -120,6 +126,14 @@ _SPECIAL = {c: "\\" + c for c in "%#&$_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
+
+
+def _spelled(parts: tuple[str | Affine, ...]) -> str:
+    """Words inside a text, from which numbers that run step out."""
+    return "".join(
+        escaped(str(part)) if isinstance(part, str) or part.fixed else rf"}}{_affine(part)}\text{{"
+        for part in parts
+    )
 
 
 def _closed(formula: Formula) -> str:

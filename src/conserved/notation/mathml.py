@@ -27,6 +27,7 @@ from conserved.notation.tree import (
     Sum,
     Total,
     Transpose,
+    Words,
     flat,
 )
 
@@ -53,19 +54,12 @@ def _written(formula: Formula) -> str:
             return _name(formula)
         case Number(value):
             return _number(value)
-        case Item():
-            item = flat(formula)
-            places = _row(_between(",", map(_place, item.places)))
-            return _below(_closed(item.base), places)
-        case Block():
-            if not formula.named:
-                return _written(formula.slices)
-            numbers = _row(_between(",", map(_affine, formula.numbers)))
-            return _below(_closed(formula.base), numbers)
+        case Item() | Block():
+            return _below(*_indexed(formula))
         case Transpose(base):
-            return f"<msup>{_closed(base)}<mo>⊤</mo></msup>"
+            return _above(base, "<mo>⊤</mo>")
         case Power(base, exponent):
-            return f"<msup>{_closed(base)}<mn>{exponent}</mn></msup>"
+            return _above(base, f"<mn>{exponent}</mn>")
         case Norm(base):
             return _fenced("‖", _written(base), "‖")
         case Product(factors):
@@ -92,8 +86,9 @@ def _written(formula: Formula) -> str:
             words = _row(_between("", map(_mi, name.split()), '<mspace width="0.2em"/>'))
             return _row([_below(words, _mi(_OVER[over])) if _OVER[over] else words, _written(body)])
         case Described(_, _, formal, place):
-            words = f"{_WIDE}<mtext>{escape(place)}</mtext>" if place else ""
-            return _row([_written(formal), words])
+            return _row([_written(formal), *([_WIDE, _written(place)] if place else [])])
+        case Words(parts):
+            return _mixed(parts)
         case Listed(items, left):
             shown = [*map(_written, items), *(["<mo>…</mo>"] if left else [])]
             return _row(_between("", shown, f"<mo>;</mo>{_WIDE}"))
@@ -109,6 +104,30 @@ def _between(sign: str, parts: Iterable[str], element: str = "") -> list[str]:
     every = list(parts)
     between = f"<mo>{sign}</mo>" if sign else element
     return [part if k == 0 else between + part for k, part in enumerate(every)]
+
+
+def _indexed(formula: Item | Block) -> tuple[str, str]:
+    """A tensor and its lower index."""
+    if isinstance(formula, Block):
+        if not formula.named:
+            return _indexed(formula.slices)
+        numbers = _row(_between(",", map(_affine, formula.numbers)))
+        return _closed(formula.base), numbers
+    item = flat(formula)
+    places = _row(_between(",", map(_place, item.places)))
+    base = _closed(item.base)
+    return _fenced("(", base, ")") if isinstance(item.base, Block) else base, places
+
+
+def _above(base: Formula, exponent: str) -> str:
+    """An upper index, over a lower one if there is one."""
+    if isinstance(base, Item | Block):
+        tensor, lower = _indexed(base)
+        return f"<msubsup>{tensor}{lower}{exponent}</msubsup>"
+    symbol = base.symbol if isinstance(base, Name) else None
+    if symbol is not None and symbol[1] is not None:
+        return f"<msubsup>{_mi(symbol[0])}{_affine(symbol[1])}{exponent}</msubsup>"
+    return f"<msup>{_closed(base)}{exponent}</msup>"
 
 
 def _below(base: str, index: str) -> str:
@@ -134,15 +153,28 @@ def _name(name: Name) -> str:
     if known is not None:
         letter, number = known
         return _mi(letter) if number is None else _below(_mi(letter), _affine(number))
-    parts, words = [], ""
-    for part in name.parts:
+    return _mixed(name.parts, "{", "}")
+
+
+def _mixed(parts: Iterable[str | Affine], before: str = "", after: str = "") -> str:
+    """Words, and among them numbers that run, with something on either side of each."""
+    shown, words = [], ""
+    for part in parts:
         if isinstance(part, str) or part.fixed:
             words += str(part)
         else:
-            parts += [f"<mtext>{escape(words)}</mtext>", _affine(part)]
-            words = ""
-    parts += [f"<mtext>{escape(words)}</mtext>"] if words or not parts else []
-    return _row(parts) if len(parts) > 1 else parts[0]
+            shown += [_mtext(words + before), _affine(part)]
+            words = after
+    shown += [_mtext(words)] if words or not shown else []
+    return _row(shown) if len(shown) > 1 else shown[0]
+
+
+def _mtext(words: str) -> str:
+    """Words; browsers trim plain spaces at their ends."""
+    inside = words.strip(" ")
+    left, right = len(words) - len(words.lstrip(" ")), len(words) - len(words.rstrip(" "))
+    hard = "\u00a0"
+    return f"<mtext>{hard * left}{escape(inside)}{hard * right if inside else ''}</mtext>"
 
 
 def _number(value: Fraction) -> str:

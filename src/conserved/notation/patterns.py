@@ -12,22 +12,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from conserved.notation.integers import Affine
+from conserved.notation.text import text
 from conserved.notation.tree import (
     Family,
     Formula,
     Listed,
     Sum,
     Total,
+    Words,
     integers,
     mapped,
     nodes,
 )
 
 _TERMS = 4  # of a sum, from which on Σ is shorter
-_LAYERS = 3  # names that differ in a number, from which on an index is easier to read
+_LAYERS = 3  # names or words that differ in a number, from which on an index is easier to read
 _MOST = 2000  # formulas that are compared
 _SHOWN = 12  # of a list
-_LETTERS = {"name": "lmn", "block": "hg", "entry": "jik"}
+_LETTERS = {"name": "lmn", "words": "kmn", "block": "hg", "entry": "jik"}
 
 Told = tuple[Formula, tuple[int, ...]]
 
@@ -135,6 +137,21 @@ def _summed(terms: list[tuple[Fraction, Formula]]) -> list[tuple[Fraction, Formu
     return told if len(ranges) == len({index for index, *_ in ranges}) else terms
 
 
+def sentences(told: Sequence[str]) -> list[str]:
+    """Sentences, those that differ in numbers that run told once.
+
+    Example:
+        >>> sentences([f"+1: the frequency-{k} part is kept." for k in (1, 2, 3)])
+        ['+1: the frequency-k part is kept, k = 1 … 3.']
+    """
+    ended = [sentence.removesuffix(".") for sentence in told]
+    found = gathered(
+        [Words.of(sentence) for sentence in ended],
+        [s != e for s, e in zip(told, ended, strict=True)],
+    )
+    return [told[where[0]] if len(where) == 1 else f"{text(formula)}." for formula, where in found]
+
+
 def skeleton(formula: Formula, whole: bool = False) -> Formula:
     """A formula without its whole numbers; with ``whole`` the factors of indices go too."""
 
@@ -189,7 +206,7 @@ def _one(formula: Formula, values: list[list[int]], members: list[int], letters:
         return None
     numbers = list(integers(formula))
     where = [within for (_, within), step in zip(numbers, steps, strict=True) if step]
-    if "name" in where and len(members) < _LAYERS:
+    if {"name", "words"} & set(where) and len(members) < _LAYERS:
         return None
     used = {index for number, _ in numbers for index, _ in number.parts}
     used |= {node.index for node in nodes(formula) if isinstance(node, Total | Family)}

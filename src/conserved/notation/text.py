@@ -24,6 +24,7 @@ from conserved.notation.tree import (
     Sum,
     Total,
     Transpose,
+    Words,
     flat,
 )
 
@@ -55,6 +56,8 @@ def _written(formula: Formula, ranges: list[str]) -> str:
     match formula:
         case Name():
             return name(formula)
+        case Words(parts):
+            return "".join(map(str, parts))
         case Number(value):
             return str(value).replace("-", "−")
         case Item():
@@ -97,7 +100,8 @@ def _written(formula: Formula, ranges: list[str]) -> str:
         case Operator(name_, _, body):
             return f"{name_} {inner(body)}"
         case Described(words, subject, _, place):
-            return " ".join(part for part in (words, inner(subject), place) if part)
+            told = [words, inner(subject), *([inner(place)] if place else [])]
+            return " ".join(told)
         case Listed(items, left):
             shown = "; ".join(text(item) for item in items)
             return shown + (f"; … ({left} more)" if left else "")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from conserved.notation.integers import Affine, Place, Span, shifted
 
-Within = Literal["name", "block", "entry"]
+Within = Literal["name", "words", "block", "entry"]
 _DIGITS = re.compile(r"(0|[1-9][0-9]{0,8})(?![0-9])")
 
 
@@ -37,18 +37,7 @@ class Name(Formula):
 
     @staticmethod
     def of(name: str) -> Name:
-        parts: list[str | Affine] = []
-        start = 0
-        for found in _DIGITS.finditer(name):
-            if found.start() and name[found.start() - 1].isdigit():
-                continue  # 007 is no number that counts
-            if name[start : found.start()]:
-                parts.append(name[start : found.start()])
-            parts.append(Affine(int(found[0])))
-            start = found.end()
-        if name[start:] or not parts:
-            parts.append(name[start:])
-        return Name(tuple(parts))
+        return Name(_split(name))
 
     @property
     def symbol(self) -> tuple[str, Affine | None] | None:
@@ -62,6 +51,37 @@ class Name(Formula):
             case (Affine() as number,):
                 return letter, number
         return None
+
+
+@dataclass(frozen=True)
+class Words(Formula):
+    """Plain words, with their whole numbers apart, so that they may run.
+
+    Example:
+        >>> Words.of("the frequency-2 part").parts
+        ('the frequency-', Affine(constant=2, parts=()), ' part')
+    """
+
+    parts: tuple[str | Affine, ...]
+
+    @staticmethod
+    def of(words: str) -> Words:
+        return Words(_split(words))
+
+
+def _split(text: str) -> tuple[str | Affine, ...]:
+    parts: list[str | Affine] = []
+    start = 0
+    for found in _DIGITS.finditer(text):
+        if found.start() and text[found.start() - 1].isdigit():
+            continue  # 007 is no number that counts
+        if text[start : found.start()]:
+            parts.append(text[start : found.start()])
+        parts.append(Affine(int(found[0])))
+        start = found.end()
+    if text[start:] or not parts:
+        parts.append(text[start:])
+    return tuple(parts)
 
 
 @dataclass(frozen=True)
@@ -222,7 +242,7 @@ class Described(Formula):
     words: str
     subject: Formula
     formal: Formula
-    place: str = ""
+    place: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -263,7 +283,9 @@ def integers(value: Any, within: Within = "entry") -> Iterator[tuple[Affine, Wit
         for item in value:
             yield from integers(item, within)
     elif is_dataclass(value):
-        inside: Within = "name" if isinstance(value, Name) else within
+        inside: Within = within
+        if isinstance(value, Name | Words):
+            inside = "name" if isinstance(value, Name) else "words"
         for field in fields(value):
             numbers = isinstance(value, Block) and field.name == "numbers"
             yield from integers(getattr(value, field.name), "block" if numbers else inside)

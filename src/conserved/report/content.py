@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
-from conserved.law.lines import lines
+from conserved.law.lines import lines, parameter_list
 from conserved.lifted import LiftReport
 from conserved.networks import FAMILIES
 from conserved.notation import mathml
@@ -89,8 +89,9 @@ def verdict(analysis: Analysis) -> str:
     """How sure the count is, and why."""
     first, *rest = analysis.verdict
     words = first.split(": ", 1)[-1]
-    note = [f"{analysis.closure.note}."] if analysis.closure.note else []
-    return " ".join([words[:1].upper() + words[1:], *rest, *note])
+    note = analysis.closure.note
+    told = [words, *rest, *([f"{note}."] if note else [])]
+    return " ".join(sentence[:1].upper() + sentence[1:] for sentence in told)
 
 
 def surplus(analysis: Analysis) -> str:
@@ -156,9 +157,7 @@ def directions(analysis: Analysis) -> list[tuple[str, str, int]]:
 def setting(analysis: Analysis) -> list[tuple[str, str, str]]:
     """The four inputs: (what, as typed, in words)."""
     problem = analysis.problem
-    shapes = ", ".join(
-        f"{p.name} {'×'.join(map(str, p.shape))}" for p in problem.network.parameters
-    )
+    shapes = parameter_list(problem.network.parameters)
     rows = [
         ("network", problem.network.spec, f"{problem.network.size:,} parameters: {shapes}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),

@@ -22,6 +22,7 @@ from conserved.analysis import Analysis
 from conserved.errors import InputError
 from conserved.files import write_whole
 from conserved.law.lines import lines, where
+from conserved.notation import sentences
 from conserved.report import content
 from conserved.report.charts import RankChart, laid_out
 from conserved.report.plots import Evidence
@@ -178,7 +179,7 @@ def _found(analysis: Analysis) -> dict[str, Any]:
         "laws": content.law_cards(analysis),
         "where": where(lines(analysis.laws)),
         "left_out": content.left_out(analysis),
-        "reasons": analysis.explanation.reasons,
+        "reasons": sentences(analysis.explanation.reasons),
         "lift": lift,
         "lift_facts": content.lift_facts(lift) if lift else (),
         "blocks": content.block_tables(lift) if lift else (),

@@ -5,55 +5,90 @@ Cost: as many evaluations of one field as there are unknowns, and one rank of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
-from math import lcm
 
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.errors import Redraw
-from conserved.fields import Fields
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 from conserved.law import GramLaw, GramTerm, Law, Layout, Polynomial, PolynomialLaw
+from conserved.problem import Problem
 from conserved.search.families import gram_laws
-from conserved.search.null import Vector, as_fractions, solutions
-from conserved.search.short import shortened
+from conserved.search.null import Vector, as_fractions, integral, samples, shortened, solutions
+from conserved.search.state import State
 from conserved.search.unknowns import Unknowns
 
-_ROUNDS = 16  # of samples without a value that are drawn again
 JOINT_LIMIT = 2500  # unknowns up to which linear and quadratic terms are sought together
 UNKNOWN_LIMIT = 8000  # one matrix of that size takes 512 MB
 _WIDE_LIMIT = 6000  # entries of a matrix that is tried although its axes are too long
-_FIELDS = 2  # that a candidate has to survive before it is verified
+_LARGE = 1500  # unknowns: from here on, sums of squares are tried before all forms
 _SAMPLE_BYTES = 2**27  # of points, and of the fields there, at a time
 
 
-def linear_laws(fields: Fields) -> list[Law]:
-    """Every c with c·w = 0 for all fields: c·θ is conserved."""
-    layout = Layout(fields.program.parameters)
-    scalars = fields.scalars
-    basis = solutions(scalars, layout.size, lambda count: samples(fields, count)[1])
-    return _sums(layout, as_fractions(basis, scalars))
+def linear(state: State) -> Iterator[list[Law]]:
+    """Linear laws, where they are costly and were left for later."""
+    if JOINT_LIMIT < state.layout.size <= UNKNOWN_LIMIT:
+        yield _linear(state)
+    elif state.layout.size > UNKNOWN_LIMIT:
+        state.note(
+            f"linear laws have {state.layout.size:,} unknown coefficients, more than "
+            f"{UNKNOWN_LIMIT:,}: they were not looked for"
+        )
 
 
-def quadratic_laws(
-    fields: Fields, *, linear: bool = False, limit: int = UNKNOWN_LIMIT
-) -> list[Law]:
-    """A set of laws that spans the solutions of the axis-quadratic ansatz.
+def quadratic(state: State) -> Iterator[list[Law]]:
+    """Linear and axis-quadratic laws; of a large network sums of squares, which cost far less."""
+    large = unknowns_of(state.problem) > _LARGE
+    yield from _quadratic(state, 0 if large else UNKNOWN_LIMIT)
 
-    Args:
-        fields: of the problem.
-        linear: whether linear terms may occur beside the quadratic ones.
-        limit: of unknowns; along axes that would exceed it only sums of squares are sought.
+
+def all_quadratic(state: State) -> Iterator[list[Law]]:
+    """All of them, with about so many unknowns at most, of large networks too."""
+    if unknowns_of(state.problem) > _LARGE:
+        yield from _quadratic(state, UNKNOWN_LIMIT)
+
+
+def table(layout: Layout, limit: int) -> Unknowns:
+    """The unknowns: linear terms are among them where that is cheap, and else sought alone."""
+    return Unknowns(layout, linear=Unknowns(layout).size <= JOINT_LIMIT, limit=limit)
+
+
+def unknowns_of(problem: Problem) -> int:
+    """How many unknown coefficients the search will solve for, at most; polynomials left out.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> unknowns_of(Problem(network=Linear(16, 16, 16)))
+        1054
     """
-    layout = Layout(fields.program.parameters)
-    unknowns = Unknowns(layout, linear=linear, limit=limit)
-    scalars = fields.scalars
+    layout = Layout.of(problem.network.parameters)
+    size = table(layout, UNKNOWN_LIMIT).size
+    return max(size, layout.size) if layout.size <= UNKNOWN_LIMIT else size
 
-    most = max(1, _SAMPLE_BYTES // (8 * layout.size))
+
+def _linear(state: State) -> list[Law]:
+    """Every c with c·w = 0 for all fields: c·θ is conserved."""
+    scalars, size = state.fields.scalars, state.layout.size
+    basis = solutions(scalars, size, lambda count: samples(state.fields, count)[1])
+    return _sums(state.layout, as_fractions(basis, scalars))
+
+
+def _quadratic(state: State, limit: int) -> Iterator[list[Law]]:
+    """A set of laws that spans the solutions, linear ones first: their squares are not new then."""
+    unknowns = table(state.layout, limit)
+    if limit and (long := [axis for axis in unknowns.axes if axis.diagonal]):
+        axes = ", ".join(f"axis {axis.axis + 1} of {axis.tensor}" for axis in long)
+        state.note(
+            f"along {axes} only sums of squares were looked for: "
+            f"more than {limit:,} unknown coefficients"
+        )
+    if state.layout.size <= JOINT_LIMIT:
+        yield _linear(state)
+    scalars, fields = state.fields.scalars, state.fields
+    most = max(1, _SAMPLE_BYTES // (8 * state.layout.size))
 
     def conditions(count: int) -> Array:
         parts = []
@@ -64,52 +99,21 @@ def quadratic_laws(
         return np.concatenate(parts)
 
     basis = solutions(scalars, unknowns.size, conditions)
-    if not len(basis):
-        return []
-    laws = _presented(unknowns, scalars, basis)
-    if any(axis.diagonal for axis in unknowns.axes):
-        laws = [_widened(fields, law) for law in laws]
-    return laws
+    yield [_widened(state, law) for law in _presented(unknowns, scalars, basis)]
 
 
-def _widened(fields: Fields, law: Law) -> Law:
+def _widened(state: State, law: Law) -> Law:
     """All of M where its diagonal is conserved and the axes are too long for unknowns S_ij."""
     if not isinstance(law, GramLaw) or law.part != "diagonal":
         return law
     whole = replace(law, part="symmetric")
-    if whole.size > _WIDE_LIMIT:
-        return law
-    theta = fields.point()
-    _, values = fields.draw(_FIELDS, theta)
-    return law if whole.derivative(fields.scalars, theta[0, 0], values).any() else whole
-
-
-def samples(fields: Fields, count: int) -> tuple[Array, Array]:
-    """Random points θ and one random field at each: both (count, D).
-
-    Raises:
-        Redraw: too few points have values.
-    """
-    points, values = _drawn(fields, count)
-    for _ in range(_ROUNDS):
-        if len(points) >= count:
-            return points[:count], values[:count]
-        more, there = _drawn(fields, count)  # some had no value (a zero divisor, a non-square)
-        points, values = np.concatenate([points, more]), np.concatenate([values, there])
-    raise Redraw("too few points have values")
-
-
-def _drawn(fields: Fields, count: int) -> tuple[Array, Array]:
-    theta = fields.points(count)
-    values = fields.evaluate(fields.leaves_at(theta), theta)[0]
-    if fields.invalid is None:
-        return theta[0], values
-    valid = ~fields.invalid
-    return theta[0, valid], values[valid]
+    return whole if whole.size <= _WIDE_LIMIT and state.survives(whole) else law
 
 
 def _presented(unknowns: Unknowns, scalars: Residues, basis: Array) -> list[Law]:
     """The solutions as laws: families first, then norms, then short polynomials."""
+    if not len(basis):
+        return []
     space = RowSpace(scalars, unknowns.size)
     space.add(basis)
     vectors = as_fractions(basis, scalars)
@@ -146,18 +150,6 @@ def _single(unknowns: Unknowns, vector: Vector) -> Law:
         return GramLaw(layout=unknowns.layout, terms=terms, part="trace")
     polynomial = unknowns.polynomial(integral(vector))
     return PolynomialLaw(layout=unknowns.layout, components=(polynomial,))
-
-
-def integral(vector: Vector) -> Vector:
-    """The primitive integer multiple of a vector, its first entry positive."""
-    scale = Fraction(lcm(*(value.denominator for _, value in vector)))
-    whole = [int(value * scale) for _, value in vector]
-    divisor = int(np.gcd.reduce(np.array(whole, dtype=object)))
-    sign = 1 if whole[0] > 0 else -1
-    return [
-        (position, Fraction(sign * number, divisor))
-        for (position, _), number in zip(vector, whole, strict=True)
-    ]
 
 
 def _sums(layout: Layout, vectors: list[Vector]) -> list[Law]:

@@ -58,9 +58,11 @@ def _csv(path: Path, name: str, inputs: int, outputs: int) -> tuple[Array, Array
                         raise InputError("data", name, advice) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError("data", name, "is no text of comma-separated numbers") from error
+    if not rows:
+        raise InputError("data", name, "has no rows of numbers separated by commas")
     widths = {len(row) for row in rows}
     if widths not in ({inputs + outputs}, {inputs + 1}):
-        found = ", ".join(str(width) for width in sorted(widths)[:3]) or "no"
+        found = ", ".join(str(width) for width in sorted(widths)[:3])
         columns = f"{inputs + outputs} columns"
         columns += f" or {inputs + 1}, the last a class" if outputs > 1 else ""
         raise InputError("data", name, f"has {found} columns; the network needs {columns}")

@@ -135,6 +135,9 @@ class Judge:
         runs = self.runs if isinstance(self.dynamics, Descent) else [*self.runs[1:], self.runs[0]]
         checks = self.checks if runs is self.runs else [*self.checks[1:], self.checks[0]]
         moments = min(len(rows) for rows in checks)
+        if moments < 2 and isinstance(self.dynamics, Descent):
+            # the steps blew up before the first moment they share: the run itself, all of it
+            runs, checks, moments = self.runs[:1], [self.rows], len(self.rows)
         drifts, allowances, settings = [], [], []
         for (_, run), rows in zip(runs, checks, strict=True):
             rows = rows[:moments]
@@ -143,7 +146,8 @@ class Judge:
             drifts.append(values - values[0])
             allowances.append(self._allowance(sizes, run, rows, rates))
             settings.append(_setting(run.dynamics)[1])
-        place = np.searchsorted(self.rows, self.checks[0][:moments])
+        own = self.rows if checks[0] is self.rows else self.checks[0][:moments]
+        place = np.searchsorted(self.rows, own)
         name = _setting(self.dynamics)[0]
         start = self.trajectory.values[number][0]
         return Watched(
@@ -152,7 +156,7 @@ class Judge:
             tuple(settings),
             tuple(drifts),
             tuple(allowances),
-            self.trajectory.times[self.checks[0][:moments]],
+            self.trajectory.times[own],
             self._reach(sizes, rates)[place],
             start,
         )

@@ -81,6 +81,8 @@ def make_folder(folder: str | PathLike[str]) -> Path:
         InputError: it cannot be made, or not written to.
     """
     place = Path(folder)
+    if place.is_file():
+        raise InputError("folder", folder, "is a file; give a folder of yours")
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,6 @@
-"""What a symmetry may freeze: vectors P(θ) of one block, as maps mod p in canonical form."""
+"""What may be frozen: vectors P(θ), as maps mod p of one block of the features in canonical form,
+or as whole tensors.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
-from conserved.explain.modules import Module, framed, module_of, off_labels
-from conserved.explain.places import place
 from conserved.fields import MomentSpace
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
-from conserved.law import Layout
+from conserved.law import Layout, SpanPart
 from conserved.law.layout import Index
 from conserved.networks.base import Network
+from conserved.search.modules import Module, framed, module_of, off_labels
+from conserved.search.places import place
 from conserved.symmetry.isotypic import Block, Kind, isotypic_blocks
+
+_MOST = 64  # entries of a tensor that is looked at without a block that says why
+_APART = "apart from the equivariant maps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +49,14 @@ class Candidate:
     Attributes:
         parts: where they come from.
         kind: of the block; complex coordinates are those of (1, j, 1, j, …).
-        copies: how many times the block's E is contained in R^k.
         square: c of j² = −c, for complex type.
         place: the block in words.
     """
 
     parts: tuple[Fibres, ...]
-    kind: Kind
-    copies: int
-    square: int
-    place: str
+    kind: Kind = "real"
+    square: int = 1
+    place: str = ""
 
     @property
     def dimension(self) -> int:
@@ -77,14 +81,25 @@ class Candidate:
         return np.concatenate(moved, axis=1)
 
 
-def candidates(
+def on_tensors(scalars: Residues, layout: Layout) -> Iterator[Candidate]:
+    """Whole tensors, as one vector and as those along each axis."""
+    for name, shape in layout.tensors:
+        if not 2 <= prod(shape) <= _MOST:
+            continue
+        for axis in (None, *range(len(shape) if len(shape) > 1 else 0)):
+            indices = SpanPart(name, axis, ()).fibres(layout)
+            one = np.eye(indices.shape[1], dtype=scalars.dtype)
+            yield Candidate((Fibres(name, axis, indices, one),))
+
+
+def on_blocks(
     scalars: Residues, space: MomentSpace, blocks: tuple[Block, ...], rng: np.random.Generator
 ) -> list[Candidate]:
-    """All candidates of a problem, the large ones first, frequencies in their order.
+    """All candidates that isometries give, the large ones first, frequencies in their order.
 
     Args:
         scalars: residues.
-        space: its averaged moments.
+        space: averaged moments of a problem.
         blocks: isotypic blocks of its input and output features.
         rng: draws elements of the moments.
     """
@@ -95,12 +110,14 @@ def candidates(
         modules = [module_of(scalars, block) for block in blocks]
         known = [module for module in modules if module is not None]
         found = [one for module in known for one in _along_axes(scalars, network, module)]
-    return sorted(found, key=lambda one: (-one.dimension, _natural(one.place)))
+    return sorted(found, key=_order)
 
 
-def _natural(words: str) -> list[tuple[int, str]]:
-    """A key by which frequency-2 comes before frequency-10."""
-    return [(int(word) if word.isdigit() else 0, word) for word in re.split(r"(\d+)", words)]
+def _order(one: Candidate) -> tuple[object, ...]:
+    """A key that no draw decides, by which frequency-2 comes before frequency-10."""
+    words = re.split(r"(\d+)", one.place)
+    natural = [(int(word) if word.isdigit() else 0, word) for word in words]
+    return -one.dimension, natural, [part.image.tolist() for part in one.parts]
 
 
 def is_one_layer(network: Network) -> bool:
@@ -115,17 +132,16 @@ def _along_axes(scalars: Residues, network: Network, module: Module) -> Iterator
     """Fibres along the axes that carry the features of the block."""
     n = network.input_shape[-1]
     where = place(scalars, module.functionals, n)
-    module, square = _in_frame(scalars, module)
+    module, square = framed(scalars, module)
     layout, parts = Layout.of(network.parameters), []
     for name, axis, side in network.feature_axes():
-        block = layout.indices(name)
-        indices = np.moveaxis(block, axis, -1).reshape(-1, block.shape[axis])
+        indices = SpanPart(name, axis, ()).fibres(layout)
         for image in module.maps:
             part = image[:, :n] if side == "input" else image[:, n:]
             if part.any():
                 parts.append(Fibres(name, axis, indices, part))
     if parts:
-        yield Candidate(tuple(parts), module.kind, module.copies, square, where)
+        yield Candidate(tuple(parts), module.kind, square, where)
 
 
 def _one_layer(
@@ -146,14 +162,7 @@ def _one_layer(
             continue
         where = place(scalars, module.functionals, n)
         if wide.dimension < space.lift.outputs * module.dimension:
-            where = f"{where}, apart from the equivariant maps" if where else _APART
-        wide, square = _in_frame(scalars, wide)
+            where = f"{where}, {_APART}" if where else _APART
+        wide, square = framed(scalars, wide)
         parts = tuple(Fibres(parameter.name, None, indices, image) for image in wide.maps)
-        yield Candidate(parts, wide.kind, wide.copies, square, where)
-
-
-_APART = "apart from the equivariant maps"
-
-
-def _in_frame(scalars: Residues, module: Module) -> tuple[Module, int]:
-    return framed(scalars, module) if module.kind == "complex" else (module, 0)
+        yield Candidate(parts, wide.kind, square, where)

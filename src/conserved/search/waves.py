@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conserved.errors import Redraw
 from conserved.kernel.entries import entry
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace, inverse_matrix
 from conserved.kernel.scalars import Array
+from conserved.search.places import frequency_of
 
 _SHORTEST = 5  # cycles; shorter ones have fractions in their echelon form
 
@@ -33,69 +33,44 @@ def waves(
         >>> from conserved.kernel.primes import prime_with_roots
         >>> from conserved.kernel.residues import residues
         >>> ring = residues(prime_with_roots(5))
-        >>> plane = np.stack([_row(ring, 5, 1, False), _row(ring, 5, 1, True)])
+        >>> plane = values(ring, wave(5, 1))
         >>> turned = ring.matmul(ring.from_integers([[1, 2], [3, 4]]), plane)
         >>> waves(ring, 5, [turned])[0][1][:3]
         ('0', 'sin(2*pi/5)', 'sin(4*pi/5)')
     """
-    if any(len(image) != 2 for image in images):
-        return None
     turn: Array | None = None
     texts = []
     for image in images:
         support = np.flatnonzero(image.any(axis=0))
         n = len(support)
-        if n < _SHORTEST or roots % n:
+        if len(image) != 2 or n < _SHORTEST or roots % n:
             return None
         space = RowSpace(scalars, n)
         space.add(image[:, support])
-        frequency = _frequency(scalars, space, n)
-        if frequency is None:
+        frequency = frequency_of(scalars, space)
+        if space.rank != 2 or frequency is None:
             return None
-        plane = np.stack([_row(scalars, n, frequency, sine) for sine in (False, True)])
-        pivots = space.pivots
-        try:
-            here = scalars.matmul(
-                image[:, support[pivots]], inverse_matrix(scalars, plane[:, pivots])
-            )
-        except Redraw:
-            return None
+        words = wave(n, frequency)
+        plane = values(scalars, words)
+        back = inverse_matrix(scalars, plane[:, space.pivots])
+        here = scalars.matmul(image[:, support[space.pivots]], back)
         turn = here if turn is None else turn
         if scalars.reduce(scalars.matmul(turn, plane) - image[:, support]).any():
             return None  # another basis than that of the first
-        texts.append(_texts(image.shape[1], support.tolist(), n, frequency))
+        rows = np.full(image.shape, "0", dtype=object)
+        rows[:, support] = words
+        texts.append(tuple(map(tuple, rows.tolist())))
     return texts
 
 
-def _frequency(scalars: Residues, space: RowSpace, n: int) -> int | None:
-    """f for which the space is spanned by the waves of that frequency."""
-    if space.rank != 2:
-        return None
-    for frequency in range(1, (n + 1) // 2):
-        rows = np.stack([_row(scalars, n, frequency, sine) for sine in (False, True)])
-        if not space.remainder(rows).any():
-            return frequency
-    return None
+def wave(n: int, frequency: int) -> list[list[str]]:
+    """cos and sin of 2π·frequency·t/n, t below n, as entries."""
+    steps = [frequency * t % n for t in range(n)]
+    cosines = [f"cos({2 * step}*pi/{n})" if step else "1" for step in steps]
+    return [cosines, [f"sin({2 * step}*pi/{n})" if step else "0" for step in steps]]
 
 
-def _row(scalars: Residues, n: int, frequency: int, sine: bool) -> Array:
-    values = [entry(_word(frequency * t, n, sine)).value(scalars).item() for t in range(n)]
-    return np.array(values, dtype=scalars.dtype)
-
-
-def _word(step: int, n: int, sine: bool) -> str:
-    """cos or sin of 2π·step/n."""
-    step %= n
-    if step == 0:
-        return "0" if sine else "1"
-    return f"{'sin' if sine else 'cos'}({2 * step}*pi/{n})"
-
-
-def _texts(width: int, support: list[int], n: int, frequency: int) -> tuple[tuple[str, ...], ...]:
-    rows = []
-    for sine in (False, True):
-        row = ["0"] * width
-        for t, column in enumerate(support):
-            row[column] = _word(frequency * t, n, sine)
-        rows.append(tuple(row))
-    return tuple(rows)
+def values(scalars: Residues, words: Sequence[Sequence[str]]) -> Array:
+    """Entries mod p."""
+    rows = [[entry(word).value(scalars).item() for word in row] for row in words]
+    return np.array(rows, dtype=scalars.dtype)

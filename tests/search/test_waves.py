@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.explain.waves import _row, waves
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.law import SpanLaw
+from conserved.search.waves import values, wave, waves
 
 
 @pytest.mark.parametrize("n", [7, 31, 37])
@@ -31,9 +31,9 @@ def test_every_frequency_of_a_long_cycle(n: int) -> None:
 
 def test_what_is_no_wave_is_left_alone() -> None:
     scalars = residues(prime_with_roots(7))
-    plane = np.stack([_row(scalars, 7, 2, sine) for sine in (False, True)])
+    plane = values(scalars, wave(7, 2))
     assert waves(scalars, 7, [plane]) is not None
-    other = np.stack([_row(scalars, 7, 3, sine) for sine in (False, True)])
+    other = values(scalars, wave(7, 3))
     turned = scalars.matmul(scalars.from_integers([[1, 2], [3, 4]]), plane)
     assert waves(scalars, 7, [turned, turned]) == waves(scalars, 7, [plane, plane])
     assert waves(scalars, 7, [plane, turned]) is None  # two bases, and one law has but one

@@ -11,7 +11,7 @@ does: vectors then lie in R^μ ⊗ E, and span R^μ ⊗ the range wanted.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,14 +31,12 @@ class Module:
         kind: of the algebra.
         functionals: (s, N) the reduced echelon form of all coordinates that the block has.
         maps: (c, k, N) canonical.
-        copies: how many times E is contained in R^k: 1 unless no e was found.
         unit: (k, k) j on R^k for complex type, up to scaling; j² = −square.
     """
 
     kind: Kind
     functionals: Array
     maps: Array
-    copies: int
     unit: Array | None = None
 
     @property
@@ -56,7 +54,7 @@ def module_of(scalars: Residues, block: Block) -> Module | None:
     if len(functionals) < block.size:
         return None
     if block.size == block.dimension and block.kind == "real":
-        return Module("real", functionals, functionals[None], 1)
+        return Module("real", functionals, functionals[None])
     turn = flat[:, pivots]  # flat = turn · functionals
     back = inverse_matrix(scalars, turn)
     algebra = _algebra(scalars, block, turn, back)
@@ -69,12 +67,13 @@ def module_of(scalars: Residues, block: Block) -> Module | None:
         inner = np.kron(np.eye(block.multiplicity, dtype=object), _imaginary(scalars, block))
         whole = scalars.matmul(scalars.matmul(back, inner.astype(scalars.dtype)), turn)
         unit = _scaled(scalars, scalars.matmul(whole, lift)[rows])
-    return Module(block.kind, functionals, maps, len(rows) // block.dimension, unit)
+    return Module(block.kind, functionals, maps, unit)
 
 
 def framed(scalars: Residues, module: Module) -> tuple[Module, int]:
-    """A complex module in coordinates of (1, j, 1, j, …), and c of j² = −c."""
-    assert module.unit is not None
+    """A complex module in coordinates of (1, j, 1, j, …), and c of j² = −c; any other as it is."""
+    if module.unit is None:
+        return module, 1
     unit = module.unit
     space, rows = RowSpace(scalars, len(unit)), []
     for e in np.eye(len(unit), dtype=scalars.dtype):
@@ -86,8 +85,7 @@ def framed(scalars: Residues, module: Module) -> tuple[Module, int]:
     square = scalars.reduce(-scalars.matmul(unit, unit)[:1, 0])
     turned = scalars.matmul(scalars.matmul(back, unit), np.stack(rows).T)
     maps = scalars.matmul(back, module.maps)
-    framed = Module(module.kind, module.functionals, maps, module.copies, turned)
-    return framed, int(scalars.canonical(square)[0])
+    return replace(module, maps=maps, unit=turned), int(scalars.canonical(square)[0])
 
 
 def off_labels(scalars: Residues, module: Module, labels: Array) -> Module | None:
@@ -117,7 +115,7 @@ def off_labels(scalars: Residues, module: Module, labels: Array) -> Module | Non
         free = np.setdiff1d(np.arange(p * k), space.pivots)
         unit = scalars.matmul(left, _kron(one, module.unit))[:, free]
     maps = scalars.matmul(left, wide)
-    return Module(module.kind, module.functionals, maps, module.copies, unit)
+    return replace(module, maps=maps, unit=unit)
 
 
 def complex_independent(scalars: Residues, square: int, pairs: Array) -> list[int]:

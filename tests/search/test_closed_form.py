@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.explain.closed_form import Recogniser, agrees
-from conserved.explain.places import place
 from conserved.kernel.entries import entry
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.kernel.wide import WideResidues
+from conserved.search.closed_form import Recogniser, agrees
+from conserved.search.places import place
 
 ORDERS = [1, 3, 5, 7, 8, 12, 15, 16]
 WIDE = {k: WideResidues(prime_with_roots(k, below=2**61)) for k in ORDERS}

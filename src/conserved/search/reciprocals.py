@@ -7,33 +7,26 @@ u_i − u_j grow by one factor: their n − 2 ratios are conserved, though no ro
 
 from __future__ import annotations
 
-from conserved.law import Layout, Polynomial, RationalLaw
-from conserved.networks.base import Network
+from collections.abc import Iterator
+
+from conserved.law import Law, Polynomial, RationalLaw
 from conserved.networks.lift import PolynomialLift
+from conserved.search.state import State
 
 
-def reciprocal_law(network: Network) -> RationalLaw | None:
-    """(1/w_1² − 1/w_2²) / (1/w_1² − 1/w_k²), k = 3 … n, for a network that may keep them.
-
-    A candidate: whether the fields are of that form, verification tells.
-
-    Example:
-        >>> from conserved.networks import Polynomial as Net
-        >>> law = reciprocal_law(Net(3, 1, 1, power=2))
-        >>> print(law)  # times w_1² w_2² w_3² above and below
-        (W1[1,1]² W1[1,3]² − W1[1,2]² W1[1,3]²) / (W1[1,1]² W1[1,2]² − W1[1,2]² W1[1,3]²)
-    """
-    lift = network.lift()
+def reciprocals(state: State) -> Iterator[list[Law]]:
+    """(1/w_1² − 1/w_2²) / (1/w_1² − 1/w_k²), k = 3 … n, for a network that may keep them."""
+    network = state.problem.network
     axes = [(name, axis) for name, axis, side in network.feature_axes() if side == "input"]
+    lift = network.lift() if state.lifted is not None else None
     if not isinstance(lift, PolynomialLift) or lift.degree != 2 or len(axes) != 1:
-        return None
+        return
     ((name, axis),) = axes
-    layout = Layout.of(network.parameters)
-    weights = layout.indices(name)
+    weights = state.layout.indices(name)
     if weights.size != weights.shape[axis] or weights.size < 3:
-        return None
+        return
     one, two, *others = weights.ravel().tolist()
-    components = tuple(
+    components = tuple(  # times w_1² w_2² w_k² above and below
         (
             Polynomial.of({(one, one, k, k): 1, (two, two, k, k): -1}),
             Polynomial.of({(one, one, two, two): 1, (two, two, k, k): -1}),
@@ -41,4 +34,4 @@ def reciprocal_law(network: Network) -> RationalLaw | None:
         for k in others
     )
     title = f"direction of the differences of 1/{name}[i]²"
-    return RationalLaw(layout=layout, components=components, title=title)
+    yield [RationalLaw(layout=state.layout, components=components, title=title)]

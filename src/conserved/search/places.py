@@ -57,7 +57,7 @@ def _part(scalars: Residues, functionals: Array, what: str) -> str | None:
         if len(groups) > 1:
             return f"the zero-sum parts of {what} {named}"
         return f"the zero-sum part of {'the ' if whole else ''}{where}"
-    frequency = _frequency(scalars, space)
+    frequency = frequency_of(scalars, space)
     if frequency is not None:
         part = "alternating" if 2 * frequency == len(support) else f"frequency-{frequency}"
         return f"the {part} part of {'the ' if whole else ''}{where}"
@@ -73,7 +73,7 @@ def _zero_sum(space: RowSpace) -> list[Array] | None:
     return groups if min(map(len, groups)) > 1 else None
 
 
-def _frequency(scalars: Residues, space: RowSpace) -> int | None:
+def frequency_of(scalars: Residues, space: RowSpace) -> int | None:
     """f with x_{t+1} + x_{t−1} = 2cos(2πf/n)·x_t along the cycle of columns."""
     rows, n = space.basis, space.width
     around = scalars.reduce(np.roll(rows, 1, axis=1) + np.roll(rows, -1, axis=1))

@@ -1,0 +1,190 @@
+"""One search for laws: what is known so far, at one point, and what makes a candidate a law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
+from math import lcm
+
+import numpy as np
+
+from conserved.errors import Redraw
+from conserved.fields import Fields, make_fields
+from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
+from conserved.kernel.residues import residues
+from conserved.kernel.scalars import Array
+from conserved.law import Kind, Law, Layout
+from conserved.lifted import Lifted, has_lift, splitting_scalars
+from conserved.problem import Problem
+from conserved.search.independence import Tangents
+from conserved.verification import verify
+
+Report = Callable[[str, int, int], None]
+_POINTS = 16
+_FIELDS = 4  # random fields that a candidate has to survive before it is verified
+
+
+@dataclass(eq=False)
+class State:
+    """What a search knows.
+
+    Args:
+        problem: any; under a symmetry its own fields are used, so that laws owed to the symmetry
+            are found too.
+        seed: draws points and data.
+        known: laws known already; only further ones are looked for.
+        upper: a bound on the number of laws, the known ones included; the search stops when met.
+        degree: polynomials up to this degree are tried; by default only where that is cheap.
+        budget: seconds for each run.
+        progress: called with (stage, laws found, upper bound or 0).
+
+    Attributes:
+        laws: verified, each with the number it adds to those before it.
+        notes: what was left out, in words.
+        tried: names of the ways that were begun.
+        unknowns: the largest system that was to be solved.
+        reached: polynomials up to this degree were all tried, or 0.
+        quotients: whether quotients of quadratic forms, and of few more, were tried.
+    """
+
+    problem: Problem
+    _: KW_ONLY
+    seed: int = 0
+    known: Sequence[Law] = ()
+    upper: int | None = None
+    degree: int | None = None
+    budget: float | None = None
+    progress: Report | None = None
+    laws: list[Law] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
+    unknowns: int = 0
+    reached: int = 0
+    quotients: bool = False
+    _aside: list[Law] = field(default_factory=list)
+    _tangents: Tangents | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout.of(self.problem.network.parameters)
+
+    @property
+    def rank(self) -> int:
+        """How many independent laws are known."""
+        return sum(law.independent for law in (*self.known, *self.laws))
+
+    @property
+    def done(self) -> bool:
+        return self.upper is not None and self.rank >= self.upper
+
+    @cached_property
+    def lifted(self) -> Lifted | None:
+        """What the loss sees of a symmetric class of data, where the network has a lift."""
+        if not (self.problem.symmetric and has_lift(self.problem)):
+            return None
+        scalars = splitting_scalars(self.problem, *(law.roots for law in self.known))
+        return Lifted(self.problem, scalars, self.seed, self.budget)
+
+    @cached_property
+    def fields(self) -> Fields:
+        roots = lcm(self.problem.group.roots, *(law.roots for law in self.known))
+        scalars = residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
+        if self.lifted is not None:
+            scalars = self.lifted.scalars
+        rng = np.random.default_rng([self.seed, 4])
+        return make_fields(self.problem, scalars, rng, widest=True)
+
+    @cached_property
+    def at(self) -> tuple[Array, Array]:
+        """A point (D,) where as many known laws as there are have independent gradients, and some
+        fields there, (fields, D).
+
+        At an unlucky point fewer have, and what depends on the known laws would count as new.
+        """
+        wanted = sum(law.independent for law in self.known)
+        for _ in range(_POINTS):
+            theta = self.fields.point()
+            try:
+                _, along = self.fields.draw(_FIELDS, theta)
+                tangents = self._gradients(theta[0, 0])
+            except Redraw:
+                continue
+            if tangents.rank >= min(wanted, tangents.space.width):
+                return theta[0, 0], along
+        raise Redraw("the laws known have no independent gradients at random points")
+
+    @property
+    def theta(self) -> Array:
+        return self.at[0]
+
+    @property
+    def tangents(self) -> Tangents:
+        """The gradients of all laws known."""
+        if self._tangents is None:
+            self._tangents = self._gradients(self.theta)
+        return self._tangents
+
+    def _gradients(self, theta: Array) -> Tangents:
+        tangents = Tangents(self.fields.scalars, theta, self.seed)
+        tangents.counted([*self.known, *self.laws])
+        return tangents
+
+    def take(self, candidates: Sequence[Law]) -> None:
+        """Keep the candidates that are new and true: one test of independence, one of truth."""
+        alive = [law for law in candidates if self.survives(law)]
+        if not alive:
+            return
+        tangents, self._tangents = self.tangents, None  # told anew if time ends in between
+        new = tangents.counted(alive)
+        true = self._true(new)
+        if len(true) < len(new):
+            self.note(f"{len(new) - len(true)} candidates were refused by verification")
+            tangents = self._gradients(self.theta)
+            true = tangents.counted(true)
+        self.laws += true
+        self._tangents = tangents
+        self.report("laws")
+
+    def survives(self, law: Law) -> bool:
+        """Whether a law is constant along the fields at the point: verification is dear."""
+        theta, along = self.at
+        try:
+            return not law.derivative(self.fields.scalars, theta, along).any()
+        except Redraw:
+            return False
+
+    def _true(self, laws: list[Law]) -> list[Law]:
+        """Those that verification confirms, each with what it is owed to."""
+        holds = verify(self.problem, laws, seed=self.seed).holds
+        true = [law for law, held in zip(laws, holds, strict=True) if held]
+        if not self.problem.symmetric:
+            return true
+        always = verify(self.problem.architecture(), true, seed=self.seed).holds
+        return [
+            law if held else replace(law, origin="data symmetry")
+            for law, held in zip(true, always, strict=True)
+        ]
+
+    def set_aside(self, kinds: Sequence[Kind]) -> None:
+        """Begin anew with laws of some kinds."""
+        self._aside = [law for law in self.laws if law.kind in kinds]
+        if self._aside:
+            self.laws = [law for law in self.laws if law.kind not in kinds]
+            self._tangents = None
+
+    def restore(self) -> None:
+        """Add what was set aside and is independent of what was found since."""
+        if self._aside:
+            tangents, self._tangents = self.tangents, None
+            self.laws += tangents.counted(self._aside)
+            self._aside, self._tangents = [], tangents
+
+    def note(self, line: str) -> None:
+        """Say what was left out, once."""
+        if line not in self.notes:
+            self.notes.append(line)
+
+    def report(self, stage: str) -> None:
+        if self.progress is not None:
+            self.progress(stage, self.rank, self.upper or 0)
