@@ -253,3 +253,12 @@ def test_a_search_cut_short_is_said(
     assert "No law to watch" in shown.out
     assert "there may be more laws: the search for laws was ended by the budget" in shown.err
     assert "--law FILE" in shown.err
+
+
+def test_heads_are_one_line_and_told_by_the_furthest(capsys):
+    assert run(["simulate", "attention:dim=4,tokens=2,head=2,heads=2", "--time", "0.1"]) == 0
+    out = capsys.readouterr().out
+    assert "  Q_h Q_hᵀ − K_h K_hᵀ, h = 1 … 2  6 " in out
+    assert ", the furthest: moves by" in out
+    assert "  Q_h is Q[2h−1:2h] (likewise K_h, V_h, O_h).\n" in out
+    assert "Every law holds." in out

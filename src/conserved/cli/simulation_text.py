@@ -7,7 +7,8 @@ from textwrap import fill
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.simulate.record import Simulation, Verdict
+from conserved.law.lines import where
+from conserved.simulate.record import Simulation, Verdict, told_together
 
 WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
@@ -70,11 +71,13 @@ def _augmented(simulation: Simulation) -> str:
 def _table(simulation: Simulation) -> str:
     header = ("law", "n", "start", "drift", "of reach", "", "verdict")
     rows = [header]
-    for number, verdict in enumerate(simulation.verdicts):
+    told = told_together(simulation.verdicts)
+    for line, number, _ in told:
+        verdict = simulation.verdicts[number]
         rows.append(
             (
-                _cut(verdict.law.text, 44),
-                str(verdict.law.independent or verdict.law.size),
+                _cut(line.text, 44),
+                str(sum(law.independent or law.size for law in line.laws)),
                 _number(verdict.start),
                 _number(verdict.drift),
                 _number(verdict.relative),
@@ -85,16 +88,17 @@ def _table(simulation: Simulation) -> str:
     if len(rows) == 1:
         return ""
     widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
-    lines = []
+    shown = []
     for number, row in enumerate(rows):
         cells = [
             cell.rjust(width) if 0 < k < 5 else cell.ljust(width)
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  " + "  ".join(cells).rstrip())
+        shown.append("  " + "  ".join(cells).rstrip())
         if number:
-            lines.append(_wrapped(simulation.verdicts[number - 1].reason))
-    return "\n".join(lines)
+            shown.append(_wrapped(told[number - 1][2]))
+    symbols = where([line for line, *_ in told])
+    return "\n".join([*shown, f"  {symbols}"] if symbols else shown)
 
 
 def _curve(simulation: Simulation, number: int, verdict: Verdict) -> str:
@@ -131,8 +135,8 @@ def _cut(text: str, limit: int) -> str:
 
 def _wrapped(sentence: str) -> str:
     unbroken = sentence.replace(" → ", "\u00a0→\u00a0")
-    lines = fill(unbroken, WIDTH, initial_indent="    ", subsequent_indent="    ")
-    return lines.replace("\u00a0", " ")
+    shown = fill(unbroken, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return shown.replace("\u00a0", " ")
 
 
 def _aligned(rows: list[tuple[str, str, str]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,12 @@ class Line:
     Attributes:
         formula: of all of them.
         laws: one or more, alike in origin and kind.
+        members: where they stand in that list.
     """
 
     formula: Formula
     laws: tuple[Law, ...]
+    members: tuple[int, ...]
 
     @property
     def text(self) -> str:
@@ -61,8 +63,12 @@ class Line:
         return f"{remark} each" if remark and len(self.laws) > 1 else remark
 
 
-def lines(laws: Sequence[Law]) -> list[Line]:
+def lines(laws: Sequence[Law], outcomes: Sequence[Hashable] | None = None) -> list[Line]:
     """A list of laws as lines.
+
+    Args:
+        laws: any.
+        outcomes: for each law something that has to be the same all along a line.
 
     Example:
         >>> from conserved.law import GramLaw, GramTerm, Layout
@@ -76,9 +82,10 @@ def lines(laws: Sequence[Law]) -> list[Line]:
         >>> [line.text for line in told], where(told)
         (['Q_h Q_hᵀ − K_h K_hᵀ, h = 1 … 2'], 'Q_h is Q[2h−1:2h] (likewise K_h).')
     """
-    kinds = [(law.origin, law.kind) for law in laws]
+    more = outcomes if outcomes is not None else [None] * len(laws)
+    kinds = [(law.origin, law.kind, one) for law, one in zip(laws, more, strict=True)]
     told = notation.gathered([law.formula for law in laws], kinds)
-    return [Line(formula, tuple(laws[k] for k in members)) for formula, members in told]
+    return [Line(formula, tuple(laws[k] for k in members), members) for formula, members in told]
 
 
 def where(told: Sequence[Line]) -> str:

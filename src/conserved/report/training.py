@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from conserved.law import Law
 from conserved.report.plots import CURVES, Evidence, Plot, Series, VerdictRow
-from conserved.simulate.record import Simulation
+from conserved.simulate.record import Simulation, told_together
 
 _TITLES = {"flow": "Gradient flow", "gd": "Gradient descent", "sgd": "Stochastic gradient descent"}
 _NAME = 34  # characters of a law in a legend
@@ -26,7 +26,8 @@ def evidence(simulation: Simulation) -> Evidence:
     return Evidence(
         summary=_summary(simulation),
         verdicts=tuple(
-            VerdictRow(_cut(v.law.text, 80), v.outcome, v.reason) for v in simulation.verdicts
+            VerdictRow(_cut(line.text, 80), simulation.verdicts[number].outcome, reason)
+            for line, number, reason in told_together(simulation.verdicts)
         ),
         plots=tuple(plot for plot in plots if plot is not None),
         facts=_facts(simulation),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from conserved._version import __version__
 from conserved.errors import InputError
 from conserved.law import Law
+from conserved.law.lines import Line, lines
 from conserved.problem import Problem
 from conserved.simulate.data import Dataset
 from conserved.simulate.dynamics import Dynamics
@@ -278,3 +280,26 @@ def _number(value: float) -> float | None:
 
 def _numbers(values: Floats) -> list[float | None]:
     return [_number(value) for value in values]
+
+
+def told_together(verdicts: Sequence[Verdict]) -> list[tuple[Line, int, str]]:
+    """Laws of one pattern and one outcome on one line, told by the one that went furthest.
+
+    Args:
+        verdicts: of one simulation.
+
+    Returns:
+        For each line which verdict tells it, and its reason.
+    """
+    out = []
+    for line in lines([v.law for v in verdicts], [v.outcome for v in verdicts]):
+        number = max(line.members, key=lambda k: _far(verdicts[k]))
+        verdict = verdicts[number]
+        which = f"{verdict.law.text}, the furthest: " if len(line.laws) > 1 else ""
+        out.append((line, number, which + verdict.reason))
+    return out
+
+
+def _far(verdict: Verdict) -> float:
+    """How far a law went, as a share of what it could; nothing where that is not known."""
+    return -1.0 if np.isnan(verdict.relative) else verdict.relative
