@@ -44,7 +44,7 @@ from conserved.notation import (
 )
 
 _ONE = Number(Fraction(1))
-_FOLDED = 10_000  # entries of a tensor whose slices are looked for in sums of squares
+_FOLDED = 5000  # terms, and entries of a tensor, among which whole slices are looked for
 
 # ------------------------------------------------------------------ polynomials
 
@@ -63,6 +63,9 @@ def entry(layout: Layout, position: int) -> Formula:
 
 def polynomial(layout: Layout, value: Polynomial, most: int = 12) -> Formula:
     """A polynomial in entries of θ, squares of whole slices as norms; long ones are cut."""
+    if len(value.terms) > _FOLDED:
+        first = [(factor, _monomial(layout, powers)) for powers, factor in value.terms[:most]]
+        return Sum(tuple(first), len(value.terms) - most)
     norms = _norms(layout, value)
     terms = []
     for powers, factor in value.terms:

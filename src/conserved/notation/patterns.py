@@ -27,7 +27,7 @@ from conserved.notation.tree import (
 
 _TERMS = 4  # of a sum, from which on Σ is shorter
 _LAYERS = 3  # names or words that differ in a number, from which on an index is easier to read
-_MOST = 2000  # formulas that are compared
+_MOST = 20_000  # formulas that are compared
 _SHOWN = 12  # of a list
 _LETTERS = {"name": "lmn", "words": "kmn", "block": "hg", "entry": "jik"}
 
