@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
+from conserved.kernel.deadline import check_time
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
@@ -94,6 +95,7 @@ def _quadratic(state: State, limit: int) -> Iterator[list[Law]]:
         parts = []
         with threads_for(1):  # many small products: threads would only wait for each other
             for start in range(0, count, most):
+                check_time()
                 theta, values = samples(fields, min(most, count - start))
                 parts.append(unknowns.conditions(scalars, theta, values))
         return np.concatenate(parts)
