@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError
-    from conserved.lifted import lift_report
     from conserved.modules import Coverage, coverage, from_torch
     from conserved.problem import Problem
     from conserved.report import write_report
     from conserved.search import find_laws
+    from conserved.search.lifted import lift_report
     from conserved.verification import verify
 
 _MODULES = (
@@ -62,7 +62,7 @@ _HOMES = {
     "find_laws": "search",
     "from_torch": "modules",
     "lie_closure": "closure",
-    "lift_report": "lifted",
+    "lift_report": "search.lifted",
     "verify": "verification",
     "write_report": "report",
 }

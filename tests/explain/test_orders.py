@@ -11,7 +11,7 @@ from conserved.explain import explain
 from conserved.explain.orders import _example, _form_spaces, _isometries
 from conserved.fields import moment_space
 from conserved.kernel.rowspace import inverse_matrix
-from conserved.lifted import splitting_scalars
+from conserved.search.lifted import splitting_scalars
 
 
 def problem_of(network: str, symmetry: str, labels: str = "invariant") -> cq.Problem:

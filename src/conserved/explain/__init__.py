@@ -16,8 +16,8 @@ from conserved.explain.reasons import (
     turning_together,
 )
 from conserved.law import Law
-from conserved.lifted import Lifted, LiftReport, splitting_scalars
 from conserved.problem import Problem
+from conserved.search.lifted import Lifted, LiftReport, splitting_scalars
 
 __all__ = ["Explanation", "explain"]
 

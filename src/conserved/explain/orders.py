@@ -20,12 +20,12 @@ from conserved.fields import MomentSpace
 from conserved.kernel.deadline import check_time
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
-from conserved.lifted import LiftReport, splitting_scalars
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Lift
 from conserved.networks.lift import Monomials, PolynomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.problem import Problem
+from conserved.search.lifted import LiftReport, splitting_scalars
 from conserved.search.null import as_fractions, integral
 from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
 from conserved.symmetry.isotypic import Block, isotypic_blocks

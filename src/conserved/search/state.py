@@ -15,9 +15,9 @@ from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.kernel.scalars import Array
 from conserved.law import Kind, Law, Layout
-from conserved.lifted import Lifted, has_lift, splitting_scalars
 from conserved.problem import Problem
 from conserved.search.independence import Tangents
+from conserved.search.lifted import Lifted, has_lift, splitting_scalars
 from conserved.verification import verify
 
 Report = Callable[[str, int, int], None]
