@@ -96,7 +96,7 @@ def _lift_told(
         def reasons() -> list[str]:
             return [
                 *turning_together(report),
-                *order_reason(lifted.scalars, problem, lifted.space, report),
+                *order_reason(lifted, report),
                 *filled_blocks(problem.network, report.features or ()),
             ]
 
