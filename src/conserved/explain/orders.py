@@ -24,15 +24,16 @@ from conserved.networks.base import Lift
 from conserved.networks.lift import Monomials, PolynomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.networks.linear import Linear
+from conserved.notation import Formula, Name, Power, Product, Sum, text
 from conserved.problem import Problem
 from conserved.search.lifted import Lifted, LiftReport, feature_isometries, splitting_scalars
 from conserved.search.null import as_fractions, integral
 from conserved.symmetry.invariants import Action, applied, invariant_forms
-from conserved.symmetry.isotypic import Block
 
 _MOST_FORMS = 2000  # monomials among which an invariant is looked for
 _TERMS = 4  # of a form that is written out
 _DATA = 4  # random inputs at which a form has to change
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _NOTHING_TURNS = (
     "No continuous group keeps the second moments of data under {group}, so no range is conserved."
 )
@@ -78,8 +79,9 @@ def companion(scalars: Residues, problem: Problem) -> tuple[str, Array]:
     """K in words, and its Lie algebra (s, n, n): what a linear network does not see."""
     n = problem.network.input_shape[-1]
     linear = Lifted(Problem(network=Linear(n, 1), data=problem.group), scalars)
-    words = (_group_name(block) for block in linear.features[0] if block.symmetry[1])
-    return " × ".join(words), feature_isometries(linear.fields)[:, :n, :n]
+    acting = [block.symmetry[0] for block in linear.features[0] if block.symmetry[1]]
+    groups = (name.replace("so", "O").replace("sp", "Sp").replace("u", "U") for name in acting)
+    return " × ".join(groups), feature_isometries(linear.fields)[:, :n, :n]
 
 
 def _named(
@@ -111,7 +113,7 @@ class _Forms:
         moved: what matrices (g, n, n) on features do to the vector of monomials.
         turned: the derivative of that.
         values: the monomials at inputs (count, *input): (count, dimension).
-        monomial: one of them as text.
+        monomial: one of them as a formula.
         labelled: whether a label multiplies them, and has to be kept as well.
         where: what the letters mean, for the end of a form.
     """
@@ -121,7 +123,7 @@ class _Forms:
     moved: Callable[[Residues, Array], Array]
     turned: Callable[[Residues, Array], Array]
     values: Callable[[Residues, Array], Array]
-    monomial: Callable[[int], str]
+    monomial: Callable[[int], Formula]
     labelled: bool = False
     where: str = ""
 
@@ -132,7 +134,7 @@ def _in_inputs(n: int, degree: int, labelled: bool = False) -> _Forms | None:
         return None
     forms, letters = Monomials(n, degree), [f"x{_low(i)}" for i in range(n)]
 
-    def monomial(index: int) -> str:
+    def monomial(index: int) -> Formula:
         return _product(letters, forms.exponents[index].tolist())
 
     acts = forms.representation, forms.derivative, forms.values
@@ -142,9 +144,9 @@ def _in_inputs(n: int, degree: int, labelled: bool = False) -> _Forms | None:
 def _in_tokens(lift: LightningLift) -> _Forms:
     """The entries x_a Z_bc of Φ for lightning attention."""
 
-    def monomial(index: int) -> str:
+    def monomial(index: int) -> Formula:
         a, pair = divmod(index, len(lift.pairs))
-        return f"x{_low(a)} {_entry(*lift.pairs[pair])}"
+        return _product([f"x{_low(a)}", _entry(*lift.pairs[pair])], [1, 1])
 
     def values(scalars: Residues, x: Array) -> Array:
         return lift.features(scalars, x)[:, 0]
@@ -219,14 +221,6 @@ def _is_moved(
     return moved
 
 
-def _group_name(block: Block) -> str:
-    if block.kind == "complex":
-        return f"U({block.dimension // 2})"
-    if block.kind == "quaternionic":
-        return f"Sp({block.dimension // 4})"
-    return f"O({block.dimension})"
-
-
 def _written(scalars: Residues, forms: _Forms, row: Array) -> str:
     """A form with small rational coefficients as text, cut when long; "" for any other."""
     vectors = as_fractions(row[None], scalars)
@@ -234,28 +228,18 @@ def _written(scalars: Residues, forms: _Forms, row: Array) -> str:
         return ""
     terms = integral(vectors[0])
     shown = terms if len(terms) <= _TERMS + 1 else terms[:_TERMS]
-    text = " + ".join(f"{_factor(value)}{forms.monomial(index)}" for index, value in shown)
-    text = text.replace("+ -", "− ")
-    return text if len(shown) == len(terms) else f"{text} + … ({len(terms)} terms)"
+    told = tuple((value, forms.monomial(index)) for index, value in shown)
+    return text(Sum(told, len(terms) - len(shown)))
 
 
-def _factor(value: object) -> str:
-    text = str(value)
-    return {"1": "", "-1": "-"}.get(text, f"{text} ")
-
-
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def _product(names: list[str], powers: list[int]) -> str:
+def _product(names: list[str], powers: list[int]) -> Formula:
     """The monomial with these powers of the variables named."""
-    parts = [
-        name if power == 1 else f"{name}{str(power).translate(_RAISED)}"
+    factors = tuple(
+        Name.of(name) if power == 1 else Power(Name.of(name), power)
         for name, power in zip(names, powers, strict=True)
         if power
-    ]
-    return " ".join(parts)
+    )
+    return factors[0] if len(factors) == 1 else Product(factors)
 
 
 def _low(index: int) -> str:
