@@ -20,7 +20,7 @@ import numpy as np
 
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import InputError, LimitError, Redraw
-from conserved.fields import Fields, MomentFields, MomentSpace
+from conserved.fields import MomentFields, MomentSpace
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import Residues, residues
@@ -282,12 +282,12 @@ def _sided(scalars: Residues, block: Block, n: int) -> Block:
     return replace(block, copies=np.stack(chosen)) if chosen else block
 
 
-def feature_isometries(fields: Fields) -> Array:
+def feature_isometries(fields: MomentFields) -> Array:
     """Antisymmetric X on features (s, n+m, n+m) with ∇L(θ)·Xθ = 0 for all data of the class.
 
     X acts on the fibres of the parameters along axes of features; inputs and outputs do not mix.
     """
-    network, scalars = fields.problem.network, fields.scalars
+    network, scalars = fields.space.lift.network, fields.scalars
     n, m = network.input_shape[-1], network.output_shape[-1]
     sides = {"input": (0, n), "output": (n, n + m)}
     axes = network.feature_axes()
