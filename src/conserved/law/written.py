@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, groupby, pairwise, product
+from itertools import combinations, groupby, pairwise
+from math import prod
+
+import numpy as np
 
 from conserved.law.base import formula, labels, name, statement
 from conserved.law.gram import GramLaw, GramTerm
@@ -44,7 +47,7 @@ from conserved.notation import (
 )
 
 _ONE = Number(Fraction(1))
-_FOLDED = 5000  # terms, and entries of a tensor, among which whole slices are looked for
+_FOLDED = 5000  # terms of a polynomial in which patterns are looked for
 
 # ------------------------------------------------------------------ polynomials
 
@@ -85,28 +88,30 @@ def _norms(layout: Layout, value: Polynomial) -> dict[Monomial, Formula | None]:
             squares.setdefault((tensor, factor), set()).add(powers[0])
     found: dict[Monomial, Formula | None] = {}
     for (tensor, _), left in squares.items():
-        block = layout.indices(tensor)
-        for places, entries in _parts(block):
-            if len(entries) > 1 and left.issuperset(entries):
-                left.difference_update(entries)
-                base = Name.of(tensor)
-                told = base if all(place is None for place in places) else Item(base, places)
-                found |= {(i, i): None for i in entries} | {(min(entries),) * 2: _squared(told)}
+        for places, entries in _whole_slices(layout.indices(tensor), left):
+            base = Name.of(tensor)
+            told = base if all(place is None for place in places) else Item(base, places)
+            found |= {(i, i): None for i in entries} | {(min(entries),) * 2: _squared(told)}
     return found
 
 
-def _parts(block: Index) -> Iterator[tuple[tuple[Place, ...], list[int]]]:
-    """The slices of a tensor of at most so many entries, the largest first."""
-    if block.size > _FOLDED:
-        return
+def _whole_slices(block: Index, left: set[int]) -> Iterator[tuple[tuple[Place, ...], list[int]]]:
+    """The slices of a tensor all of whose entries are left, the largest first; each is taken."""
+    first = int(block.ravel()[0])
     axes = range(block.ndim)
-    for count in axes:
-        for fixed in combinations(axes, count):
-            for at in product(*(range(block.shape[axis]) for axis in fixed)):
-                where = dict(zip(fixed, at, strict=True))
-                entries = block[tuple(where.get(axis, slice(None)) for axis in axes)]
-                places = tuple(Affine(where[a] + 1) if a in where else None for a in axes)
-                yield places, entries.ravel().tolist()
+    for fixed in (kept for count in axes for kept in combinations(axes, count)):
+        size = prod(block.shape[axis] for axis in axes if axis not in fixed)
+        if not 1 < size <= len(left):
+            continue
+        slices: dict[tuple[int, ...], list[int]] = {}
+        for i in sorted(left):
+            at = np.unravel_index(i - first, block.shape)
+            slices.setdefault(tuple(int(at[axis]) for axis in fixed), []).append(i)
+        for key, entries in slices.items():
+            if len(entries) == size:
+                left.difference_update(entries)
+                where = dict(zip(fixed, key, strict=True))
+                yield tuple(Affine(where[a] + 1) if a in where else None for a in axes), entries
 
 
 def _monomial(layout: Layout, monomial: Monomial) -> Formula:
