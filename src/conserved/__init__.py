@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from conserved.analysis import Analysis, Count, analyze
     from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure
-    from conserved.cost import Estimate, estimate
+    from conserved.closure.cost import Estimate, estimate
     from conserved.errors import ConservedError
     from conserved.modules import Coverage, coverage, from_torch
     from conserved.problem import Problem
@@ -53,12 +53,12 @@ _HOMES = {
     "ConservedError": "errors",
     "Count": "analysis",
     "Coverage": "modules",
-    "Estimate": "cost",
+    "Estimate": "closure.cost",
     "Problem": "problem",
     "analyze": "analysis",
     "check_file": "certificate",
     "coverage": "modules",
-    "estimate": "cost",
+    "estimate": "closure.cost",
     "find_laws": "search",
     "from_torch": "modules",
     "lie_closure": "closure",

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.closure.span import LieSpan
 from conserved.fields import MomentFields, OrbitFields
 from conserved.kernel.rowspace import RowSpace
-from conserved.liespan import LieSpan
 from conserved.search.candidates import on_blocks
 from conserved.search.lifted import Lifted, splitting_scalars
 from tests.search.owed import owed, owed_along
