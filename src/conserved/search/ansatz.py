@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -54,7 +55,12 @@ def all_quadratic(state: State) -> Iterator[list[Law]]:
 
 def table(layout: Layout, limit: int) -> Unknowns:
     """The unknowns: linear terms are among them where that is cheap, and else sought alone."""
-    return Unknowns(layout, linear=Unknowns(layout).size <= JOINT_LIMIT, limit=limit)
+    return _table(layout, limit, JOINT_LIMIT)
+
+
+@lru_cache(maxsize=4)  # one search asks for the same one a few times
+def _table(layout: Layout, limit: int, joint: int) -> Unknowns:
+    return Unknowns(layout, linear=Unknowns(layout).size <= joint, limit=limit)
 
 
 def unknowns_of(problem: Problem) -> int:
