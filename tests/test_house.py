@@ -34,6 +34,7 @@ LEVELS = {
     "losses": 2,
     "flows": 2,
     "symmetry": 2,
+    "data": 2.1,  # classes of data that are no groups
     "problem": 3.0,
     "modules": 3.1,  # PyTorch modules as problems
     "fields": 3.1,
@@ -317,7 +318,18 @@ def test_an_analysis_needs_no_extra() -> None:
 # ------------------------------------------------------------------ public names
 
 
-PUBLIC = ("", "errors", "flows", "law", "losses", "networks", "symmetry", "testing", "analysis")
+PUBLIC = (
+    "",
+    "data",
+    "errors",
+    "flows",
+    "law",
+    "losses",
+    "networks",
+    "symmetry",
+    "testing",
+    "analysis",
+)
 
 
 def public_names() -> list[tuple[str, str]]:

@@ -23,7 +23,18 @@ from typing import TYPE_CHECKING, Any
 from conserved._version import __version__
 
 if TYPE_CHECKING:
-    from conserved import atlas, errors, flows, law, losses, networks, simulate, symmetry, testing
+    from conserved import (
+        atlas,
+        data,
+        errors,
+        flows,
+        law,
+        losses,
+        networks,
+        simulate,
+        symmetry,
+        testing,
+    )
     from conserved.analysis import Analysis, Count, analyze
     from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "atlas",
+    "data",
     "errors",
     "flows",
     "law",
@@ -80,6 +92,7 @@ __all__ = [
     "atlas",
     "check_file",
     "coverage",
+    "data",
     "errors",
     "estimate",
     "find_laws",

@@ -228,7 +228,7 @@ class Analysis:
         """
         rows = [
             f"& {latex(line.formula)} && {line.independent}"
-            + (r"\quad\text{(data symmetry)}" if line.origin == "data symmetry" else "")
+            + (rf"\quad\text{{({line.origin})}}" if line.origin != "architecture" else "")
             + r" \\"
             for line in lines(self.laws)
         ]
@@ -241,7 +241,7 @@ class Analysis:
         rows = [
             ("network", self.problem.network.spec),
             ("loss", self.problem.loss.spec),
-            ("data", self.problem.group.describe()),
+            ("data", self.problem.class_words),
             ("laws", str(self.count)),
             ("laws for all data", str(self.architecture)),
             *((line.origin, f"{line.name} ({line.independent})") for line in lines(self.laws)),

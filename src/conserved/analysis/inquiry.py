@@ -55,7 +55,7 @@ class Inquiry:
     def _bounds(self) -> Analysis:
         """The upper bounds alone."""
         closure = everything = self._closure(self.problem, 0)
-        if self.problem.symmetric:
+        if self.problem.restricted:
             everything = self._closure(self.problem.architecture(), 0)
         return self._answer(closure, everything)
 
@@ -69,7 +69,7 @@ class Inquiry:
             first.upper = architecture.upper
             run(first)
         why = Explanation(())
-        if problem.symmetric:
+        if problem.restricted:
             closure = self._closure(problem, first.rank)
             last = self._state(problem, known=first.laws, upper=closure.upper)
             if closure.ranks:
@@ -86,7 +86,7 @@ class Inquiry:
             first,
             last,
             explanation=why,
-            existence=self._proved(problem, closure, laws) if problem.symmetric else proved,
+            existence=self._proved(problem, closure, laws) if problem.restricted else proved,
             architecture_existence=proved,
         )
 

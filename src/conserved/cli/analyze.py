@@ -40,6 +40,13 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     show_default=True,
     help="How labels transform: invariant, equivariant, sign, or file.",
 )
+@click.option(
+    "--inputs", metavar="one-hot|FILE|subspace:FILE", help="Only these inputs, with any labels."
+)
+@click.option(
+    "--samples", metavar="FILE", help="Only these samples, label columns last, any weights."
+)
+@click.option("--autoencoding", is_flag=True, help="Every input is its own label.")
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
 @module_options()
 @click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")
@@ -56,6 +63,9 @@ def analyze(
     loss: str,
     symmetry: str,
     labels: str,
+    inputs: str | None,
+    samples: str | None,
+    autoencoding: bool,
     flow: str,
     input_shape: str | None,
     tokens: int | None,
@@ -83,7 +93,14 @@ def analyze(
 
     given = Given(input_shape, batch, tokens, output)
     problem = Problem.around(
-        network_of(network, given), loss=loss, symmetry=symmetry, labels=labels, flow=flow
+        network_of(network, given),
+        loss=loss,
+        symmetry=symmetry,
+        labels=labels,
+        flow=flow,
+        inputs=inputs,
+        samples=samples,
+        autoencoding=autoencoding,
     )
     require_writable(certificate=certificate, report=report)
     _announce(problem, laws=not no_laws)

@@ -34,17 +34,17 @@ def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
     question = [
         ("network", network.spec, f"{_counted(network.size, 'parameter')}: {_cut(shapes)}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
-        ("data", problem.group.name, problem.group.describe() + labels),
+        ("data", problem.class_name, problem.class_words + labels),
         ("flow", problem.flow.name, problem.flow.formula),
     ]
-    if problem.symmetric:
+    if problem.restricted:
         question.append(("route", "", analysis.closure.route))
     if isinstance(network, TorchNetwork):
         first, *rest = network.notes or ("",)
         question.append(("module", network.module, first))
         question += [("", "", note) for note in rest]
     answer = [_count_row("laws", analysis.count, analysis.closure)]
-    if problem.symmetric:
+    if problem.restricted:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
     if without_eps is not None and without_eps.upper != analysis.count.upper:
@@ -77,8 +77,9 @@ def _verdict(analysis: Analysis) -> str:
         count = analysis.count if closure is analysis.closure else analysis.architecture
         if closure.ranks and not closure.closed and not count.certified:
             which = "Not closed"
-            if analysis.problem.symmetric:
-                which += " with the symmetry" if closure is analysis.closure else " for all data"
+            if analysis.problem.restricted:
+                own = " with the symmetry" if analysis.problem.symmetric else " for these data"
+                which += own if closure is analysis.closure else " for all data"
             lines.append(f"{which}: {closure.stopped}; the bound may be too large.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")

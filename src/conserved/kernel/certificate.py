@@ -11,23 +11,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from conserved.kernel.law import Origin
 from conserved.kernel.program import Program
 from conserved.kernel.span import Recipe
-from conserved.kernel.statement import Statement
+from conserved.kernel.statement import Kind, Statement
 
 SCHEMA = "conserved.certificate/2"
 OLD = ("conserved.certificate/1",)
 
-Data = Literal["all", "symmetric"]
+Data = Kind
 Patterns = Literal["none", "every", "one cell"]
 Status = Literal["CERTIFIED", "OPEN"]
-Origin = Literal["architecture", "data symmetry"]
+ORIGINS: dict[Data, Origin] = {
+    "all": "architecture",
+    "symmetric": "data symmetry",
+    "given": "data",
+}
 
 NEXT = {
     "laws": "look for more laws, the bounds differ (--degree)",
     "closure": "give the closure more time, it did not end (--budget)",
     "formal": "find out whether the formal values are generic, or the upper bound is no proof",
-    "patterns": "prove the laws of the symmetry for every activation pattern, not one cell alone",
+    "patterns": "prove the laws of the data for every activation pattern, not one cell alone",
 }
 
 
@@ -120,7 +125,7 @@ class Claim:
     """How many laws one class of data has.
 
     Attributes:
-        data: "symmetric" (the class of the statement) or "all".
+        data: "symmetric" or "given" (the class of the statement), or "all".
         lower, upper: the two sides.
         status: "CERTIFIED" exactly when they meet and both are rigorous.
         next: what could close the gap, from ``NEXT``; nothing when certified.
@@ -158,7 +163,7 @@ class StatedLaw:
 
     Attributes:
         program: θ ↦ h.
-        origin: whether all data have it, or those of the symmetric class.
+        origin: whether all data have it, or those of the class alone.
         words: how people read it.
     """
 
@@ -199,7 +204,7 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``docs/certificate.md``."""
-        symmetry = self.statement.symmetry
+        symmetry, data = self.statement.symmetry, self.statement.data
         return {
             "schema": SCHEMA,
             "version": self.version,
@@ -207,6 +212,7 @@ class Certificate:
             "program": self.statement.program.to_json(),
             "loss": self.statement.loss.spec,
             "symmetry": None if symmetry is None else symmetry.to_json(),
+            "data": None if data is None else data.to_json(),
             "laws": [law.to_json() for law in self.laws],
             "claims": [claim.to_json() for claim in self.claims],
         }

@@ -1,91 +1,102 @@
-"""Fields from explicit data: single points for all data, whole orbits under a finite group.
+"""Fields from explicit data: single points, whole orbits, or all of a list at once.
 
-Cost of one evaluation: one forward and one backward pass for each point of the orbit.
+Cost of one evaluation: one forward and one backward pass for each point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.choices import Pieces, pieces
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import LimitError, Redraw
 from conserved.kernel.evaluate import Choose, Run, given
 from conserved.kernel.fields import Fields, Leaves
-from conserved.kernel.losses import Loss
-from conserved.kernel.orbit import SINGLE, Orbit
 from conserved.kernel.pattern import RealPattern
 from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.roots import Roots, independent, points_needed, settled
 from conserved.kernel.scalars import Array
+from conserved.kernel.source import Source
+
+_ROOTS = 24  # square roots on listed inputs: points where all exist are one of 2^24
 
 
 class PointFields(Fields):
-    """One datum, or the orbit of one datum, per field.
+    """One datum per field, the orbit of one, or all that are listed.
 
-    Leaves hold inputs (batch, *input), whose orbits are formed when a field is evaluated, labels
-    (batch, *output) (for all data the pull v = ∇ℓ itself), keys (batch,) that fix formal losses,
-    and for each choice of the program (gate, maximum, order) its values (batch, data, *shape).
+    Leaves hold what the source draws of inputs (batch, …) and of pulls (batch, …), keys (batch,)
+    that fix formal losses, and for each choice of the program (gate, maximum, order) its values
+    (batch, data, *shape).
 
     Piecewise networks: for all data the fields of all patterns count, as in 2307.00144: a law must
     survive every pattern. Where the arguments of gates are independent every pattern is met, and
     where they enter linearly, random residues in place of 0 and 1 span the same space, and no
     pattern is rare. Where they are not, patterns come from real random networks, each at its own
-    parameters. Under a symmetry the patterns are those of one real network along orbits: the count
-    is that of one cell of parameter space.
+    parameters. Under a symmetry, and where inputs are listed, the patterns are those of one real
+    network along all points: the count is that of one cell of parameter space.
 
     Args:
         program: of the network, with one input.
-        loss: ℓ.
+        source: the data of a field, and how they pull.
         scalars, rng: as for all fields.
-        orbit: the points of a datum; by default itself alone, so that the pull v = ∇ℓ is free.
         widest: draw every assignment of residues to distinct gates, met or not: what is conserved
             then is conserved on every pattern.
+
+    Raises:
+        LimitError: too many square roots on listed inputs.
     """
 
     def __init__(
         self,
         program: Program,
-        loss: Loss,
+        source: Source,
         scalars: Residues,
         rng: np.random.Generator,
-        orbit: Orbit = SINGLE,
         *,
         widest: bool = False,
     ) -> None:
         super().__init__(program, scalars, rng)
-        self.loss = loss
-        self.orbit = orbit
-        ((_, self.input_shape),) = program.inputs
+        self.source = source
         self._pattern: RealPattern | None = None
         self._pieces: Pieces | None = None
         self._bits = False
-        self._roots = Roots(program)
-        self.route = "single data points"
-        if not orbit.trivial:
-            self.route = f"explicit orbits of {orbit.order:,} points"
+        self._roots = Roots(program, fixed=source.fixed)
+        self.route = source.route
+        self.sample_bytes = 8 * (5 * program.size + 3 * program.volume(source.points))
         if program.choices:
             self._choose_patterns(widest)
-        self.sample_bytes = 8 * (5 * program.size + 3 * program.volume(orbit.order))
+        if source.fixed and self._roots:
+            self._require_few_roots()
+
+    def _require_few_roots(self) -> None:
+        shapes = (self.program.nodes[i].shape for i in self._roots.nodes)
+        count = self.source.points * sum(prod(shape) for shape in shapes)
+        if count > _ROOTS:
+            raise LimitError(
+                f"the network takes {count:,} square roots on the listed inputs; the limit is "
+                f"{_ROOTS}, so give fewer inputs, or none"
+            )
 
     def _choose_patterns(self, widest: bool) -> None:
         """Every pattern, or those of real networks; say which."""
         found = pieces(self.program)
-        if self.orbit.trivial and (widest or (found.free and found.with_inputs)):
+        single, free = self.source.single, self.source.free
+        if single and (widest or (found.free and found.with_inputs)):
             self._pieces = found
-            self._bits = not widest and not found.linear
+            self._bits = not widest and not (found.linear and free)
             self.sampled_patterns = self._bits
             self.note = (
                 "counted over every activation pattern, as in arXiv 2307.00144; where the "
                 "inputs of a narrow network reach only some, more is conserved"
             )
             return
-        moving = self.orbit.trivial and found.with_inputs
-        self._pattern = RealPattern(self.program, self.orbit, self.rng, moving=moving)
+        moving = single and found.with_inputs
+        self._pattern = RealPattern(self.program, self.source, self.rng, moving=moving)
         self.sampled_patterns = True
         if moving:
             self.note = (
@@ -95,7 +106,7 @@ class PointFields(Fields):
             return
         self.one_cell = True
         self.note = "counted for one cell of activation patterns; other cells may differ"
-        if found.free and not self.orbit.trivial:
+        if found.free and not single:
             self.note += ", and all data are counted over every pattern: the two do not compare"
         if self._pattern.dead:
             self.note += f"; {self._pattern.dead} units are dead in it"
@@ -156,7 +167,7 @@ class PointFields(Fields):
         inputs, _, _, *chosen = leaves.arrays
         choices = self.program.choices
         choose = given(dict(zip(choices, chosen, strict=True))) if chosen else None
-        return self.orbit.inputs(inputs), choose
+        return self.source.inputs(inputs), choose
 
     def unproved_roots(self) -> str:
         """Why the square roots are not known to be generic, or ""."""
@@ -186,20 +197,15 @@ class PointFields(Fields):
         return independent(self.scalars, self._root_arguments(wanted, wide, leaves))
 
     def pull(self, leaves: Leaves, theta: Array) -> Array:
-        _, labels, keys, *_ = leaves.arrays
+        inputs, pulls, keys, *_ = leaves.arrays
         data, choose = self._data(leaves)
         run = Run(self.program, self.ring, theta, (data,), choose)
-        seed = self.orbit.labels(labels)[None]
-        if not self.orbit.trivial:
-            seed = self.loss.gradient(self.ring, run.output, seed, keys)
-        return run.gradient(seed)
+        return run.gradient(self.source.pull(self.ring, run.output, inputs, pulls, keys))
 
     def draw_leaves(self, count: int) -> Leaves:
         keys = self.rng.integers(0, 2**63, size=count).astype(np.uint64)
-        x = self.scalars.random(self.rng, (count, *self.input_shape))
-        y = self.scalars.random(self.rng, (count, *self.program.shape))
-        y = self.loss.pulls(self.scalars, y) if self.orbit.trivial else self.loss.labels(y)
-        return Leaves((x, y, keys, *self._choices(count)))
+        inputs, pulls = self.source.draw(self.scalars, self.rng, count)
+        return Leaves((inputs, pulls, keys, *self._choices(count)))
 
     def _choices(self, count: int) -> tuple[NDArray[Any], ...]:
         """Patterns for so many fields, one array for each choice of the program."""

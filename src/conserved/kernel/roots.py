@@ -34,20 +34,21 @@ class Roots:
 
     Args:
         program: with or without roots.
+        fixed: inputs are never drawn, so that all roots are functions of θ alone.
 
     Attributes:
         nodes: the roots, by position.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, fixed: bool = False) -> None:
         self.nodes = tuple(i for i, node in enumerate(program.nodes) if node.op == "root")
         levels: list[int] = []
         for node in program.nodes:
             below = max((levels[i] for i in node.args), default=0)
             levels.append(below + (node.op == "root"))
         self.level = {i: levels[i] for i in self.nodes}
-        self.of_parameters = tuple(i for i in self.nodes if not program.on_inputs[i])
-        self.of_data = tuple(i for i in self.nodes if program.on_inputs[i])
+        self.of_data = tuple(i for i in self.nodes if program.on_inputs[i] and not fixed)
+        self.of_parameters = tuple(i for i in self.nodes if i not in self.of_data)
         self._program = program
         if self.nodes:  # what comes after the last root does not matter here
             last = self.nodes[-1]

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import conserved.law.written  # noqa: F401  # how each form is written
 from conserved.errors import InputError
+from conserved.kernel.law import Origin
 from conserved.kernel.reader import Reader
-from conserved.law.base import Kind, Law, Origin
+from conserved.law.base import Kind, Law
 from conserved.law.gram import GramLaw, GramTerm
 from conserved.law.layout import Layout
 from conserved.law.phase import PhaseLaw
@@ -71,7 +72,7 @@ def law_from_json(data: Any, layout: Layout, path: str = "law") -> Law:
     law = _formed(reader, layout)
     law = replace(
         law,
-        origin=cast(Origin, reader["origin"].choice("architecture", "data symmetry")),
+        origin=cast(Origin, reader["origin"].choice(*get_args(Origin))),
         independent=reader["independent"].integer(0, law.size),
     )
     expected = law.to_json()
