@@ -192,6 +192,8 @@ class Listed(Source):
     ) -> Array:
         if self.labels is None:
             return drawn[None]
+        # at one θ the output is that of all fields, and losses tell these apart
+        output = np.broadcast_to(output, (len(output), len(keys), *output.shape[2:]))
         labels = np.broadcast_to(self.labels, output.shape[1:])[None]
         weights = drawn.reshape(1, *drawn.shape, *(1,) * len(self.output_shape))
         return ring.mul(self.loss.gradient(ring, output, labels, keys), weights)
