@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.cli import run
 from conserved.data import Table, read_table
 from conserved.data.table import BYTES_LIMIT
 from conserved.errors import InputError
-from tests.cli.shell import Shell
 
 HALF = Fraction(1, 2)
 
@@ -136,42 +136,54 @@ def test_rows_given_to_the_library(rows: object, told: str) -> None:
     assert told in str(caught.value)
 
 
-def test_data_on_the_command_line(tmp_path: Path, shell: Shell) -> None:
+Shell = pytest.CaptureFixture[str]
+
+
+def said(capsys: Shell, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a command."""
+    status = run(arguments)
+    return status, *capsys.readouterr()
+
+
+def test_data_on_the_command_line(tmp_path: Path, capsys: Shell) -> None:
     """The count and the class of data in words; the certificate needs no file."""
     two = written(tmp_path, "x1,x2,x3,y\n1,2,-1,1\n3,0.5,2,-2\n", "two.csv")
     certificate = str(tmp_path / "count.json")
-    command = ["analyze", "linear:3-2-1", "--samples", two, "--certificate", certificate]
-    found = shell(*command)
-    assert found.status == 0
-    assert "these 2 labelled samples, any weights" in found.out
-    assert "laws for all data  3" in found.out
+    asked = ("analyze", "linear:3-2-1", "--samples", two, "--certificate", certificate)
+    status, out, _ = said(capsys, *asked)
+    assert status == 0
+    assert "these 2 labelled samples, any weights" in out
+    assert "laws for all data  3" in out
     Path(two).unlink()
-    assert shell("check", certificate).status == 0
-    answer = json.loads(shell("analyze", "linear:3-2-3", "--autoencoding", "--json").out)
+    assert said(capsys, "check", certificate)[0] == 0
+    answer = json.loads(said(capsys, "analyze", "linear:3-2-3", "--autoencoding", "--json")[1])
     assert answer["problem"]["inputs"] == "autoencoding"
     assert answer["count"]["upper"] == 3
-    both = shell("analyze", "linear:3-2-3", "--autoencoding", "--inputs", "one-hot")
-    assert "the 3 one-hot inputs, each its own label" in both.out
+    _, out, _ = said(capsys, "analyze", "linear:3-2-3", "--autoencoding", "--inputs", "one-hot")
+    assert "the 3 one-hot inputs, each its own label" in out
 
 
-def test_options_that_do_not_fit(tmp_path: Path, shell: Shell) -> None:
+def test_options_that_do_not_fit(tmp_path: Path, capsys: Shell) -> None:
     points = written(tmp_path, "1,2,3\n4,5,6\n")
     zero = written(tmp_path, "0,0,0\n", "zero.csv")
-    for options, told in (
-        (["--inputs", points, "--symmetry", "permutation"], "go with no symmetry"),
-        (["--inputs", points, "--samples", points], "--samples"),
-        (["--samples", points, "--autoencoding"], "leave autoencoding out"),
-        (["--samples", points], "has 3 columns; the network takes 3 for an input and 1"),
-        (["--inputs", "points"], "unknown; known: FILE.csv"),
-        (["--inputs", "one-hat"], "did you mean 'one-hot'?"),
-        (["--inputs", f"subspace:{zero}"], "only the input 0 lies in it"),
-        (["--autoencoding"], "inputs are no labels of linear:3-2-1"),
+    three, two = "linear:3-2-1", "linear:2-1"
+    for network, options, told in (
+        (three, ["--inputs", points, "--symmetry", "permutation"], "go with no symmetry"),
+        (three, ["--inputs", points, "--samples", points], "--samples"),
+        (three, ["--samples", points, "--autoencoding"], "leave autoencoding out"),
+        (three, ["--samples", points], "has 3 columns; the network takes 3 for an input and 1"),
+        (three, ["--inputs", "points"], "unknown; known: FILE.csv"),
+        (three, ["--inputs", "one-hat"], "did you mean 'one-hot'?"),
+        (three, ["--inputs", f"subspace:{zero}"], "only the input 0 lies in it"),
+        (three, ["--autoencoding"], "inputs are no labels of linear:3-2-1"),
+        (two, ["--inputs", points], "has 3 columns; an input of the network has 2 numbers"),
+        (
+            two,
+            ["--samples", points, "--loss", "logistic"],
+            "sample 1: labels of logistic are 1 and -1",
+        ),
     ):
-        found = shell("analyze", "linear:3-2-1", *options)
-        assert found.status == 2
-        assert told in found.err, found.err
-        assert found.err.count("\n") == 1
-    found = shell("analyze", "linear:2-1", "--inputs", points)
-    assert "has 3 columns; an input of the network has 2 numbers" in found.err
-    found = shell("analyze", "linear:2-1", "--samples", points, "--loss", "logistic")
-    assert "sample 1: labels of logistic are 1 and -1" in found.err
+        status, out, err = said(capsys, "analyze", network, *options)
+        assert (status, out) == (2, "")
+        assert told in err, err
+        assert err.count("\n") == 1
