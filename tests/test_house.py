@@ -46,6 +46,7 @@ LEVELS = {
     "certificate": 5,
     "simulate": 5,
     "monitor": 5,
+    "dataset": 5.2,  # what data fix, and what a network keeps on them
     "testing": 5,  # the contract every network obeys, for third-party families too
     "atlas": 6,
     "report": 6,

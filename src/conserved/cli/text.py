@@ -49,8 +49,8 @@ def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
         answer.append(row)
     if without_eps is not None and without_eps.upper != analysis.count.upper:
         answer.append(("laws for eps → 0", str(without_eps), "the eps of norms breaks the others"))
-    why = [_wrapped(reason) for reason in sentences(analysis.explanation.reasons)]
-    blocks = [_aligned(question), _aligned(answer), _laws(analysis.laws)]
+    why = [wrapped(reason) for reason in sentences(analysis.explanation.reasons)]
+    blocks = [aligned(question), aligned(answer), _laws(analysis.laws)]
     blocks += ["\n".join(why), _verdict(analysis)]
     return "\n\n".join(block for block in blocks if block)
 
@@ -115,7 +115,7 @@ def _laws(laws: Sequence[Law]) -> str:
     second = max((len(row[1]) for row in short), default=0)
     shown = [_law_lines(row, first, second) for row in rows]
     if symbols:
-        shown.append(_wrapped(symbols))
+        shown.append(wrapped(symbols))
     return "\n".join(shown)
 
 
@@ -146,7 +146,8 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _wrapped(sentence: str) -> str:
+def wrapped(sentence: str) -> str:
+    """A sentence on lines of one width, formulas in one piece."""
     unbroken = _unbroken(sentence).replace(" − ", "\u00a0−\u00a0")
     shown = fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return shown.replace("\u00a0", " ")
@@ -159,7 +160,8 @@ def _unbroken(words: str) -> str:
     return words.replace(" = ", "\u00a0=\u00a0").replace(" … ", "\u00a0…\u00a0")
 
 
-def _aligned(rows: list[tuple[str, str, str]]) -> str:
+def aligned(rows: list[tuple[str, str, str]]) -> str:
+    """Three columns."""
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
     return "\n".join(f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
 
