@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conserved.cli.text import aligned, analysis_text, wrapped
+from conserved.cli.text import aligned, analysis_text, counted, wrapped
 from conserved.dataset import Closed, Survey
 
 _SHOWN = 12  # groups of features that are spelled out
@@ -15,12 +15,14 @@ def survey_text(survey: Survey) -> str:
     features = survey.features
     rows, distinct = len(features.rows), features.distinct
     repeated = "all different" if distinct == rows else f"{distinct:,} of them different"
-    labels = f", {len(survey.labels.columns)} label columns" if survey.labels else ""
+    beside = len(survey.labels.columns) if survey.labels else 0
+    labels = f", {counted(beside, 'label column')}" if beside else ""
     count = len(features.columns)
     free = count - features.rank
     frozen = f"the inputs leave {free:,} direction{'s' if free > 1 else ''} of {count:,} alone"
+    size = f"{counted(rows, 'row')}, {repeated}; {counted(count, 'feature')}{labels}"
     facts = [
-        ("data", survey.table.source, f"{rows:,} rows, {repeated}; {count:,} features{labels}"),
+        ("data", survey.table.source, size),
         ("rank", f"{features.rank:,}", frozen if free else "the inputs span all features"),
         ("zero", f"{len(features.zero):,}", _features(survey, features.zero)),
         ("constant", f"{len(features.constant):,}", _constant(survey)),

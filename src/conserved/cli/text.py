@@ -32,7 +32,7 @@ def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
     shapes = parameter_list(network.parameters)
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
-        ("network", network.spec, f"{_counted(network.size, 'parameter')}: {_cut(shapes)}"),
+        ("network", network.spec, f"{counted(network.size, 'parameter')}: {_cut(shapes)}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
         ("data", problem.class_name, problem.class_words + labels),
         ("flow", problem.flow.name, problem.flow.formula),
@@ -166,7 +166,8 @@ def aligned(rows: list[tuple[str, str, str]]) -> str:
     return "\n".join(f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
