@@ -35,6 +35,7 @@ LEVELS = {
     "flows": 2,
     "symmetry": 2,
     "problem": 3.0,
+    "modules": 3.1,  # PyTorch modules as problems
     "fields": 3.1,
     "cost": 3.2,  # counts what a problem will take along its route
     "lifted": 3.2,  # what the loss sees of the data

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from conserved.cost import Estimate, estimate
     from conserved.errors import ConservedError
     from conserved.lifted import lift_report
+    from conserved.modules import Coverage, coverage, from_torch
     from conserved.problem import Problem
     from conserved.report import write_report
     from conserved.search import find_laws
@@ -51,12 +52,15 @@ _HOMES = {
     "Closure": "closure",
     "ConservedError": "errors",
     "Count": "analysis",
+    "Coverage": "modules",
     "Estimate": "cost",
     "Problem": "problem",
     "analyze": "analysis",
     "check_file": "certificate",
+    "coverage": "modules",
     "estimate": "cost",
     "find_laws": "search",
+    "from_torch": "modules",
     "lie_closure": "closure",
     "lift_report": "lifted",
     "verify": "verification",
@@ -68,16 +72,19 @@ __all__ = [
     "Closure",
     "ConservedError",
     "Count",
+    "Coverage",
     "Estimate",
     "Problem",
     "__version__",
     "analyze",
     "atlas",
     "check_file",
+    "coverage",
     "errors",
     "estimate",
     "find_laws",
     "flows",
+    "from_torch",
     "law",
     "lie_closure",
     "lift_report",

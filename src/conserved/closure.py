@@ -208,7 +208,7 @@ def _choose_prime(problem: Problem, prime: int | None, seed: int, route: Route) 
 
     Matrices from a file may make a smaller group mod an unlucky prime; the next one is tried then.
     """
-    roots = problem.group.roots
+    roots = problem.roots
     if prime is None:
         if not files_of(problem.group):
             return BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import lcm
 
 from conserved.errors import InputError
 from conserved.flows import FLOWS, GRADIENT, Flow, parse_flow
@@ -75,6 +76,11 @@ class Problem:
     def group(self) -> Group:
         """The group, trivial for all data."""
         return Trivial(self.network.input_shape[-1]) if self.data is None else self.data
+
+    @property
+    def roots(self) -> int:
+        """k such that group and network are exact over GF(p) for p ≡ 1 mod 4k."""
+        return lcm(self.group.roots, self.network.program.roots)
 
     @property
     def symmetric(self) -> bool:

@@ -131,7 +131,7 @@ def largest_prime(problem: Problem, route: Route = "auto") -> int:
 
 def wide_prime(problem: Problem, laws: Sequence[Law] = (), below: int = 2**61) -> Prime:
     """The largest prime below a bound with the roots of unity that a problem and laws need."""
-    roots = lcm(problem.group.roots, *(law.roots for law in laws))
+    roots = lcm(problem.roots, *(law.roots for law in laws))
     return WIDE_PRIMES[0] if roots == 1 and below == 2**61 else prime_with_roots(roots, below)
 
 

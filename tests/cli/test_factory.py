@@ -115,12 +115,6 @@ def loud():
     return Mine()
 
 
-def module():
-    import torch
-
-    return torch.nn.Linear(2, 2)
-
-
 def module_class():
     import torch
 
@@ -190,14 +184,23 @@ def test_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("nowhere.py:good", "there is no file nowhere.py"),
         ("nets.py:better", "nets.py has no 'better'; it has Mine, good"),
         ("nets.py", "names a file, and nothing in it: write path/to/file.py:factory"),
-        ("nets.py:number", "'number' is an int; a factory returns a conserved.networks.Network"),
+        (
+            "nets.py:number",
+            "'number' is an int; a factory returns an nn.Module or a conserved.networks.Network",
+        ),
         ("nets.py:needs", "called without arguments: TypeError: needs() missing 1"),
         ("nets.py:fails", f"called without arguments: KeyError: 'no\\nwidth' {line('raise Key')}"),
         ("nets.py:leaves", f"it exits with 7 {line('raise SystemExit')}"),
-        ("nets.py:text", "makes a str; a factory returns a conserved.networks.Network"),
+        (
+            "nets.py:text",
+            "makes a str; a factory returns an nn.Module or a conserved.networks.Network",
+        ),
         ("nets.py:nothing", "makes nothing: does it end in return? a factory returns a"),
         ("nets.py:kind", "makes the class Mine: call it in the factory, Mine(…)"),
-        ("nets.py:numbers", "makes a list; a factory returns a conserved.networks.Network"),
+        (
+            "nets.py:numbers",
+            "makes a list; a factory returns an nn.Module or a conserved.networks.Network",
+        ),
         ("nets.py:divides", "JSONDecodeError: Expecting property name"),
         ("nets.py:rude", f"called without arguments: Rude {line('raise Rude')}"),
         ("nets.py:endless", "RecursionError: maximum recursion depth exceeded (nets.py, line "),
@@ -205,8 +208,7 @@ def test_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("nets.py:inexact", "numbers in a network are exact"),
         ("nets.py:outside", "cannot be traced: network 'index 5': axis 0 has length 3 (nets.py, "),
         ("nets.py:shapes", f"the shapes do not fit together {line('return x @ p[')}"),
-        ("nets.py:module", "makes a PyTorch module, which is not taken yet"),
-        ("nets.py:module_class", "makes a PyTorch module, which is not taken yet"),
+        ("nets.py:module_class", "makes the class Linear: call it in the factory, Linear(…)"),
         ("broken.py:good", "SyntaxError: invalid syntax (broken.py, line 1)\n"),
         (
             "fault.py:good",

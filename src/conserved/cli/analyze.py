@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.module import Given, module_options
 from conserved.cli.outside import on_terminal, require_writable
 from conserved.errors import InputError, RankLimitError, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conserved.analysis import Analysis
+    from conserved.analysis import Analysis, Count
     from conserved.liespan import Progress as Report
     from conserved.problem import Problem
 
@@ -39,6 +41,7 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     help="How labels transform: invariant, equivariant, sign, or file.",
 )
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
+@module_options()
 @click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")
 @click.option("--no-laws", is_flag=True, help="Count only: no search for laws, no reasons.")
 @click.option(
@@ -54,6 +57,10 @@ def analyze(
     symmetry: str,
     labels: str,
     flow: str,
+    input_shape: str | None,
+    tokens: int | None,
+    output: str | None,
+    batch: int | None,
     degree: int | None,
     no_laws: bool,
     budget: float | None,
@@ -65,7 +72,8 @@ def analyze(
     """Count the conservation laws of NETWORK, e.g. linear:4-2-1.
 
     NETWORK is a family and its sizes (see: conserved list networks), or code of yours that makes
-    one: path/to/file.py:factory or package.module:factory. Exit status: 0 the count is
+    one, or a PyTorch module: path/to/file.py:factory or package.module:factory. The file is run.
+    Exit status: 0 the count is
     certified, 3 the two bounds differ, 2 unusable input.
     """
     from conserved.analysis import analyze as run
@@ -73,8 +81,9 @@ def analyze(
     from conserved.cli.text import analysis_text
     from conserved.problem import Problem
 
+    given = Given(input_shape, batch, tokens, output)
     problem = Problem.around(
-        network_of(network), loss=loss, symmetry=symmetry, labels=labels, flow=flow
+        network_of(network, given), loss=loss, symmetry=symmetry, labels=labels, flow=flow
     )
     require_writable(certificate=certificate, report=report)
     _announce(problem, laws=not no_laws)
@@ -87,10 +96,12 @@ def analyze(
             degree=degree,
             progress=progress,
         )
+    without = _without_eps(analysis)
     if as_json:
-        click.echo(json.dumps(analysis.to_json(), ensure_ascii=False))
+        told = {**analysis.to_json(), **_of_module(analysis, without)}
+        click.echo(json.dumps(told, ensure_ascii=False))
     else:
-        click.echo(analysis_text(analysis))
+        click.echo(analysis_text(analysis, without))
     if certificate is not None:
         with naming({"path": "--certificate"}):
             analysis.certificate.save(certificate)
@@ -98,6 +109,29 @@ def analyze(
     if report is not None:
         _report(analysis, report)
     return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
+
+
+def _without_eps(analysis: Analysis) -> Count | None:
+    """How many laws there are when the eps of a module's norms go to 0."""
+    from conserved.analysis import analyze as run
+    from conserved.networks.torch import TorchNetwork
+
+    network = analysis.problem.network
+    if not isinstance(network, TorchNetwork) or network.without_eps is None:
+        return None
+    problem = replace(analysis.problem, network=network.without_eps)
+    return run(problem, seed=analysis.seed, laws=analysis.searched).count
+
+
+def _of_module(analysis: Analysis, without: Count | None) -> dict[str, Any]:
+    """What the JSON says of a PyTorch module besides."""
+    from conserved.networks.torch import TorchNetwork
+
+    network = analysis.problem.network
+    if not isinstance(network, TorchNetwork):
+        return {}
+    of_eps = {} if without is None else {"without_eps": without.to_json()}
+    return {"constants": list(network.notes), **of_eps}
 
 
 def _report(analysis: Analysis, path: str) -> None:

@@ -14,19 +14,27 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from conserved.cli.module import Given
 from conserved.errors import ConservedError, InputError
 from conserved.networks import FAMILIES, Network, parse_network
 
+if TYPE_CHECKING:
+    from conserved.networks.torch import Coverage
+
 _FORM = "write path/to/file.py:factory or package.module:factory"
-_WANTED = "a factory returns a conserved.networks.Network"
+_WANTED = "a factory returns an nn.Module or a conserved.networks.Network"
 _LONGEST = 200  # characters of an error of the user's code
 _OWN = Path(__file__).parents[1]
 
 
-def network_of(text: str) -> Network:
+def network_of(text: str, given: Given | None = None) -> Network:
     """The network of a family, or the one that a factory without arguments makes.
+
+    Args:
+        text: as typed.
+        given: the inputs of a PyTorch module.
 
     Raises:
         InputError: neither, or a factory that does not make a network, in one line.
@@ -35,22 +43,69 @@ def network_of(text: str) -> Network:
         >>> network_of("linear:4-2-1").size
         10
     """
-    source, colon, name = text.strip().rpartition(":")
-    if not colon or source.partition(":")[0] in FAMILIES or not name.isidentifier():
-        if text.strip().removesuffix(":").endswith(".py"):
-            raise InputError("network", text, f"names a file, and nothing in it: {_FORM}")
-        return parse_network(text)
-    code = _Code(text, Path(source).resolve().parent if source.endswith(".py") else Path.cwd())
-    with _neighbours(code.folder), redirect_stdout(sys.stderr):
-        made = _made(code, _found(code, source, name), name)
+    given = Given() if given is None else given
+    if not is_code(text):
+        network = parse_network(text)
+        if not given.nothing:
+            raise given.refused_by(network.spec)
+        return network
+
+    def network_in(code: Code, made: Any) -> Network:
+        if _is_module(type(made)):
+            return given.read(made, text.strip())
         if not isinstance(made, Network):
             raise InputError("network", text, _no_network(made))
+        if not given.nothing:
+            raise given.refused_by(made.spec)
         _ = code.guarded("its forward cannot be traced", lambda: made.program)
-    made.reference = text.strip()
-    return made
+        return made
+
+    found: Network = used(text, network_in)
+    found.reference = text.strip()
+    return found
 
 
-class _Code:
+def coverage_of(text: str, given: Given) -> Coverage:
+    """What can be read of the module that a factory makes.
+
+    Raises:
+        InputError: no factory, or one that makes no module, in one line.
+    """
+    if not is_code(text):
+        raise InputError("network", text, f"is a built-in family, no module; {_FORM}")
+
+    def covered(code: Code, made: Any) -> Coverage:
+        if not _is_module(type(made)):
+            raise InputError("network", text, f"makes {_kind(made)}, and no PyTorch module")
+        return given.coverage(made)
+
+    found: Coverage = used(text, covered)
+    return found
+
+
+def is_code(text: str) -> bool:
+    """Whether a text names Python code, and no built-in family.
+
+    Raises:
+        InputError: a file, and nothing in it.
+    """
+    source, colon, name = text.strip().rpartition(":")
+    if colon and source.partition(":")[0] not in FAMILIES and name.isidentifier():
+        return True
+    if text.strip().removesuffix(":").endswith(".py"):
+        raise InputError("network", text, f"names a file, and nothing in it: {_FORM}")
+    return False
+
+
+def used(text: str, use: Callable[[Code, Any], Any]) -> Any:
+    """Run a user's code, and make use of what its factory makes while it can be imported."""
+    source, _, name = text.strip().rpartition(":")
+    code = Code(text, Path(source).resolve().parent if source.endswith(".py") else Path.cwd())
+    with _neighbours(code.folder), redirect_stdout(sys.stderr):
+        return use(code, _made(code, _found(code, source, name), name))
+
+
+class Code:
     """A user's code: how it was named, and where it lies."""
 
     def __init__(self, text: str, folder: Path) -> None:
@@ -89,7 +144,7 @@ class _Code:
         return ""
 
 
-def _found(code: _Code, source: str, name: str) -> Any:
+def _found(code: Code, source: str, name: str) -> Any:
     """What is named: a function, a class or a network."""
     if source.endswith(".py"):
         if not Path(source).is_file():
@@ -105,7 +160,7 @@ def _found(code: _Code, source: str, name: str) -> Any:
     return names[name]
 
 
-def _made(code: _Code, named: Any, name: str) -> Any:
+def _made(code: Code, named: Any, name: str) -> Any:
     """A factory is called; what is no factory is taken for what one would make."""
     if isinstance(named, Network) or _is_module(type(named)):
         return named
@@ -118,8 +173,8 @@ def _no_network(made: Any) -> str:
     """Why what a factory made will not do, and what would."""
     if isinstance(made, type) and issubclass(made, Network):
         return f"makes the class {made.__name__}: call it in the factory, {made.__name__}(…)"
-    if _is_module(made if isinstance(made, type) else type(made)):
-        return "makes a PyTorch module, which is not taken yet; return a conserved Network"
+    if isinstance(made, type) and _is_module(made):
+        return f"makes the class {made.__name__}: call it in the factory, {made.__name__}(…)"
     if made is None:
         return f"makes nothing: does it end in return? {_WANTED}"
     return f"makes {_kind(made)}; {_WANTED}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.module import Given, module_options
 from conserved.cli.outside import on_terminal, require_writable
 from conserved.errors import ConservedError, InputError
 
@@ -47,6 +48,7 @@ _OPTIONS = {
     "--symmetry", default="none", show_default=True, help="See: conserved list symmetries."
 )
 @click.option("--labels", default="invariant", show_default=True, help="How labels transform.")
+@module_options(batch=False, output=False)
 @click.option(
     "--dynamics",
     default="flow",
@@ -84,6 +86,8 @@ def simulate(
     loss: str,
     symmetry: str,
     labels: str,
+    input_shape: str | None,
+    tokens: int | None,
     dynamics: str,
     data: str,
     samples: int | None,
@@ -112,7 +116,8 @@ def simulate(
     from conserved.problem import Problem
     from conserved.simulate.run import simulate as run
 
-    problem = Problem.around(network_of(network), loss=loss, symmetry=symmetry, labels=labels)
+    built = network_of(network, Given(input_shape, tokens=tokens))
+    problem = Problem.around(built, loss=loss, symmetry=symmetry, labels=labels)
     settings = {
         "time": time,
         "rtol": rtol,

@@ -10,6 +10,7 @@ from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
 from conserved.law import Law
 from conserved.law.lines import Line, condensed, lines, parameter_list, where
+from conserved.networks.torch import TorchNetwork
 from conserved.notation import sentences
 
 WIDTH = 100
@@ -18,8 +19,13 @@ _FORMULA_LINES = 4  # of a longer one
 _LINES = 40  # of laws on a screen
 
 
-def analysis_text(analysis: Analysis) -> str:
-    """The whole answer, one block for the question and one for the counts."""
+def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
+    """The whole answer, one block for the question and one for the counts.
+
+    Args:
+        analysis: what was found.
+        without_eps: the count for eps → 0; it is told where it differs.
+    """
     problem = analysis.problem
     network = problem.network
     shapes = parameter_list(network.parameters)
@@ -32,10 +38,16 @@ def analysis_text(analysis: Analysis) -> str:
     ]
     if problem.symmetric:
         question.append(("route", "", analysis.closure.route))
+    if isinstance(network, TorchNetwork):
+        first, *rest = network.notes or ("",)
+        question.append(("module", network.module, first))
+        question += [("", "", note) for note in rest]
     answer = [_count_row("laws", analysis.count, analysis.closure)]
     if problem.symmetric:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
+    if without_eps is not None and without_eps.upper != analysis.count.upper:
+        answer.append(("laws for eps → 0", str(without_eps), "the eps of norms breaks the others"))
     why = [_wrapped(reason) for reason in sentences(analysis.explanation.reasons)]
     blocks = [_aligned(question), _aligned(answer), _laws(analysis.laws)]
     blocks += ["\n".join(why), _verdict(analysis)]

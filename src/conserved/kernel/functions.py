@@ -12,6 +12,7 @@ from math import erf, pi, sqrt
 
 import numpy as np
 
+from conserved.kernel.angles import angle
 from conserved.kernel.formal import FormalValues
 from conserved.kernel.jets import Jets, halves, join
 from conserved.kernel.residues import Residues
@@ -28,7 +29,8 @@ class Elementary:
         formal: its value over GF(p), from formal values and ring operations.
         slope: (ring, z, f(z)) → f′(z), on jets.
         family: arguments of one family must be independent over Q for the rank to bound
-            ("exp": z itself enters an exponential; "circle": a sine; "" for none).
+            ("exp": z itself enters an exponential; "circle": a sine; "log": a logarithm, whose
+            values count among those of "exp"; "" for none).
     """
 
     name: str
@@ -69,7 +71,10 @@ class FormalRing(Jets):
         if self.values is None:
             return rule.real(z)
         self.used_formal_values = True
-        return rule.formal(self, z)
+        value = rule.formal(self, z)
+        if self.arguments is not None and rule.family == "log":  # z = exp(value)
+            self.arguments.append(("exp", value))
+        return value
 
     def slope(self, name: str, z: Array, value: Array) -> Array:
         """f′(z), given z and f(z)."""
@@ -77,8 +82,11 @@ class FormalRing(Jets):
 
     def constant(self, name: str) -> float | int | Array:
         """A named real constant, or its formal value over GF(p)."""
+        turned = angle(name)
         if self.values is None:
-            return CONSTANTS[name]
+            return CONSTANTS[name] if turned is None else turned.real
+        if turned is not None:
+            return turned.value(self.scalars, self.values.constant(f"tan {turned.base}/2"))
         self.used_constants.add(name)
         return self.values.constant(name)
 
@@ -99,6 +107,11 @@ class FormalRing(Jets):
     def formal(self) -> FormalValues:
         assert self.values is not None, "formal values exist over GF(p) only"
         return self.values
+
+
+def is_named(value: int | str) -> bool:
+    """Whether a constant is known by name alone: it has a formal value over GF(p)."""
+    return isinstance(value, str) and (value in CONSTANTS or angle(value) is not None)
 
 
 CONSTANTS = {"2/√π": 2 / sqrt(pi), "1/√(2π)": 1 / sqrt(2 * pi), "√(2/π)": sqrt(2 / pi)}
@@ -129,6 +142,15 @@ def _softplus(ring: FormalRing, z: Array) -> Array:
     return ring.add(ring.scale(z, ring.scalars.fraction(1, 2)), even)
 
 
+def _log(ring: FormalRing, z: Array) -> Array:
+    """An odd function of the two values z and 1/z, because log(1/z) = −log(z); log(1) = 0."""
+    values = ring.formal()
+    here, there = (values.scalars.canonical(x) for x in (z, ring.inverse(z)))
+    value = values.even("log", values.scalars.from_canonical(np.minimum(here, there)))
+    value = np.where(here < there, value, ring.neg(value))
+    return np.where(here == there, np.zeros_like(value), value)
+
+
 def _circle(ring: FormalRing, z: Array) -> tuple[Array, Array]:
     """(cos z, sin z) from one odd function v = tan(z/2)."""
     v = ring.formal().odd("tan(z/2)", z)
@@ -150,6 +172,11 @@ _ERF = np.frompyfunc(erf, 1, 1)
 
 def _real_erf(z: Array) -> Array:
     return np.asarray(_ERF(z), dtype=np.float64)
+
+
+def _real_log(z: Array) -> Array:
+    """log |z|, whose slope is 1/z as well."""
+    return np.log(np.abs(z))
 
 
 def _real_normal(z: Array) -> Array:
@@ -188,6 +215,7 @@ ELEMENTARY: dict[str, Elementary] = {
             lambda ring, z, f: _gaussian(ring, z, True, "1/√(2π)"),
             family="",
         ),
+        Elementary("log", _real_log, _log, lambda ring, z, f: ring.inverse(z), family="log"),
         Elementary(
             "sin",
             np.sin,

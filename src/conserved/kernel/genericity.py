@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from conserved.kernel.fields import Fields
 from conserved.kernel.residues import Residues
+from conserved.kernel.roots import independent
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 
@@ -62,6 +63,10 @@ def genericity(fields: Fields) -> Genericity:
             break
         count *= 2
     distinct = 0
+    if "log" in here and not _no_product(
+        fields.scalars, here.pop("log")[valid], there.pop("log")[valid]
+    ):
+        return Genericity(False, "a product of some arguments of log may be constant")
     for family, values in here.items():
         kept, rank = _independent(fields.scalars, values[valid], there[family][valid])
         distinct += kept
@@ -109,6 +114,16 @@ def _independent(scalars: Residues, here: Array, there: Array) -> tuple[int, int
         space.add(columns)
         rank += space.rank - constants
     return len(distinct), rank
+
+
+def _no_product(scalars: Residues, here: Array, there: Array) -> bool:
+    """Whether no product of powers of these functions is one of θ alone (same θ, other data).
+
+    Primitive exponents are odd somewhere, so it would be one of θ alone times a square.
+    """
+    still = (here == there).all(axis=0)
+    pairs = scalars.mul(here[:, ~still], there[:, ~still])  # what depends on θ alone is squared
+    return independent(scalars, pairs) and independent(scalars, here[:, still])
 
 
 def _up_to_sign(scalars: Residues, columns: Array) -> NDArray[np.intp]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from conserved.kernel.entries import EntryError, entry
 from conserved.kernel.errors import Redraw
-from conserved.kernel.functions import CONSTANTS, FormalRing
+from conserved.kernel.functions import FormalRing, is_named
 from conserved.kernel.program import Node
 from conserved.kernel.scalars import Array, Scalars
 
@@ -30,7 +30,7 @@ def exact(ring: FormalRing, value: int | str) -> Any:
     Raises:
         Redraw: its denominator is 0 mod p.
     """
-    if value in CONSTANTS:
+    if is_named(value):
         return ring.constant(str(value))
     return _number(ring.scalars, value)
 

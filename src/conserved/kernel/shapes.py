@@ -12,7 +12,7 @@ from math import lcm, prod
 from typing import Any
 
 from conserved.kernel.entries import EntryError, entry
-from conserved.kernel.functions import CONSTANTS, ELEMENTARY
+from conserved.kernel.functions import ELEMENTARY, is_named
 
 Shape = tuple[int, ...]
 Made = Shape | str  # a shape, or what is wrong
@@ -169,7 +169,7 @@ def _exact(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     try:
-        return value in CONSTANTS or entry(value) is not None
+        return is_named(value) or entry(value) is not None
     except EntryError:
         return False
 
@@ -234,4 +234,4 @@ def roots_of(op: str, data: tuple[Any, ...]) -> int:
 
 def exact_roots(value: int | str) -> int:
     """The same for one number."""
-    return 1 if isinstance(value, int) or value in CONSTANTS else entry(value).roots
+    return 1 if isinstance(value, int) or is_named(value) else entry(value).roots

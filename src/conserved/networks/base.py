@@ -127,8 +127,13 @@ class Network(ABC):
 
     @property
     def all_patterns_count(self) -> bool:
-        """Whether the patterns met at one θ are known to span what all patterns span."""
-        return not self.piecewise
+        """Whether the patterns met at one θ are known to span what all patterns span.
+
+        Choices by inputs alone, such as tokens, are met whatever θ is.
+        """
+        program = self.program
+        chosen_by = (program.nodes[i].args[0] for i in program.choices)
+        return not any(program.on_parameters[i] for i in chosen_by)
 
     def feature_axes(self) -> list[tuple[str, int, Side]]:
         """Which axes of which parameters carry the input's or the output's features.

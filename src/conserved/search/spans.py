@@ -103,7 +103,7 @@ class _Exact:
     def __init__(self, problem: Problem, scalars: Residues) -> None:
         self.problem = problem
         self.scalars = scalars
-        self.roots = lcm(problem.group.roots, problem.group.splitting)
+        self.roots = lcm(problem.roots, problem.group.splitting)
         self.small = Recogniser(scalars, self.roots)
         self.wide: list[tuple[Recogniser, Candidate]] | None = None
 

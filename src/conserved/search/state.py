@@ -88,7 +88,7 @@ class State:
 
     @cached_property
     def fields(self) -> Fields:
-        roots = lcm(self.problem.group.roots, *(law.roots for law in self.known))
+        roots = lcm(self.problem.roots, *(law.roots for law in self.known))
         scalars = residues(BLAS_PRIMES[0] if roots == 1 else prime_with_roots(roots))
         if self.lifted is not None:
             scalars = self.lifted.scalars

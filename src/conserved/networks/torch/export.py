@@ -1,0 +1,179 @@
+"""From a module to the graph of its operations, by ``torch.export``, and what it refuses."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from conserved.errors import InputError
+from conserved.networks.torch.ops import TABLE
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.export import ExportedProgram
+    from torch.fx import Graph
+
+_HALF = "is read in float32 or float64: module.float()"
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A module as a graph, with what its placeholders stand for.
+
+    Attributes:
+        graph: of ATen operations, without mutation.
+        parameters: trainable tensors by their own first name, in the module's order.
+        names: placeholders of trainable tensors → that name.
+        constants: placeholders of everything else that is no input → its value.
+        frozen: parameters and buffers of floats that are not trained, by placeholder: names.
+        tied: further names of a parameter → its first name.
+        inputs: placeholders of the inputs, in their order.
+        outputs: (name, node) of each output tensor.
+    """
+
+    graph: Graph
+    parameters: Mapping[str, Tensor]
+    names: Mapping[str, str]
+    constants: Mapping[str, Any]
+    frozen: Mapping[str, str]
+    tied: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[tuple[str, str], ...]
+
+
+def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
+    """Export a module on an example of its inputs.
+
+    Raises:
+        InputError: in one line, whatever the reason.
+    """
+    _check_types(module, example)
+    program = _program(module, tuple(example))
+    first: dict[int, str] = {}
+    parameters: dict[str, Tensor] = {}
+    untrained: dict[str, Tensor] = {}
+    tied: dict[str, str] = {}
+    for name, tensor in module.named_parameters(remove_duplicate=False):
+        own = first.setdefault(id(tensor), name)
+        if own != name:
+            tied[name] = own
+        else:
+            (parameters if tensor.requires_grad else untrained)[name] = tensor
+    names: dict[str, str] = {}
+    constants: dict[str, Any] = {}
+    frozen: dict[str, str] = {}
+    inputs = []
+    for spec in program.graph_signature.input_specs:
+        placeholder, target = spec.arg.name, str(spec.target)
+        target = tied.get(target, target)
+        if spec.kind.name == "USER_INPUT":
+            inputs.append(placeholder)
+        elif target in parameters:
+            names[placeholder] = target
+        elif spec.kind.name in ("PARAMETER", "BUFFER"):
+            held = untrained[target] if target in untrained else module.get_buffer(target)
+            constants[placeholder] = held
+            if held.is_floating_point() and held.numel():
+                frozen[placeholder] = target
+        else:
+            constants[placeholder] = program.constants.get(target)
+    return Exported(
+        program.graph,
+        parameters,
+        names,
+        constants,
+        frozen,
+        tied,
+        tuple(inputs),
+        tuple(_outputs(program)),
+    )
+
+
+def _check_types(module: nn.Module, example: Sequence[Tensor]) -> None:
+    import torch
+
+    named = [*module.named_parameters(), *module.named_buffers()]
+    given = [(f"input {k + 1}", x) for k, x in enumerate(example)]
+    for name, tensor in (*named, *given):
+        what = f"{name} {tuple(tensor.shape)}"
+        if torch.nn.parameter.is_lazy(tensor):
+            raise InputError("module", name, "has no shape yet: run the module once")
+        if tensor.is_meta:
+            raise InputError("module", what, "is on the meta device, without values")
+        if tensor.is_complex():
+            raise InputError("module", what, "is complex; networks are real here")
+        if tensor.is_floating_point() and tensor.dtype not in (torch.float32, torch.float64):
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise InputError("module", what, f"is {kind}, and a module {_HALF}")
+
+
+def _program(module: nn.Module, example: tuple[Tensor, ...]) -> ExportedProgram:
+    """The exported program, its operations decomposed down to those of the table."""
+    from torch.export import default_decompositions, export
+
+    kind = type(module).__name__
+    with _silence():
+        try:
+            program = export(module, example, strict=False)
+            table: Any = default_decompositions()
+            for operation in [key for key in table if _name(key) in TABLE]:
+                table.pop(operation)
+            decomposed: ExportedProgram = program.run_decompositions(table)
+            return decomposed
+        except Exception as error:
+            advice = _why(error, example)
+            raise InputError("module", kind, advice) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Neither warnings about torch's own use of itself nor what it prints: one line is raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        nowhere = StringIO()
+        with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _name(operation: Any) -> str:
+    """Of an operation in the table, or ""."""
+    space, _, rest = str(operation).partition(".")
+    return rest.partition(".")[0] if space == "aten" else ""
+
+
+def _why(error: Exception, example: Sequence[Tensor]) -> str:
+    """What an error of torch's means, in one line."""
+    told = " ".join(str(error).split())
+    shapes = ", ".join("×".join(map(str, x.shape)) or "a number" for x in example)
+    low = told.lower()
+    if "data-dependent" in low or "data dependent" in low or "datadependent" in low:
+        return "its control flow depends on the values of its data; a network is one formula"
+    if "mutat" in low or "in-place" in low or "inplace" in low:
+        return f"it changes its own tensors in place: {told[:120]}"
+    reason = told.split(" Exception raised from")[0]
+    return f"forward on an input of shape {shapes}: {type(error).__name__}: {reason[:160]}"
+
+
+def _outputs(program: ExportedProgram) -> list[tuple[str, str]]:
+    """(name, node) of the user's outputs that are tensors."""
+    from torch.utils import _pytree as pytree
+
+    specs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
+    tree = pytree.tree_unflatten(list(range(len(specs))), program.call_spec.out_spec)
+    paths, _ = pytree.tree_flatten_with_path(tree)
+    found = []
+    for path, index in paths:
+        name = getattr(specs[index].arg, "name", None)
+        if name is not None:
+            key = pytree.keystr(path).strip("[].'\"") or "output"
+            found.append((key, name))
+    return found
