@@ -25,6 +25,7 @@ from conserved._version import __version__
 if TYPE_CHECKING:
     from conserved import atlas, errors, flows, law, losses, networks, simulate, symmetry, testing
     from conserved.analysis import Analysis, Count, analyze
+    from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure
     from conserved.cost import Estimate, estimate
@@ -49,6 +50,7 @@ _MODULES = (
 )
 _HOMES = {
     "Analysis": "analysis",
+    "BlockLaws": "blocks",
     "Closure": "closure",
     "ConservedError": "errors",
     "Count": "analysis",
@@ -57,6 +59,7 @@ _HOMES = {
     "Problem": "problem",
     "analyze": "analysis",
     "check_file": "certificate",
+    "block_laws": "blocks",
     "coverage": "modules",
     "estimate": "cost",
     "find_laws": "search",
@@ -69,6 +72,7 @@ _HOMES = {
 
 __all__ = [
     "Analysis",
+    "BlockLaws",
     "Closure",
     "ConservedError",
     "Count",
@@ -78,6 +82,7 @@ __all__ = [
     "__version__",
     "analyze",
     "atlas",
+    "block_laws",
     "check_file",
     "coverage",
     "errors",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from conserved.kernel.scalars import Array, Scalars
 Role = Literal["each", "sum", "matrix"]
 Split = tuple[int, ...]
 Key = tuple[str, int, int]  # degree, number of blocks, size of a block
+Tensors = Mapping[str, Array]
 MATRIX_LIMIT = 128  # rows of one block of R
 
 
@@ -54,30 +56,31 @@ class Pattern:
 
     def indices(self) -> Array:
         """Positions on the axis, (blocks, repeats, size)."""
-        order = [
-            k for wanted in ("each", "sum", "matrix") for k, r in enumerate(self.roles) if r == wanted
-        ]
+        kinds = ("each", "sum", "matrix")
+        order = [k for kind in kinds for k, role in enumerate(self.roles) if role == kind]
         grid = np.arange(prod(self.split)).reshape(self.split).transpose(order)
         found: Array = grid.reshape(self.blocks, self.repeats, self.size)
         return found
 
-    def within(self, other: Pattern) -> bool:
-        """Whether every R of this pattern is an R of the other."""
-        mine, theirs = self.indices(), other.indices()
-        block, place = (np.empty(mine.size, dtype=np.intp) for _ in range(2))
-        block[mine] = np.arange(mine.shape[0])[:, None, None]
-        place[mine] = np.arange(mine.shape[2])
-        # the other has the same R on all of its repeats
-        for known in (block, place):
-            seen = known[theirs]
-            if (seen != seen[:, :1]).any():
-                return False
-        if self.size == 1:
-            return True
-        home = np.empty(mine.size, dtype=np.intp)
-        home[theirs] = np.arange(theirs.shape[0] * theirs.shape[1]).reshape(*theirs.shape[:2], 1)
-        lies = home[mine]
-        return bool((lies == lies[:, :, :1]).all())
+
+@lru_cache(maxsize=2**14)
+def within(fine: Pattern, free: Pattern) -> bool:
+    """Whether every R of one pattern is an R of the other."""
+    mine, theirs = fine.indices(), free.indices()
+    block, place = (np.empty(mine.size, dtype=np.intp) for _ in range(2))
+    block[mine] = np.arange(mine.shape[0])[:, None, None]
+    place[mine] = np.arange(mine.shape[2])
+    # the other has the same R on all of its repeats
+    for known in (block, place):
+        seen = known[theirs]
+        if (seen != seen[:, :1]).any():
+            return False
+    if fine.size == 1:
+        return True
+    home = np.empty(mine.size, dtype=np.intp)
+    home[theirs] = np.arange(theirs.shape[0] * theirs.shape[1]).reshape(*theirs.shape[:2], 1)
+    lies = home[mine]
+    return bool((lies == lies[:, :, :1]).all())
 
 
 @dataclass(frozen=True)
@@ -99,28 +102,66 @@ class Column:
     @property
     def key(self) -> Key:
         """Columns of one key share R."""
-        return ("quadratic" if self.degree == 2 else "linear", self.pattern.blocks, self.pattern.size)
+        kind = "quadratic" if self.degree == 2 else "linear"
+        return kind, self.pattern.blocks, self.pattern.size
 
-    def rows(self, tensor: Array) -> Array:
-        """(blocks, repeats, size, rest) of a tensor."""
-        moved = np.moveaxis(tensor, self.axis, 0)
-        flat = moved.reshape(moved.shape[0], -1)
-        return flat[self.pattern.indices()]
 
-    def pairing(self, scalars: Scalars, tensor: Array, gradient: Array, weights: Array) -> Array:
-        """⟨∇h, g⟩/degree for R = weights (blocks, size, size)."""
-        there = self.rows(gradient)
-        if self.degree == 1:
-            total = scalars.reduce(scalars.reduce(there.sum(axis=(1, 3)))[:, 0])
-            return scalars.reduce(scalars.mul(total, weights[:, 0, 0]).sum())
-        here = self.rows(tensor)
-        blocks, _, size, _ = here.shape
-        if size == 1:
-            products = scalars.reduce(scalars.mul(here, there).sum(axis=(1, 2, 3)))
-            return scalars.reduce(scalars.mul(products, weights[:, 0, 0]).sum())
-        wide = [x.transpose(0, 2, 1, 3).reshape(blocks, size, -1) for x in (here, there)]
-        gram = scalars.matmul(wide[0], wide[1].swapaxes(1, 2))
-        return scalars.reduce(scalars.reduce(scalars.mul(gram, weights).sum(axis=(1, 2))).sum())
+Weights = Mapping[Key, Array]
+
+
+class Terms:
+    """Many columns at once: what they have in common is worked out once.
+
+    Args:
+        columns: any.
+        weights: R for each of their keys, (blocks, size, size).
+    """
+
+    def __init__(self, columns: Sequence[Column], weights: Weights) -> None:
+        self.columns = tuple(columns)
+        self._plain: dict[tuple[str, int, int], tuple[list[int], Array]] = {}
+        self._blocks: list[tuple[int, Array, Array]] = []
+        plain: dict[tuple[str, int, int], list[tuple[int, Array]]] = {}
+        for index, column in enumerate(self.columns):
+            places, mine = column.pattern.indices(), weights[column.key]
+            if column.pattern.size > 1:
+                self._blocks.append((index, places, mine))
+                continue
+            spread = np.empty(places.size, dtype=mine.dtype)
+            spread[places] = mine
+            place = (column.tensor, column.axis, column.degree)
+            plain.setdefault(place, []).append((index, spread))
+        for place, held in plain.items():
+            self._plain[place] = [i for i, _ in held], np.stack([w for _, w in held])
+
+    def row(self, scalars: Scalars, parameters: Tensors, gradient: Tensors) -> Array:
+        """⟨∇h_c, g⟩/degree for each column c."""
+        out = np.zeros(len(self.columns), dtype=scalars.dtype)
+        for (name, axis, degree), (where, spread) in self._plain.items():
+            there = _slices(gradient[name], axis)
+            if degree == 2:
+                there = scalars.mul(_slices(parameters[name], axis), there)
+            totals = scalars.reduce(there.sum(axis=1))
+            out[where] = scalars.matmul(spread, totals[:, None])[:, 0]
+        for index, places, weights in self._blocks:
+            column = self.columns[index]
+            blocks, _, size = places.shape
+            here, there = (
+                _slices(held[column.tensor], column.axis)[places]
+                .transpose(0, 2, 1, 3)
+                .reshape(blocks, size, -1)
+                for held in (parameters, gradient)
+            )
+            gram = scalars.matmul(here, there.swapaxes(1, 2))
+            summed = scalars.reduce(scalars.mul(gram, weights).sum(axis=(1, 2)))
+            out[index] = scalars.reduce(summed.sum())
+        return out
+
+
+def _slices(tensor: Array, axis: int) -> Array:
+    """The slices along an axis as rows."""
+    moved = np.moveaxis(tensor, axis, 0)
+    return moved.reshape(moved.shape[0], -1)
 
 
 def weights_of(key: Key, draw: Any) -> Array:
@@ -152,8 +193,9 @@ def columns_of(
             for pattern in patterns(length, splits.get(length, ())):
                 if pattern.size == 1 and pattern.blocks == 1 and axis:
                     continue  # the trace is one function, along whichever axis
-                column = Column(name, axis, pattern)
-                found.setdefault((name, axis, pattern.indices().tobytes(), pattern.size), column)
+                indices = pattern.indices()
+                same = (name, axis, indices.tobytes(), indices.shape)
+                found.setdefault(same, Column(name, axis, pattern))
             each = Column(name, axis, Pattern((length,), ("each",)), degree=1)
             found.setdefault((name, axis, "linear"), each)
     return sorted(found.values(), key=lambda c: -c.pattern.blocks * c.pattern.size**2)

@@ -107,6 +107,7 @@ class _Point:
                 self._repair(index, settled, values)
                 values[index] = self._value(index, node, values)
                 settled = index
+        self.ring.invalid = None  # of points on the way
 
     def _value(self, index: int, node: Node, values: dict[int, Array]) -> Array:
         if node.op == "parameter":
@@ -208,5 +209,3 @@ def real_sample(
     pull = loss.pulls(scalars, rng.normal(size=(1, 1, *program.shape)))
     gradient = split(program, run.gradient(pull[None]))
     return tensors, {name: value[0, 0, 0] for name, value in gradient.items()}
-
-

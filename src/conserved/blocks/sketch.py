@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.blocks.patterns import Column, Key, weights_of
+from conserved.blocks.patterns import Column, Key, Terms, weights_of, within
 from conserved.kernel.real import Reals
 
 Tensors = Mapping[str, NDArray[np.float64]]
@@ -21,6 +23,7 @@ Sampler = Callable[[], tuple[Tensors, Tensors]]  # parameters, gradient of one s
 _SPARE = 8  # samples more than columns of a key
 _TIGHT = 1e-9  # relative singular values of laws
 _DENOMINATOR = 12
+_CHOICES = 256  # of columns with a less free R, for one family
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,8 @@ def candidates(columns: Sequence[Column], sample: Sampler, seed: int = 0) -> lis
     tables = _tables(groups, sample, seed)
     found: list[Family] = []
     for key, mine in groups.items():
-        known = [_implied(family, mine) for family in found]
-        held = [vector for vector in known if vector is not None]
-        for vector in _null_vectors(tables[key], held):
+        known = [v for family in found for v in _implied(family, mine, tables[key])]
+        for vector in _null_vectors(tables[key], known):
             terms = tuple((c, mine[i]) for i, c in enumerate(vector) if c)
             found.append(Family(terms))
     return found
@@ -71,17 +73,14 @@ def _tables(
     """For each key the matrix (samples, columns)."""
     rng, scalars = np.random.default_rng(seed), Reals()
     weights = {key: weights_of(key, lambda shape: rng.normal(size=shape)) for key in groups}
-    rows: dict[Key, list[NDArray[np.float64]]] = {key: [] for key in groups}
-    for _ in range(max(map(len, groups.values())) + _SPARE):
-        parameters, gradient = sample()
-        for key, mine in groups.items():
-            if len(rows[key]) < len(mine) + _SPARE:
-                row = [
-                    float(c.pairing(scalars, parameters[c.tensor], gradient[c.tensor], weights[key]))
-                    for c in mine
-                ]
-                rows[key].append(np.array(row))
-    return {key: np.stack(found) for key, found in rows.items()}
+    columns = [column for mine in groups.values() for column in mine]
+    terms = Terms(columns, weights)
+    rows = [terms.row(scalars, *sample()) for _ in range(max(map(len, groups.values())) + _SPARE)]
+    table, start, found = np.stack(rows), 0, {}
+    for key, mine in groups.items():
+        found[key] = table[: len(mine) + _SPARE, start : start + len(mine)]
+        start += len(mine)
+    return found
 
 
 def _null_vectors(
@@ -99,10 +98,39 @@ def _null_vectors(
         return
     reduced = _echelon(null)
     space = _Span(known)
-    for vector in sorted(reduced, key=lambda v: int((np.abs(v) > 1e-4).sum())):
-        exact = _rational(vector)
-        if exact is not None and space.add(np.array([float(c) for c in exact])):
+    for vector in sorted(reduced, key=_order):
+        if not space.add(vector):
+            continue
+        exact = _rational(_shortened(vector, space.vectors[:-1]))
+        if exact is not None:
             yield exact
+
+
+def _shortened(vector: NDArray[np.float64], known: Sequence[NDArray[np.float64]]) -> Any:
+    """The sum with known ones that has the least entries, those of later tensors first (ℓ1)."""
+    if not len(known):
+        return vector
+    from scipy.optimize import linprog
+
+    basis = np.stack(known).T
+    size, count = basis.shape
+    costs = np.concatenate([np.zeros(count), np.linspace(1.001, 1.0, size)])
+    eye = np.eye(size)
+    bounds = [(None, None)] * count + [(0, None)] * size
+    solved = linprog(
+        costs,
+        A_ub=np.block([[basis, -eye], [-basis, -eye]]),
+        b_ub=np.concatenate([-vector, vector]),
+        bounds=bounds,
+        method="highs",
+    )
+    return vector if solved.x is None else vector + basis @ solved.x[:count]
+
+
+def _order(vector: NDArray[np.float64]) -> tuple[int, int]:
+    """Laws of few tensors first, those of early ones before."""
+    held = np.flatnonzero(np.abs(vector) > 1e-4)
+    return len(held), int(held[0])
 
 
 class _Span:
@@ -110,6 +138,7 @@ class _Span:
 
     def __init__(self, vectors: Sequence[NDArray[np.float64]]) -> None:
         self._basis: list[NDArray[np.float64]] = []
+        self.vectors: list[NDArray[np.float64]] = []
         for vector in vectors:
             self.add(vector)
 
@@ -123,6 +152,7 @@ class _Span:
         if size < 1e-6:
             return False
         self._basis.append(rest / size)
+        self.vectors.append(vector)
         return True
 
 
@@ -155,23 +185,46 @@ def _rational(vector: NDArray[np.float64]) -> tuple[Fraction, ...] | None:
     return tuple(c / lead for c in entries) if lead else None
 
 
-def _implied(family: Family, columns: Sequence[Column]) -> NDArray[np.float64] | None:
-    """What a known family says of columns with a less free R, as a vector; None where nothing."""
-    vector = np.zeros(len(columns))
-    for coefficient, column in family.terms:
-        if column.degree != columns[0].degree:
-            return None
-        fitting = [
-            k
-            for k, other in enumerate(columns)
-            if other.tensor == column.tensor
-            and (other.axis == column.axis or _is_trace(other))
-            and (_is_trace(other) or other.pattern.within(column.pattern))
-        ]
-        if not fitting:
-            return None
-        vector[fitting[0]] += float(coefficient)
-    return vector
+def _implied(
+    family: Family, columns: Sequence[Column], table: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """What a known family says of columns with a less free R, as vectors."""
+    if columns[0].degree != family.terms[0][1].degree:
+        return
+    places: dict[str, list[int]] = {}
+    for k, other in enumerate(columns):
+        places.setdefault(other.tensor, []).append(k)
+    choices = []
+    for _, column in family.terms:
+        mine = places.get(column.tensor, [])
+        choices.append([k for k in mine if _says(columns[k], column)])
+    for chosen in islice(_alike(choices, columns), _CHOICES):
+        vector = np.zeros(len(columns))
+        for (coefficient, _), k in zip(family.terms, chosen, strict=True):
+            vector[k] += float(coefficient)
+        size = np.abs(table) @ np.abs(vector)
+        if (np.abs(table @ vector) <= 1e-9 * size.max(initial=1e-300)).all():
+            yield vector
+
+
+def _alike(
+    choices: Sequence[Sequence[int]], columns: Sequence[Column]
+) -> Iterator[tuple[int, ...]]:
+    """One column for each term: with the same pattern as the first where there is one."""
+    for first in choices[0]:
+        pattern = columns[first].pattern
+        rest = []
+        for mine in choices[1:]:
+            same = [k for k in mine if columns[k].pattern == pattern]
+            rest.append(same or mine)
+        yield from ((first, *others) for others in product(*rest))
+
+
+def _says(less: Column, column: Column) -> bool:
+    """Whether a column with a less free R is part of what another says."""
+    if _is_trace(less):
+        return True
+    return less.axis == column.axis and within(less.pattern, column.pattern)
 
 
 def _is_trace(column: Column) -> bool:
