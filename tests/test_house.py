@@ -37,10 +37,7 @@ LEVELS = {
     "problem": 3.0,
     "modules": 3.1,  # PyTorch modules as problems
     "fields": 3.1,
-    "cost": 3.2,  # counts what a problem will take along its route
-    "lifted": 3.2,  # what the loss sees of the data
     "verification": 3.3,  # laws as identities at random points
-    "liespan": 3.4,  # the span of fields and brackets at a point
     "closure": 4,
     "search": 4,
     "explain": 5,

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure
-    from conserved.cost import Estimate, estimate
+    from conserved.closure.cost import Estimate, estimate
     from conserved.errors import ConservedError
-    from conserved.lifted import lift_report
     from conserved.modules import Coverage, coverage, from_torch
     from conserved.problem import Problem
     from conserved.report import write_report
     from conserved.search import find_laws
+    from conserved.search.lifted import lift_report
     from conserved.verification import verify
 
 _MODULES = (
@@ -55,17 +55,17 @@ _HOMES = {
     "ConservedError": "errors",
     "Count": "analysis",
     "Coverage": "modules",
-    "Estimate": "cost",
+    "Estimate": "closure.cost",
     "Problem": "problem",
     "analyze": "analysis",
     "check_file": "certificate",
     "block_laws": "blocks",
     "coverage": "modules",
-    "estimate": "cost",
+    "estimate": "closure.cost",
     "find_laws": "search",
     "from_torch": "modules",
     "lie_closure": "closure",
-    "lift_report": "lifted",
+    "lift_report": "search.lifted",
     "verify": "verification",
     "write_report": "report",
 }

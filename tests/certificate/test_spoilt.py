@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from conserved.certificate import Certificate, check_certificate, read_json, read_text
 from conserved.cli import run
 from conserved.closure import lie_closure
+from conserved.closure.span import LieSpan
 from conserved.errors import ConservedError
 from conserved.fields import make_fields
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.law import Law
-from conserved.liespan import LieSpan
 from conserved.problem import Problem
 from tests.certificate.samples import NAMES, document, sample, text
 from tests.certificate.spoil import all_spoilt, randomly_spoilt

@@ -9,11 +9,10 @@ import conserved as cq
 from conserved.closure import lie_closure
 from conserved.explain import explain
 from conserved.explain.reasons import _vectors
-from conserved.fields import moment_space
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import RowSpace
-from conserved.lifted import feature_blocks, splitting_scalars
+from conserved.search.lifted import Lifted, splitting_scalars
 from conserved.symmetry.isotypic import isotypic_blocks
 from tests.moments.oracles import monomial_generators, write_group
 
@@ -120,7 +119,7 @@ def test_kappa_counts_after_dependence(network, symmetry, labels):
     """κ·k is the rank of the entries of the vectors, as functions of θ."""
     problem = problem_of(network, symmetry, labels)
     scalars = splitting_scalars(problem)
-    blocks, _ = feature_blocks(scalars, moment_space(problem, scalars), np.random.default_rng(0))
+    blocks, _ = Lifted(problem, scalars).features
     n = problem.network.input_shape[-1]
     for block in blocks:
         for copy in block.copies:  # on one side alone

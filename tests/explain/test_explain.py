@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.closure.span import LieSpan
 from conserved.fields import MomentFields, OrbitFields
 from conserved.kernel.rowspace import RowSpace
-from conserved.liespan import LieSpan
-from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.search.candidates import on_blocks
+from conserved.search.lifted import Lifted, splitting_scalars
 from tests.search.owed import owed, owed_along
 
 # network, symmetry, labels, laws that the symmetry adds by range or direction, what keeps constant
@@ -180,11 +180,8 @@ def test_gradients_annihilate_fields_of_explicit_orbits():
     """Two roads: laws found along the moments, checked on fields from explicit orbits."""
     problem = problem_of("linear:4-2-1", "permutation", "invariant")
     scalars = splitting_scalars(problem)
-    moments = MomentFields(problem, scalars, np.random.default_rng(1))
     orbits = OrbitFields(problem, scalars, np.random.default_rng(2))
-    rng = np.random.default_rng(0)
-    blocks, _ = feature_blocks(scalars, moments.space, rng)
-    zero_sum, _ = on_blocks(scalars, moments.space, blocks, rng)
+    zero_sum, _ = on_blocks(Lifted(problem, scalars))
     theta = orbits.point()
     (here,) = zero_sum.vectors(scalars, theta[0])
     span = LieSpan(orbits, theta=theta)

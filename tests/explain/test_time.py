@@ -17,7 +17,7 @@ from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import RowSpace
-from conserved.lifted import Lifted
+from conserved.search.lifted import Lifted
 
 
 def closures(problem: cq.Problem):
@@ -94,7 +94,7 @@ def test_running_out_of_memory_is_said(monkeypatch):
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("conserved.lifted.feature_blocks", full)
+    monkeypatch.setattr("conserved.search.lifted.feature_blocks", full)
     why = explain(problem, *closures(problem))
     assert "not enough memory for the isometries of the features" in why.reasons[-1]
 

@@ -132,3 +132,10 @@ def span(part, **changes):
 def test_what_does_not_fit_is_refused(build, advice):
     with pytest.raises(InputError, match=advice):
         build()
+
+
+def test_no_index_is_called_as_a_tensor():
+    layout = Layout((("j", (3, 2)), ("h", (4, 2)), ("K", (2, 2))))
+    assert gram(layout, ("j", 0), part="diagonal").text == "‖j[i,:]‖², i = 1 … 3"
+    halves = [("h", 0, 1, (0, 2, 1)), ("h", 0, 1, (2, 4, 1)), ("K", 0, -1)]
+    assert gram(layout, *halves).text == "Σ_k h_k h_kᵀ − K Kᵀ, k = 1 … 2"

@@ -11,12 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is what is read here")
 
-from conserved.arithmetic.wide import WideResidues  # noqa: E402
 from conserved.kernel.choices import real_choices  # noqa: E402
 from conserved.kernel.evaluate import Run, given  # noqa: E402
 from conserved.kernel.functions import FormalRing  # noqa: E402
 from conserved.kernel.primes import WIDE_PRIMES  # noqa: E402
 from conserved.kernel.real import Reals  # noqa: E402
+from conserved.kernel.wide import WideResidues  # noqa: E402
 from conserved.networks.torch.network import Reading, examples  # noqa: E402
 from conserved.networks.torch.ops import TABLE  # noqa: E402
 from conserved.networks.torch.reading import operation_name  # noqa: E402

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.cost import estimate
+from conserved.closure.cost import estimate
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.residues import residues

@@ -13,7 +13,7 @@ from conserved.fields import moment_space
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import inverse_matrix
-from conserved.lifted import lift_report, splitting_scalars
+from conserved.search.lifted import lift_report, splitting_scalars
 from conserved.symmetry.isotypic import isotypic_blocks
 from tests.moments.oracles import (
     LEFT_I,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.closure.span import LieSpan
 from conserved.errors import ConservedError, InputError
 from conserved.fields import (
     Leaves,
@@ -21,8 +22,7 @@ from conserved.fields.averages import along_elements
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import inverse_matrix
-from conserved.liespan import LieSpan
-from conserved.lifted import splitting_scalars
+from conserved.search.lifted import splitting_scalars
 from conserved.symmetry.invariants import check_invariance
 from tests.moments.oracles import assert_same_span, paired_elements, rank, ring_for, rotations
 from tests.search.owed import owed_along

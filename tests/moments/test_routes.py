@@ -8,7 +8,7 @@ import pytest
 import conserved as cq
 from conserved.fields import MomentFields, OrbitFields
 from conserved.kernel.rowspace import RowSpace
-from conserved.lifted import splitting_scalars
+from conserved.search.lifted import splitting_scalars
 
 SMALL = [
     ("linear:3-2-1", "permutation", "sign"),

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import conserved.networks
+from conserved.certificate import read_text
 from conserved.errors import InputError
 from conserved.kernel import operations
 from conserved.kernel.program import Program
-from conserved.networks import FAMILIES, Linear, Network, Parameter, parse_network
+from conserved.networks import FAMILIES, Given, Linear, Network, Parameter, parse_network
 from conserved.networks.mlp import ACTIVATIONS
 from conserved.testing import check_network
 
@@ -195,6 +196,9 @@ def test_refuses_an_idle_parameter():
         ([("W", (1, 2.0))], (2,), (1,), r"parameter 'W': a shape is"),
         ([("W", "12")], (2,), (1,), r"parameter 'W': a shape is"),
         ([(3, (1, 2))], (2,), (1,), r"parameter '3': give a text such as W1"),
+        ([("", (1, 2))], (2,), (1,), r"parameter '': a name has 1 to 80 printable characters"),
+        ([("W\n", (1, 2))], (2,), (1,), r"parameter 'W.*': a name has 1 to 80 printable"),
+        ([("W" * 81, (1, 2))], (2,), (1,), r"parameter 'W*…': a name has 1 to 80 printable"),
         ([("W", (1, 2))], 2, (1,), r"inputs of 'declared': a shape is"),
         ([("W", (1, 2))], (2,), (), r"outputs of 'declared': a shape is"),
     ],
@@ -202,6 +206,28 @@ def test_refuses_an_idle_parameter():
 def test_refuses_a_declaration(parameters, inputs, outputs, reason):
     with pytest.raises(InputError, match=reason):
         Declared([Parameter(*given) for given in parameters], inputs, outputs)
+
+
+@pytest.mark.parametrize("name", ["", " ", "mine ", "two\nlines", "x" * 401, None, 3])
+def test_refuses_a_name(name):
+    """What no certificate could hold is told before anything is computed."""
+    with pytest.raises(InputError, match=r"^network .*: (a name has 1 to 400|give a text)"):
+        Given(name, Linear(2, 1).program)
+
+
+@pytest.mark.parametrize("name", ["x" * 400, "<b>", "ネット", "two words", "W_2$%&#{}\\"])
+@pytest.mark.parametrize("constant", [1, 2**53, 10**19, 10**100, -(10**100)])
+def test_what_is_declared_is_certified(name, constant):
+    """Odd names and long constants come back from the file."""
+
+    class Odd(Declared):
+        def forward(self, parameters, x):
+            return (x @ parameters[name[:80]].T) * constant
+
+    network = Odd([Parameter(name[:80], (1, 2))], (2,), (1,))
+    network.spec = name
+    certificate = conserved.analyze(conserved.Problem(network=network)).certificate
+    assert read_text(certificate.text()).problem.network.program == network.program
 
 
 def test_sizes_from_numpy():

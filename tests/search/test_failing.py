@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from time import sleep
 
 import pytest
 
 import conserved as cq
 from conserved import search
 from conserved.errors import Redraw
+from conserved.fields import Fields
 from conserved.kernel.deadline import OutOfTimeError
+from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.search import FIRST, WHOLE, State, Way, ansatz, monomials, run
+from conserved.search.null import samples
 
 
 def test_one_way_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +87,23 @@ def test_time_that_ends_in_the_middle_of_a_count_leaves_nothing_half_done(
     monkeypatch.setattr("conserved.search.state.verify", verify)
     run(state, [Way("again", ansatz.quadratic)])
     assert [law.independent for law in state.laws] == [3]
+
+
+def test_time_that_ends_while_points_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one batch of a large network more than the time allows."""
+    drawn = []
+    monkeypatch.setattr(ansatz, "_SAMPLE_BYTES", 1)  # a point at a time
+
+    def slow(fields: Fields, count: int) -> tuple[Array, Array]:
+        drawn.append(count)
+        sleep(0.3)
+        return samples(fields, count)
+
+    monkeypatch.setattr(ansatz, "samples", slow)
+    problem = cq.Problem.from_text("linear:60-60-1")
+    assert problem.network.size > ansatz.JOINT_LIMIT
+    state = State(problem, budget=0.25)
+    run(state, FIRST)
+    assert drawn == [1]
+    assert state.laws == []
+    assert state.notes == ["the search for laws was ended by the budget"]

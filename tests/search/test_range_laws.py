@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.fields import MomentFields, OrbitFields, moment_space
+from conserved.fields import MomentFields, OrbitFields
 from conserved.kernel.primes import INT64_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.law import Layout, PhaseLaw, RationalLaw, SpanLaw, law_from_json
-from conserved.lifted import feature_blocks, splitting_scalars
 from conserved.search import closed_form, modules, spans
 from conserved.search.candidates import on_blocks
+from conserved.search.lifted import Lifted, splitting_scalars
 from conserved.symmetry import read_group
 from conserved.verification import constant_along, verify
 from tests.moments.oracles import monomial_generators, unitary_algebra
@@ -397,12 +397,9 @@ def test_candidates_are_canonical():
     """The same arrays mod p whatever elements of the algebra were drawn."""
     problem = problem_of("linear:9-1-1", "3xpermutation:3")
     scalars = splitting_scalars(problem)
-    space = moment_space(problem, scalars)
     images = []
     for seed in (1, 2):
-        rng = np.random.default_rng(seed)
-        blocks, _ = feature_blocks(scalars, space, rng)
-        found = on_blocks(scalars, space, blocks, rng)
+        found = on_blocks(Lifted(problem, scalars, seed))
         images.append([part.image.tolist() for one in found for part in one.parts])
     assert images[0] == images[1]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from conserved.analysis.answer import SCHEMA, Analysis, Count
 from conserved.analysis.inquiry import Inquiry
-from conserved.closure import check_arguments
+from conserved.closure import Progress, check_arguments
 from conserved.errors import InputError, is_whole
-from conserved.liespan import Progress
 from conserved.problem import Problem
 
 __all__ = ["SCHEMA", "Analysis", "Count", "analyze"]

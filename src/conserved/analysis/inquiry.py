@@ -10,14 +10,13 @@ from typing import Any
 
 from conserved.analysis.answer import Analysis
 from conserved.certificate.recipe import existence_of
-from conserved.closure import Closure, lie_closure, no_closure
-from conserved.cost import estimate
+from conserved.closure import Closure, Progress, lie_closure, no_closure
+from conserved.closure.cost import estimate
 from conserved.errors import RankLimitError, Redraw
 from conserved.explain import Explanation, explain
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.span import Existence
 from conserved.law import Law
-from conserved.liespan import Progress
 from conserved.problem import Problem
 from conserved.search import FIRST, State, run
 

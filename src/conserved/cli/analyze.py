@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conserved.analysis import Analysis, Count
-    from conserved.liespan import Progress as Report
+    from conserved.closure import Progress as Report
     from conserved.problem import Problem
 
 CERTIFIED = 0
@@ -181,7 +181,7 @@ def _report(analysis: Analysis, path: str) -> None:
 
 def _announce(problem: Problem, *, laws: bool) -> None:
     """Say on stderr what a long run will take; what cannot be run is refused by the run itself."""
-    from conserved.cost import estimate
+    from conserved.closure.cost import estimate
     from conserved.search import unknowns_of
 
     try:

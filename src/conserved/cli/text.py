@@ -16,6 +16,7 @@ from conserved.notation import sentences
 WIDTH = 100
 _FORMULA = 66  # characters of a formula beside what is said of it
 _FORMULA_LINES = 4  # of a longer one
+_WIDEST = 118  # of a law on one line
 _LINES = 40  # of laws on a screen
 
 
@@ -121,7 +122,7 @@ def _law_lines(row: tuple[str, str, str], first: int, second: int) -> str:
     """A law in its columns, or with a long formula above what is said of it."""
     count, formula, words = row
     start = f"  {count:<{first}}  "
-    if len(formula) <= _FORMULA:
+    if len(formula) <= _FORMULA and len(start) + second + len(words) < _WIDEST:
         return f"{start}{formula:<{second}}  {words}".rstrip()
     margin = " " * len(start)
     width = WIDTH - len(start)

@@ -16,8 +16,8 @@ from conserved.explain.reasons import (
     turning_together,
 )
 from conserved.law import Law
-from conserved.lifted import Lifted, LiftReport, splitting_scalars
 from conserved.problem import Problem
+from conserved.search.lifted import Lifted, LiftReport, splitting_scalars
 
 __all__ = ["Explanation", "explain"]
 
@@ -96,7 +96,7 @@ def _lift_told(
         def reasons() -> list[str]:
             return [
                 *turning_together(report),
-                *order_reason(lifted.scalars, problem, lifted.space, report),
+                *order_reason(lifted, report),
                 *filled_blocks(problem.network, report.features or ()),
             ]
 

@@ -10,48 +10,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, takewhile
+from itertools import takewhile
 from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.fields import MomentSpace
 from conserved.kernel.deadline import check_time
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
-from conserved.lifted import LiftReport, splitting_scalars
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Lift
 from conserved.networks.lift import Monomials, PolynomialLift
 from conserved.networks.lightning import LightningLift
+from conserved.networks.linear import Linear
+from conserved.notation import Formula, Name, Power, Product, Sum, text
 from conserved.problem import Problem
+from conserved.search.lifted import Lifted, LiftReport, feature_isometries, splitting_scalars
 from conserved.search.null import as_fractions, integral
-from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
-from conserved.symmetry.isotypic import Block, isotypic_blocks
+from conserved.symmetry.invariants import Action, applied, invariant_forms
 
 _MOST_FORMS = 2000  # monomials among which an invariant is looked for
 _TERMS = 4  # of a form that is written out
 _DATA = 4  # random inputs at which a form has to change
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _NOTHING_TURNS = (
     "No continuous group keeps the second moments of data under {group}, so no range is conserved."
 )
 
 
-def order_reason(
-    scalars: Residues, problem: Problem, space: MomentSpace, report: LiftReport
-) -> list[str]:
+def order_reason(lifted: Lifted, report: LiftReport) -> list[str]:
     """One sentence that names a form which the data's group keeps and K does not, or none."""
-    lift = space.lift
+    problem, lift = lifted.problem, lifted.space.lift
     nothing = [_NOTHING_TURNS.format(group=problem.group.name)]
     if lift.dimension == lift.network.input_shape[-1]:  # degree 2 already
         return [] if report.unseen else nothing
-    algebra = _isometries(scalars, problem)
+    companions, algebra = companion(lifted.scalars, problem)
     if not len(algebra):
         return nothing
     if report.unseen is None or report.unseen >= len(algebra):
         return []
-    companions, named = _named(scalars, problem, _form_spaces(lift), algebra)
+    named = _named(lifted.scalars, problem, form_spaces(lift), companions, algebra)
     return named or [
         f"The loss sees forms of higher degree than {companions} keeps, so no range is conserved."
     ]
@@ -62,36 +61,46 @@ def ladder_reason(problem: Problem) -> list[str]:
 
     Such a loss sees f^k for k ≤ q, so forms of k times the degree of f in the input (theory §4).
     """
-    lift, loss = problem.network.lift(), problem.loss
+    lift, loss, n = problem.network.lift(), problem.loss, problem.network.input_shape[-1]
     if not isinstance(lift, PolynomialLift) or not isinstance(loss, PolynomialLoss):
         return []
-    if problem.labels.name != "invariant":
+    if problem.labels.name != "invariant" or comb(n, 2) > _MOST_FORMS:
         return []
     scalars = splitting_scalars(problem)
-    algebra = _isometries(scalars, problem)
+    companions, algebra = companion(scalars, problem)
     if not len(algebra):
         return [_NOTHING_TURNS.format(group=problem.group.name)]
     degrees = (times * lift.degree for times in range(1, loss.degree + 1))
-    spaces = (_in_inputs(lift.monomials.variables, degree) for degree in degrees)
-    return _named(scalars, problem, takewhile(bool, spaces), algebra)[1]
+    spaces = takewhile(bool, (_in_inputs(n, degree) for degree in degrees))
+    return _named(scalars, problem, spaces, companions, algebra)
+
+
+def companion(scalars: Residues, problem: Problem) -> tuple[str, Array]:
+    """K in words, and its Lie algebra (s, n, n): what a linear network does not see."""
+    n = problem.network.input_shape[-1]
+    linear = Lifted(Problem(network=Linear(n, 1), data=problem.group), scalars)
+    acting = [block.symmetry[0] for block in linear.features[0] if block.symmetry[1]]
+    groups = (name.replace("so", "O").replace("sp", "Sp").replace("u", "U") for name in acting)
+    return " × ".join(groups), feature_isometries(linear.fields)[:, :n, :n]
 
 
 def _named(
-    scalars: Residues, problem: Problem, spaces: Iterable[_Forms | None], algebra: Array
-) -> tuple[str, list[str]]:
-    """K in words, and a sentence on the first form that it does not keep."""
-    companions = " × ".join(
-        _group_name(block) for block in _blocks_of(scalars, problem) if block.symmetry[1]
-    )
+    scalars: Residues,
+    problem: Problem,
+    spaces: Iterable[_Forms | None],
+    companions: str,
+    algebra: Array,
+) -> list[str]:
+    """A sentence on the first form that K does not keep."""
     for forms in spaces:
-        example = _example(scalars, problem, forms, algebra) if forms else ""
+        example = example_of(scalars, problem, forms, algebra) if forms else ""
         if forms and example:
-            return companions, [
+            return [
                 f"The order is too high for {companions}: this loss sees forms of degree "
                 f"{forms.degree} in the input, and {problem.group.name} keeps {example}"
                 f"{forms.where}, which {companions} does not keep."
             ]
-    return companions, []
+    return []
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class _Forms:
         moved: what matrices (g, n, n) on features do to the vector of monomials.
         turned: the derivative of that.
         values: the monomials at inputs (count, *input): (count, dimension).
-        monomial: one of them as text.
+        monomial: one of them as a formula.
         labelled: whether a label multiplies them, and has to be kept as well.
         where: what the letters mean, for the end of a form.
     """
@@ -114,7 +123,7 @@ class _Forms:
     moved: Callable[[Residues, Array], Array]
     turned: Callable[[Residues, Array], Array]
     values: Callable[[Residues, Array], Array]
-    monomial: Callable[[int], str]
+    monomial: Callable[[int], Formula]
     labelled: bool = False
     where: str = ""
 
@@ -125,7 +134,7 @@ def _in_inputs(n: int, degree: int, labelled: bool = False) -> _Forms | None:
         return None
     forms, letters = Monomials(n, degree), [f"x{_low(i)}" for i in range(n)]
 
-    def monomial(index: int) -> str:
+    def monomial(index: int) -> Formula:
         return _product(letters, forms.exponents[index].tolist())
 
     acts = forms.representation, forms.derivative, forms.values
@@ -135,9 +144,9 @@ def _in_inputs(n: int, degree: int, labelled: bool = False) -> _Forms | None:
 def _in_tokens(lift: LightningLift) -> _Forms:
     """The entries x_a Z_bc of Φ for lightning attention."""
 
-    def monomial(index: int) -> str:
+    def monomial(index: int) -> Formula:
         a, pair = divmod(index, len(lift.pairs))
-        return f"x{_low(a)} {_entry(*lift.pairs[pair])}"
+        return _product([f"x{_low(a)}", _entry(*lift.pairs[pair])], [1, 1])
 
     def values(scalars: Residues, x: Array) -> Array:
         return lift.features(scalars, x)[:, 0]
@@ -164,7 +173,7 @@ def _in_products(lift: LightningLift) -> _Forms | None:
     )
 
 
-def _form_spaces(lift: Lift) -> Iterator[_Forms]:
+def form_spaces(lift: Lift) -> Iterator[_Forms]:
     """The forms that the loss sees, those of lower degree first."""
     spaces: list[_Forms | None] = []
     if isinstance(lift, PolynomialLift):
@@ -175,7 +184,7 @@ def _form_spaces(lift: Lift) -> Iterator[_Forms]:
     yield from (forms for forms in spaces if forms is not None)
 
 
-def _example(scalars: Residues, problem: Problem, forms: _Forms, algebra: Array) -> str:
+def example_of(scalars: Residues, problem: Problem, forms: _Forms, algebra: Array) -> str:
     """A short form that the group keeps and the algebra (s, n, n) does not, or ""."""
     group = problem.group
     signs = np.ones(len(group.signs), dtype=np.int64)
@@ -183,20 +192,17 @@ def _example(scalars: Residues, problem: Problem, forms: _Forms, algebra: Array)
         if problem.labels.name not in ("invariant", "sign"):
             return ""
         signs = np.array(group.signs if problem.labels.name == "sign" else signs)
-    moves = forms.moved(scalars, group.generators(scalars))
-    one = np.eye(forms.dimension, dtype=scalars.dtype)
-    images = [scalars.reduce(sign * move - one) for sign, move in zip(signs, moves, strict=True)]
-    images += list(forms.turned(scalars, group.infinitesimal(scalars)))
-    if not images:
-        return ""
-    kept = kernel(scalars, np.concatenate(images, axis=1))  # rows c with cᵀ ρ(g) = ± cᵀ
-    moved = _is_moved(scalars, problem, forms, kept, algebra)
-    texts = [_written(scalars, forms, row) for row in kept[moved]]
-    if not texts:
-        return ""
-    return min(
-        (text for text in texts if text), key=len, default=f"a form of degree {forms.degree}"
-    )
+    moved = forms.moved(scalars, group.generators(scalars))
+    turned = forms.turned(scalars, group.infinitesimal(scalars))
+    none = np.zeros((len(turned), 1, 1), dtype=scalars.dtype)
+    label = Action(scalars.from_integers(signs).reshape(-1, 1, 1), none)
+    # rows c with cᵀ ρ(g) = ± cᵀ
+    dual = Action(moved.swapaxes(-1, -2), turned.swapaxes(-1, -2))
+    kept = invariant_forms(scalars, label, dual)[:, 0]
+    lost = kept[_is_moved(scalars, problem, forms, kept, algebra)]
+    texts = [_written(scalars, forms, row) for row in lost]
+    short = min(filter(None, texts), key=len, default=f"a form of degree {forms.degree}")
+    return short if texts else ""
 
 
 def _is_moved(
@@ -215,46 +221,6 @@ def _is_moved(
     return moved
 
 
-def _blocks_of(scalars: Residues, problem: Problem) -> list[Block]:
-    """The isotypic blocks of the features under the group itself."""
-    family = _second_moments(scalars, problem)
-    ones = np.ones(family.shape[-1], dtype=scalars.dtype)
-    return isotypic_blocks(scalars, family, ones, np.random.default_rng(0))
-
-
-def _second_moments(scalars: Residues, problem: Problem) -> Array:
-    group = problem.group
-    action = Action(group.generators(scalars), group.infinitesimal(scalars))
-    return invariant_forms(scalars, action, action, symmetric=True)
-
-
-def _isometries(scalars: Residues, problem: Problem) -> Array:
-    """The Lie algebra of K: antisymmetric matrices that commute with the second moments."""
-    family = _second_moments(scalars, problem)
-    n = family.shape[-1]
-    pairs = list(combinations(range(n), 2))
-    basis = np.zeros((len(pairs), n, n), dtype=scalars.dtype)
-    for one, (i, j) in zip(basis, pairs, strict=True):
-        one[i, j], one[j, i] = scalars.from_integers([1, -1])
-    for moment in family:
-        if not len(basis):
-            break
-        twisted = scalars.matmul(basis, moment)
-        # X S − S X = X S + (X S)ᵀ for antisymmetric X and symmetric S
-        defects = scalars.reduce(twisted + twisted.swapaxes(-1, -2))
-        solutions = kernel(scalars, defects.reshape(len(basis), -1))
-        basis = scalars.matmul(solutions, basis.reshape(len(basis), -1)).reshape(-1, n, n)
-    return basis
-
-
-def _group_name(block: Block) -> str:
-    if block.kind == "complex":
-        return f"U({block.dimension // 2})"
-    if block.kind == "quaternionic":
-        return f"Sp({block.dimension // 4})"
-    return f"O({block.dimension})"
-
-
 def _written(scalars: Residues, forms: _Forms, row: Array) -> str:
     """A form with small rational coefficients as text, cut when long; "" for any other."""
     vectors = as_fractions(row[None], scalars)
@@ -262,28 +228,18 @@ def _written(scalars: Residues, forms: _Forms, row: Array) -> str:
         return ""
     terms = integral(vectors[0])
     shown = terms if len(terms) <= _TERMS + 1 else terms[:_TERMS]
-    text = " + ".join(f"{_factor(value)}{forms.monomial(index)}" for index, value in shown)
-    text = text.replace("+ -", "− ")
-    return text if len(shown) == len(terms) else f"{text} + … ({len(terms)} terms)"
+    told = tuple((value, forms.monomial(index)) for index, value in shown)
+    return text(Sum(told, len(terms) - len(shown)))
 
 
-def _factor(value: object) -> str:
-    text = str(value)
-    return {"1": "", "-1": "-"}.get(text, f"{text} ")
-
-
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def _product(names: list[str], powers: list[int]) -> str:
+def _product(names: list[str], powers: list[int]) -> Formula:
     """The monomial with these powers of the variables named."""
-    parts = [
-        name if power == 1 else f"{name}{str(power).translate(_RAISED)}"
+    factors = tuple(
+        Name.of(name) if power == 1 else Power(Name.of(name), power)
         for name, power in zip(names, powers, strict=True)
         if power
-    ]
-    return " ".join(parts)
+    )
+    return factors[0] if len(factors) == 1 else Product(factors)
 
 
 def _low(index: int) -> str:

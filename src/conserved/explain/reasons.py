@@ -8,11 +8,11 @@ from math import isqrt, prod
 
 from conserved.closure import Closure
 from conserved.law import Law, PhaseLaw, SpanLaw
-from conserved.lifted import LiftReport
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Network
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
+from conserved.search.lifted import LiftReport
 from conserved.symmetry.isotypic import Block
 from conserved.symmetry.sizes import counted, readable
 

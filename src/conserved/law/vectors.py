@@ -167,9 +167,8 @@ def read_parts(reader: Reader, layout: Layout) -> tuple[SpanPart, ...]:
     for item in reader.items(most=VECTORS_LIMIT):
         part = _read_part(item, layout, words)
         entries += sum(map(len, part.matrix))
-        if entries > _ENTRIES_LIMIT or len(words) > _WORDS_LIMIT:
-            advice = f"more than {_ENTRIES_LIMIT:,} entries, or {_WORDS_LIMIT:,} different ones"
-            raise reader.error(advice)
+        if entries > _ENTRIES_LIMIT:
+            raise reader.error(f"more than {_ENTRIES_LIMIT:,} entries")
         parts.append(part)
     if lcm(*(entry(text).roots for text in words)) > ROOTS_LIMIT:
         raise reader.error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
@@ -209,6 +208,8 @@ def _known(reader: Reader, words: set[str]) -> str:
     text = reader.value
     if isinstance(text, str) and text in words:
         return text
+    if len(words) == _WORDS_LIMIT:  # at once: each costs a parse
+        raise reader.error(f"more than {_WORDS_LIMIT:,} different entries")
     text = read_entry(reader)
     words.add(text)
     return text

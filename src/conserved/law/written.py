@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, groupby, pairwise, product
+from itertools import combinations, groupby, pairwise
+from math import prod
+
+import numpy as np
 
 from conserved.law.base import formula, labels, name, statement
 from conserved.law.gram import GramLaw, GramTerm
@@ -44,7 +47,7 @@ from conserved.notation import (
 )
 
 _ONE = Number(Fraction(1))
-_FOLDED = 5000  # terms, and entries of a tensor, among which whole slices are looked for
+_FOLDED = 5000  # terms of a polynomial in which patterns are looked for
 
 # ------------------------------------------------------------------ polynomials
 
@@ -85,28 +88,30 @@ def _norms(layout: Layout, value: Polynomial) -> dict[Monomial, Formula | None]:
             squares.setdefault((tensor, factor), set()).add(powers[0])
     found: dict[Monomial, Formula | None] = {}
     for (tensor, _), left in squares.items():
-        block = layout.indices(tensor)
-        for places, entries in _parts(block):
-            if len(entries) > 1 and left.issuperset(entries):
-                left.difference_update(entries)
-                base = Name.of(tensor)
-                told = base if all(place is None for place in places) else Item(base, places)
-                found |= {(i, i): None for i in entries} | {(min(entries),) * 2: _squared(told)}
+        for places, entries in _whole_slices(layout.indices(tensor), left):
+            base = Name.of(tensor)
+            told = base if all(place is None for place in places) else Item(base, places)
+            found |= {(i, i): None for i in entries} | {(min(entries),) * 2: _squared(told)}
     return found
 
 
-def _parts(block: Index) -> Iterator[tuple[tuple[Place, ...], list[int]]]:
-    """The slices of a tensor of at most so many entries, the largest first."""
-    if block.size > _FOLDED:
-        return
+def _whole_slices(block: Index, left: set[int]) -> Iterator[tuple[tuple[Place, ...], list[int]]]:
+    """The slices of a tensor all of whose entries are left, the largest first; each is taken."""
+    first = int(block.ravel()[0])
     axes = range(block.ndim)
-    for count in axes:
-        for fixed in combinations(axes, count):
-            for at in product(*(range(block.shape[axis]) for axis in fixed)):
-                where = dict(zip(fixed, at, strict=True))
-                entries = block[tuple(where.get(axis, slice(None)) for axis in axes)]
-                places = tuple(Affine(where[a] + 1) if a in where else None for a in axes)
-                yield places, entries.ravel().tolist()
+    for fixed in (kept for count in axes for kept in combinations(axes, count)):
+        size = prod(block.shape[axis] for axis in axes if axis not in fixed)
+        if not 1 < size <= len(left):
+            continue
+        slices: dict[tuple[int, ...], list[int]] = {}
+        for i in sorted(left):
+            at = np.unravel_index(i - first, block.shape)
+            slices.setdefault(tuple(int(at[axis]) for axis in fixed), []).append(i)
+        for key, entries in slices.items():
+            if len(entries) == size:
+                left.difference_update(entries)
+                where = dict(zip(fixed, key, strict=True))
+                yield tuple(Affine(where[a] + 1) if a in where else None for a in axes), entries
 
 
 def _monomial(layout: Layout, monomial: Monomial) -> Formula:
@@ -155,8 +160,9 @@ def _(law: GramLaw) -> Formula:
     if law.part == "trace":
         return _sum([(term.factor, _whole(law, term)) for term in law.terms])
     if law.part == "diagonal" or law.height == 1:
-        body = _sum([part for same in _alike(law.terms) for part in _slices(law, same)])
-        return Family("j", 1, law.height, body) if law.height > 1 else body
+        index = _letters(law.layout, "jik")[0]
+        body = _sum([part for same in _alike(law.terms) for part in _slices(law, same, index)])
+        return Family(index, 1, law.height, body) if law.height > 1 else body
     return _sum(_blocks_summed(law))
 
 
@@ -171,6 +177,13 @@ def _(law: GramLaw) -> tuple[str, ...]:
     if law.part == "trace":
         return ("trace",)
     return tuple(f"{i + 1},{j + 1}" for i, j in zip(*law.pairs, strict=True))
+
+
+def _letters(layout: Layout, wanted: str) -> list[str]:
+    """Letters for indices that are no tensor's name, those wanted first."""
+    taken = {symbol[0] for tensor, _ in layout.tensors if (symbol := Name.of(tensor).symbol)}
+    every = list(dict.fromkeys(wanted + "ijkmnpqrstuvwxyzαβγδκλμν"))
+    return [letter for letter in every if letter not in taken] or every
 
 
 def _sum(terms: list[tuple[Fraction, Formula]]) -> Formula:
@@ -233,34 +246,34 @@ def _alike(terms: Sequence[GramTerm]) -> list[list[GramTerm]]:
     return list(groups.values())
 
 
-def _slices(law: GramLaw, terms: list[GramTerm]) -> list[tuple[Fraction, Formula]]:
+def _slices(law: GramLaw, terms: list[GramTerm], index: str) -> list[tuple[Fraction, Formula]]:
     """c · ‖slice j‖² of one tensor; of several slices for each j together where they follow on."""
     term, shape = terms[0], law.layout.shape(terms[0].tensor)
     length = shape[term.axis]
     rows = sorted((range(length)[slice(*(t.rows or (None,)))] for t in terms), key=min)
     gaps = {b[0] - a[0] for a, b in pairwise(rows)} or {1}
     if len(gaps) > 1 or 0 in gaps or len({chosen.step for chosen in rows}) > 1:
-        return [part for one in terms for part in _slices(law, [one])]
+        return [part for one in terms for part in _slices(law, [one], index)]
     bare = len(shape) == 1  # 1 + b[j], but (I + A)[j,:]
     tensor = Name.of(term.tensor) if bare else _tensor(law, term)
-    value = _running(tensor, term.axis, shape, rows, gaps.pop())
+    value = _running(tensor, term.axis, shape, rows, gaps.pop(), Affine.of(index))
     return [(term.factor, _squared(value, term.offset if bare else 0))]
 
 
 def _running(
-    tensor: Formula, axis: int, shape: tuple[int, ...], rows: list[range], gap: int
+    tensor: Formula, axis: int, shape: tuple[int, ...], rows: list[range], gap: int, j: Affine
 ) -> Formula:
     """The slices of a tensor, one of each range for each j: W[j,:], Q[{j,j+2},:], Q_j.
 
     Args:
         tensor, axis, shape: along which axis of what.
         rows: ranges of one step, each ``gap`` after the one before.
+        j: the index.
     """
     n, many, length = len(rows[0]), len(rows), shape[axis]
     covered = sorted(row for chosen in rows for row in chosen)
     tile = _tile(length, covered)
     numbers, counts = ((Affine(tile[0]),), (tile[1],)) if tile else ((), ())
-    j = Affine.of("j")
     if n == 1 and len(covered) == length and len(shape) > 1:
         return tensor
     if n > 1 and gap == 1 and rows[0].step == many > 1 and (tile or len(covered) == length):
@@ -282,13 +295,13 @@ def _running(
 def _blocks_summed(law: GramLaw) -> list[tuple[Fraction, Formula]]:
     """c · X Xᵀ of each term; those of blocks that follow on as one, Σ_h X_h X_hᵀ."""
     out: list[tuple[Fraction, Formula]] = []
-    letters: dict[int, str] = {}
+    letters, free = dict[int, str](), _letters(law.layout, "hkmn")
     for same in _alike(law.terms):
         axes = len(law.layout.shape(same[0].tensor))
         blocks = [_rows(law, term) for term in same]
         summed = _follow_on([block for block in blocks if isinstance(block, Block)])
         if summed is not None and len(blocks) == (count := summed.counts[-1]):
-            index = letters.setdefault(count, "hkmn"[len(letters) % 4])
+            index = letters.setdefault(count, free[len(letters) % len(free)])
             numbers = (*summed.numbers[:-1], summed.numbers[-1] + Affine.of(index))
             one = replace(summed, numbers=numbers)
             total = Total(index, 1, count, _gram(one, same[0].axis, axes))

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from conserved.errors import InputError, LimitError, is_whole, quoted, require_text
 from conserved.kernel.evaluate import Choose, Run
 from conserved.kernel.functions import FormalRing
-from conserved.kernel.program import Program
+from conserved.kernel.program import NAME_LIMIT, Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array, Scalars
 from conserved.networks.tracing import Var, trace
 
 Side = Literal["input", "output"]
 PARAMETER_LIMIT = 10_000_000
+SPEC_LIMIT = 400  # characters; longer text is a mistake, not a network
 ACTIVATION_LIMIT = 1_000_000  # entries of one intermediate value for one input
 
 
@@ -38,7 +39,7 @@ class Parameter:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        require_text("parameter", self.name, "W1")
+        _require_name("parameter", self.name, NAME_LIMIT)
         object.__setattr__(self, "shape", _shape("parameter", self.name, self.shape))
 
     @property
@@ -82,7 +83,8 @@ class Network(ABC):
         widest: int = 0,
     ) -> None:
         """Set the attributes; ``widest`` is the size of the largest intermediate value."""
-        self.spec = require_text("network", spec, "linear:4-2-1")
+        _require_name("network", spec, SPEC_LIMIT)
+        self.spec = spec
         self.parameters = tuple(parameters)
         names = [parameter.name for parameter in self.parameters]
         if not names or len(set(names)) < len(names):
@@ -239,6 +241,14 @@ class Lift(ABC):
     def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
         """Moments C (l, m, τ), as (l, τ, m) against the rows of F."""
         return moments.swapaxes(-1, -2)
+
+
+def _require_name(what: str, name: object, limit: int) -> None:
+    """Refuse what no certificate could hold as a name."""
+    text = require_text(what, name, "W1" if what == "parameter" else "linear:4-2-1")
+    if not text.strip() or text != text.strip() or len(text) > limit or not text.isprintable():
+        advice = f"a name has 1 to {limit} printable characters, and no spaces around them"
+        raise InputError(what, name, advice)
 
 
 def _shape(what: str, name: str, value: Sequence[object], least: int = 0) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from conserved.errors import InputError, nearest, require_text
 from conserved.networks.attention import Attention
-from conserved.networks.base import Network
+from conserved.networks.base import SPEC_LIMIT, Network
 from conserved.networks.lightning import Lightning
 from conserved.networks.linear import Linear
 from conserved.networks.mlp import ACTIVATIONS, MLP
@@ -19,7 +19,6 @@ from conserved.networks.polynomial import Polynomial
 from conserved.networks.relu import ReLU
 from conserved.networks.swiglu import SwiGLU
 
-SPEC_LIMIT = 400  # characters; longer text is a mistake, not a network
 SIZE_LIMIT = 1_000_000
 
 

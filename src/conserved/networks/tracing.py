@@ -18,6 +18,7 @@ from conserved.kernel.program import Node, Program, Tensors, make_node
 from conserved.networks.indexing import lengths, position, ranges, whole
 
 Number = int | Fraction
+_LARGE = 2**53  # from here on integers are texts: readers of JSON take them for floats
 _EXACT = "numbers in a network are exact: integers, fractions.Fraction, or texts like 'sqrt(2)/2'"
 
 
@@ -285,7 +286,8 @@ def exact_number(value: Any) -> int | str:
     if isinstance(value, str):
         return value
     exact = Fraction(_rational(value))
-    return exact.numerator if exact.denominator == 1 else str(exact)
+    whole = exact.denominator == 1 and abs(exact.numerator) < _LARGE
+    return exact.numerator if whole else str(exact)
 
 
 def _rational(value: Any) -> int | Fraction:

@@ -17,6 +17,7 @@ from conserved.notation.tree import (
     Family,
     Formula,
     Listed,
+    Name,
     Sum,
     Total,
     Words,
@@ -209,7 +210,9 @@ def _one(formula: Formula, values: list[list[int]], members: list[int], letters:
     if {"name", "words"} & set(where) and len(members) < _LAYERS:
         return None
     used = {index for number, _ in numbers for index, _ in number.parts}
-    used |= {node.index for node in nodes(formula) if isinstance(node, Total | Family)}
+    for node in nodes(formula):
+        used |= {node.index} if isinstance(node, Total | Family) else set()
+        used |= {node.symbol[0]} if isinstance(node, Name) and node.symbol else set()
     preferred = letters or _LETTERS[where[0]]
     free = [letter for letter in preferred + "ijklmnpqrstuvw" if letter not in used]
     if not free:

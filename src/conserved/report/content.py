@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
 from conserved.law.lines import lines, parameter_list
-from conserved.lifted import LiftReport
 from conserved.networks import FAMILIES
 from conserved.notation import mathml
+from conserved.search.lifted import LiftReport
 from conserved.symmetry.isotypic import Block
 
 SOURCES = (

@@ -15,9 +15,9 @@ from conserved.arithmetic.threads import threads_for
 from conserved.errors import Redraw
 from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
 from conserved.law import Kind, Law
-from conserved.lifted import SECONDS
 from conserved.problem import Problem
 from conserved.search.ansatz import all_quadratic, linear, quadratic, unknowns_of
+from conserved.search.lifted import SECONDS
 from conserved.search.monomials import polynomials, quotients
 from conserved.search.reciprocals import reciprocals
 from conserved.search.spans import block_laws, tensor_laws

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
+from conserved.kernel.deadline import check_time
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
@@ -53,7 +55,12 @@ def all_quadratic(state: State) -> Iterator[list[Law]]:
 
 def table(layout: Layout, limit: int) -> Unknowns:
     """The unknowns: linear terms are among them where that is cheap, and else sought alone."""
-    return Unknowns(layout, linear=Unknowns(layout).size <= JOINT_LIMIT, limit=limit)
+    return _table(layout, limit, JOINT_LIMIT)
+
+
+@lru_cache(maxsize=4)  # one search asks for the same one a few times
+def _table(layout: Layout, limit: int, joint: int) -> Unknowns:
+    return Unknowns(layout, linear=Unknowns(layout).size <= joint, limit=limit)
 
 
 def unknowns_of(problem: Problem) -> int:
@@ -94,6 +101,7 @@ def _quadratic(state: State, limit: int) -> Iterator[list[Law]]:
         parts = []
         with threads_for(1):  # many small products: threads would only wait for each other
             for start in range(0, count, most):
+                check_time()
                 theta, values = samples(fields, min(most, count - start))
                 parts.append(unknowns.conditions(scalars, theta, values))
         return np.concatenate(parts)

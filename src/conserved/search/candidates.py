@@ -18,9 +18,10 @@ from conserved.kernel.scalars import Array
 from conserved.law import Layout, SpanPart
 from conserved.law.layout import Index
 from conserved.networks.base import Network
+from conserved.search.lifted import Lifted
 from conserved.search.modules import Module, framed, module_of, off_labels
 from conserved.search.places import place
-from conserved.symmetry.isotypic import Block, Kind, isotypic_blocks
+from conserved.symmetry.isotypic import Kind, isotypic_blocks
 
 _MOST = 64  # entries of a tensor that is looked at without a block that says why
 _APART = "apart from the equivariant maps"
@@ -92,22 +93,13 @@ def on_tensors(scalars: Residues, layout: Layout) -> Iterator[Candidate]:
             yield Candidate((Fibres(name, axis, indices, one),))
 
 
-def on_blocks(
-    scalars: Residues, space: MomentSpace, blocks: tuple[Block, ...], rng: np.random.Generator
-) -> list[Candidate]:
-    """All candidates that isometries give, the large ones first, frequencies in their order.
-
-    Args:
-        scalars: residues.
-        space: averaged moments of a problem.
-        blocks: isotypic blocks of its input and output features.
-        rng: draws elements of the moments.
-    """
-    network = space.lift.network
+def on_blocks(lifted: Lifted) -> list[Candidate]:
+    """All candidates that isometries give, the large ones first, frequencies in their order."""
+    scalars, network = lifted.scalars, lifted.problem.network
     if is_one_layer(network):
-        found = list(_one_layer(scalars, space, rng))
+        found = list(_one_layer(scalars, lifted.space, lifted.rng))
     else:
-        modules = [module_of(scalars, block) for block in blocks]
+        modules = [module_of(scalars, block) for block in lifted.features[0]]
         known = [module for module in modules if module is not None]
         found = [one for module in known for one in _along_axes(scalars, network, module)]
     return sorted(found, key=_order)

@@ -134,7 +134,7 @@ def _of_degrees(state: State, monomials: Monomials) -> list[Law]:
     basis = monomials.solved(state.fields, monomials.size, lambda _, slope: slope)
     basis = _sparse_first(basis)
     gradients = scalars.matmul(basis, monomials.gradients(scalars, state.theta))
-    vectors = as_fractions(basis[state.tangents.copy().add(gradients)], scalars)
+    vectors = as_fractions(basis[state.tangents().add(gradients)], scalars)
     found = (monomials.polynomial(integral(vector)) for vector in vectors)
     return [PolynomialLaw(layout=state.layout, components=(one,)) for one in found]
 

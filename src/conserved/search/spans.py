@@ -17,17 +17,16 @@ from typing import Literal
 import numpy as np
 
 from conserved.errors import InputError
-from conserved.fields import moment_space
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 from conserved.kernel.wide import WideResidues
 from conserved.law import Law, Layout, PhaseLaw, RationalLaw, SpanLaw, SpanPart
-from conserved.lifted import feature_blocks
 from conserved.problem import Problem
 from conserved.search.candidates import Candidate, on_blocks, on_tensors
 from conserved.search.closed_form import Recogniser, Texts, agrees
+from conserved.search.lifted import Lifted
 from conserved.search.modules import complex_independent
 from conserved.search.monomials import Monomials, ratios
 from conserved.search.state import State
@@ -39,16 +38,14 @@ def block_laws(state: State) -> Iterator[list[Law]]:
     lifted = state.lifted
     if lifted is None or not lifted.features_known():
         return
-    blocks, _ = lifted.features
-    for block in blocks:
+    for block in lifted.features[0]:
         if not len(block.copies):
             state.note(
                 f"A block of {block.size} dimensions was not split into irreducible parts over "
                 "this field, so no law was looked for on it."
             )
     exact = _Exact(state.problem, lifted.scalars)
-    found = on_blocks(lifted.scalars, lifted.space, blocks, lifted.rng)
-    yield [law for one in found for law in _laws(state, one, exact)]
+    yield [law for one in on_blocks(lifted) for law in _laws(state, one, exact)]
 
 
 def tensor_laws(state: State) -> Iterator[list[Law]]:
@@ -130,11 +127,9 @@ class _Exact:
     def _wide(self) -> list[tuple[Recogniser, Candidate]]:
         """The same candidates mod a prime near 2^61."""
         scalars = WideResidues(prime_with_roots(self.roots, below=2**61))
-        rng = np.random.default_rng(0)
-        space = moment_space(self.problem, scalars)
-        blocks, _ = feature_blocks(scalars, space, rng)
+        lifted = Lifted(self.problem, scalars)
         recogniser = Recogniser(scalars, self.roots)
-        return [(recogniser, other) for other in on_blocks(scalars, space, blocks, rng)]
+        return [(recogniser, other) for other in on_blocks(lifted)]
 
 
 def _shape(candidate: Candidate) -> tuple[object, ...]:

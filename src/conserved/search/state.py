@@ -13,11 +13,12 @@ from conserved.errors import Redraw
 from conserved.fields import Fields, make_fields
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
+from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 from conserved.law import Kind, Law, Layout
-from conserved.lifted import Lifted, has_lift, splitting_scalars
 from conserved.problem import Problem
-from conserved.search.independence import Tangents
+from conserved.search.independence import independent, tangents
+from conserved.search.lifted import Lifted, has_lift, splitting_scalars
 from conserved.verification import verify
 
 Report = Callable[[str, int, int], None]
@@ -63,7 +64,6 @@ class State:
     reached: int = 0
     quotients: bool = False
     _aside: list[Law] = field(default_factory=list)
-    _tangents: Tangents | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -107,10 +107,10 @@ class State:
             theta = self.fields.point()
             try:
                 _, along = self.fields.draw(_FIELDS, theta)
-                tangents = self._gradients(theta[0, 0])
+                space, _ = tangents(self.fields.scalars, theta[0, 0], self.known)
             except Redraw:
                 continue
-            if tangents.rank >= min(wanted, tangents.space.width):
+            if space.rank >= min(wanted, space.width):
                 return theta[0, 0], along
         raise Redraw("the laws known have no independent gradients at random points")
 
@@ -118,33 +118,23 @@ class State:
     def theta(self) -> Array:
         return self.at[0]
 
-    @property
-    def tangents(self) -> Tangents:
-        """The gradients of all laws known."""
-        if self._tangents is None:
-            self._tangents = self._gradients(self.theta)
-        return self._tangents
-
-    def _gradients(self, theta: Array) -> Tangents:
-        tangents = Tangents(self.fields.scalars, theta, self.seed)
-        tangents.counted([*self.known, *self.laws])
-        return tangents
+    def tangents(self) -> RowSpace:
+        """The gradients of all laws known, to be added to."""
+        return tangents(self.fields.scalars, self.theta, [*self.known, *self.laws])[0]
 
     def take(self, candidates: Sequence[Law]) -> None:
         """Keep the candidates that are new and true: one test of independence, one of truth."""
-        alive = [law for law in candidates if self.survives(law)]
-        if not alive:
-            return
-        tangents, self._tangents = self.tangents, None  # told anew if time ends in between
-        new = tangents.counted(alive)
-        true = self._true(new)
+        new = self._independent([law for law in candidates if self.survives(law)])
+        true = self._true(new) if new else []
         if len(true) < len(new):
             self.note(f"{len(new) - len(true)} candidates were refused by verification")
-            tangents = self._gradients(self.theta)
-            true = tangents.counted(true)
+            true = self._independent(true)
         self.laws += true
-        self._tangents = tangents
         self.report("laws")
+
+    def _independent(self, laws: list[Law]) -> list[Law]:
+        known = [*self.known, *self.laws]
+        return independent(self.fields.scalars, self.theta, known, laws) if laws else []
 
     def survives(self, law: Law) -> bool:
         """Whether a law is constant along the fields at the point: verification is dear."""
@@ -169,16 +159,12 @@ class State:
     def set_aside(self, kinds: Sequence[Kind]) -> None:
         """Begin anew with laws of some kinds."""
         self._aside = [law for law in self.laws if law.kind in kinds]
-        if self._aside:
-            self.laws = [law for law in self.laws if law.kind not in kinds]
-            self._tangents = None
+        self.laws = [law for law in self.laws if law.kind not in kinds]
 
     def restore(self) -> None:
         """Add what was set aside and is independent of what was found since."""
-        if self._aside:
-            tangents, self._tangents = self.tangents, None
-            self.laws += tangents.counted(self._aside)
-            self._aside, self._tangents = [], tangents
+        self.laws += self._independent(self._aside)
+        self._aside = []
 
     def note(self, line: str) -> None:
         """Say what was left out, once."""

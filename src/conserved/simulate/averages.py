@@ -26,7 +26,7 @@ from conserved.kernel.scalars import Array
 from conserved.networks.base import Lift
 from conserved.networks.lift import PolynomialLift
 from conserved.problem import Problem
-from conserved.symmetry.invariants import Action, invariant_forms, with_quarter_turns
+from conserved.symmetry.invariants import Action, invariant_forms, is_monomial, with_quarter_turns
 
 _ZERO, _GAP = 1e-11, 1e-5  # singular values of integer conditions lie below or above, not between
 _SPARE = 16  # more random conditions than unknowns
@@ -172,7 +172,7 @@ def real_space(problem: Problem, readout: Readout) -> RealSpace:
     moves = [
         i
         for i, pair in enumerate(zip(features.group, outputs.group, strict=True))
-        if all(_is_signed_permutation(ring, matrix) for matrix in pair)
+        if is_monomial(ring, *pair)
     ]
     none = Action(features.group[:0], features.algebra[:0])
     lifted = Action(
@@ -196,13 +196,6 @@ def real_space(problem: Problem, readout: Readout) -> RealSpace:
         _projected(quadratic, inputs_left, inputs_left),
         _projected(mixed * readout.scale, outputs_left, inputs_left),
     )
-
-
-def _is_signed_permutation(ring: Residues, matrix: Array) -> bool:
-    entries = _centred(ring, matrix)
-    filled = entries != 0
-    one_each = (filled.sum(axis=0) == 1).all() and (filled.sum(axis=1) == 1).all()
-    return bool(one_each and (np.abs(entries[filled]) == 1).all())
 
 
 def _centred(ring: Residues, values: Array) -> Array:

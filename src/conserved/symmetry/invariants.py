@@ -63,7 +63,7 @@ def invariant_forms(
         ConservedError: a form failed the final check (a bug, or generators that do not match).
     """
     count = len(left.group)
-    moves = [i for i in range(count) if _is_monomial(scalars, left.group[i], right.group[i])]
+    moves = [i for i in range(count) if is_monomial(scalars, left.group[i], right.group[i])]
     forms = _orbit_sums(scalars, left.group[moves], right.group[moves], symmetric)
     others = [i for i in range(count) if i not in moves]
     for i in others:
@@ -98,7 +98,7 @@ def _quarter_turns(scalars: Residues, algebra: Array) -> tuple[Array, NDArray[np
     return scalars.reduce(one + algebra + square), fits
 
 
-def _is_monomial(scalars: Residues, *matrices: Array) -> bool:
+def is_monomial(scalars: Residues, *matrices: Array) -> bool:
     """Whether all are signed permutation matrices."""
     return all(
         bool(((m != 0).sum(axis=0) == 1).all() and ((m != 0).sum(axis=1) == 1).all())

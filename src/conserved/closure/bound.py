@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.cost import estimate
+from conserved.closure.cost import estimate
+from conserved.closure.span import LieSpan, Progress
 from conserved.errors import ConservedError, InputError, Redraw, is_whole
 from conserved.fields import Fields, Route, make_fields, unlucky
 from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
 from conserved.kernel.residues import Residues, residues
-from conserved.liespan import LieSpan, Progress
 from conserved.problem import Problem
 from conserved.symmetry import files_of
 
@@ -53,13 +53,13 @@ class Closure:
     ranks: tuple[int, ...]
     closed: bool
     stopped: str
-    route: str
     rigorous: bool
-    note: str
-    prime: int
     seed: int
-    evaluations: int
-    seconds: float
+    route: str = "none"
+    note: str = ""
+    prime: int = int(BLAS_PRIMES[0])
+    evaluations: int = 0
+    seconds: float = 0.0
     one_cell: bool = False
 
     @property
@@ -166,13 +166,8 @@ def no_closure(problem: Problem, why: str, seed: int = 0) -> Closure:
         ranks=(),
         closed=False,
         stopped=why,
-        route="none",
         rigorous=True,
-        note="",
-        prime=int(BLAS_PRIMES[0]),
         seed=int(seed),
-        evaluations=0,
-        seconds=0.0,
     )
 
 

@@ -20,20 +20,20 @@ import numpy as np
 
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import InputError, LimitError, Redraw
-from conserved.fields import MomentSpace, moment_space
-from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
+from conserved.fields import MomentFields, MomentSpace
+from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
+from conserved.law import Layout, SpanPart
 from conserved.problem import Problem
-from conserved.symmetry.invariants import Action, applied, invariant_forms, kernel
+from conserved.search.null import samples, solutions
+from conserved.symmetry.invariants import Action, invariant_forms
 from conserved.symmetry.isotypic import Block, isotypic_blocks
 
 T = TypeVar("T")
 SECONDS = 20.0  # for what is told of a problem, where no budget is given
-_SPARE = 16  # more conditions than unknowns
-_DENSE = 2**24  # entries of matrices formed at once
 _SPELLED = 4  # algebras written out one by one
 _MANY = 32  # moments beyond which random ones stand for all
 
@@ -181,14 +181,19 @@ class Lifted:
         return None
 
     @cached_property
+    def fields(self) -> MomentFields:
+        """The fields that averaged moments make."""
+        return MomentFields(self.problem, self.scalars, self.rng)
+
+    @property
     def space(self) -> MomentSpace:
         """The averaged moments."""
-        return moment_space(self.problem, self.scalars)
+        return self.fields.space
 
     @cached_property
     def features(self) -> tuple[tuple[Block, ...], int]:
         """Blocks of the features, and how many isometries the loss cannot see."""
-        return feature_blocks(self.scalars, self.space, self.rng)
+        return feature_blocks(self.fields, self.rng)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -201,14 +206,14 @@ class Lifted:
 
     def features_known(self) -> bool:
         """Whether there was time for the averages and the blocks of the features."""
-        found = self.step("averaging the moments", lambda: self.space)
+        found = self.step("averaging the moments", lambda: self.fields)
         return bool(found and self.step("the isometries of the features", lambda: self.features))
 
     @property
     def report(self) -> LiftReport | None:
         """What is known so far; None where not even the averages are."""
         known = vars(self)
-        if "space" not in known:
+        if "fields" not in known:
             return None
         lift = self.space.lift
         features, unseen = known.get("features", (None, None))
@@ -237,23 +242,21 @@ def moment_operators(
     return scalars.mul(forms, metric), metric
 
 
-def feature_blocks(
-    scalars: Residues, space: MomentSpace, rng: np.random.Generator
-) -> tuple[tuple[Block, ...], int]:
+def feature_blocks(fields: MomentFields, rng: np.random.Generator) -> tuple[tuple[Block, ...], int]:
     """Blocks of R^n ⊕ R^m (input and output features) on which unseen isometries act.
 
     Returns:
         The blocks and the dimension of the algebra of isometries.
     """
-    n, m = space.lift.network.input_shape[-1], space.lift.outputs
+    scalars, lift = fields.scalars, fields.space.lift
+    n, m = lift.network.input_shape[-1], lift.outputs
     ones = np.ones(n + m, dtype=scalars.dtype)
-    if space.lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
-        family, _ = moment_operators(scalars, space, rng)
+    if lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
+        family, _ = moment_operators(scalars, fields.space, rng)
         blocks = [_sided(scalars, b, n) for b in isotypic_blocks(scalars, family, ones, rng)]
         return tuple(blocks), sum(block.symmetry[1] for block in blocks)
-    unseen = _feature_isometries(scalars, space)
-    none = np.zeros((0, n + m, n + m), dtype=scalars.dtype)
-    action = Action(none, unseen)
+    unseen = feature_isometries(fields)
+    action = Action(unseen[:0], unseen)
     family = invariant_forms(scalars, action, action, symmetric=True)
     found = isotypic_blocks(scalars, family, ones, rng)
     return tuple(_sided(scalars, block, n) for block in found), len(unseen)
@@ -279,86 +282,33 @@ def _sided(scalars: Residues, block: Block, n: int) -> Block:
     return replace(block, copies=np.stack(chosen)) if chosen else block
 
 
-def _feature_isometries(scalars: Residues, space: MomentSpace) -> Array:
-    """Antisymmetric X ⊕ Z on features with dρ(X) S + S dρ(X)ᵀ = 0 and Z C + C dρ(X)ᵀ = 0.
+def feature_isometries(fields: MomentFields) -> Array:
+    """Antisymmetric X on features (s, n+m, n+m) with ∇L(θ)·Xθ = 0 for all data of the class.
 
-    Conditions are drawn, as many as there are unknowns and a few, until a fresh draw leaves every
-    solution alone: all conditions together have no fewer, but for an unlucky draw.
-
-    Returns:
-        (s, n+m, n+m).
+    X acts on the fibres of the parameters along axes of features; inputs and outputs do not mix.
     """
-    n, m = space.lift.network.input_shape[-1], space.lift.outputs
-    pairs = [*combinations(range(n), 2), *((n + i, n + j) for i, j in combinations(range(m), 2))]
-    basis = np.zeros((len(pairs), n + m, n + m), dtype=scalars.dtype)
-    for one, (i, j) in zip(basis, pairs, strict=True):
-        one[i, j], one[j, i] = scalars.from_integers([1, -1])
-    rng = np.random.default_rng(len(pairs))
-    while count := len(basis):
-        solutions = kernel(scalars, _defects(scalars, space, basis, rng))
-        if len(solutions) == count:
-            break
-        flat = scalars.matmul(solutions, basis.reshape(count, -1))
-        basis = flat.reshape(-1, n + m, n + m)
+    network, scalars = fields.space.lift.network, fields.scalars
+    n, m = network.input_shape[-1], network.output_shape[-1]
+    sides = {"input": (0, n), "output": (n, n + m)}
+    axes = network.feature_axes()
+    declared = dict.fromkeys(sides[side] for _, _, side in axes)
+    pairs = [pair for side in declared for pair in combinations(range(*side), 2)]
+    i, j = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+
+    def conditions(count: int) -> Array:
+        theta, along = samples(fields, count)
+        turned = np.zeros((len(theta), n + m, n + m), dtype=scalars.dtype)
+        for name, axis, side in axes:
+            fibres = SpanPart(name, axis, ()).fibres(Layout.of(network.parameters))
+            part = slice(*sides[side])
+            products = scalars.matmul(along[:, fibres].swapaxes(-1, -2), theta[:, fibres])
+            turned[:, part, part] = scalars.reduce(turned[:, part, part] + products)
+        return scalars.reduce(turned[:, i, j] - turned[:, j, i])
+
+    weights = solutions(scalars, len(pairs), conditions)
+    basis = np.zeros((len(weights), n + m, n + m), dtype=scalars.dtype)
+    basis[:, i, j], basis[:, j, i] = weights, scalars.reduce(-weights)
     return basis
-
-
-def _defects(
-    scalars: Residues, space: MomentSpace, basis: Array, rng: np.random.Generator
-) -> Array:
-    """uᵀ(dρ(X) S + S dρ(X)ᵀ)v and yᵀ(Z C + C dρ(X)ᵀ)v for random u, v, y, S and C.
-
-    Args:
-        scalars: residues.
-        space: the averaged moments.
-        basis: X ⊕ Z, (count, n+m, n+m).
-        rng: draws the conditions.
-
-    Returns:
-        (count, 2·(count + spare)), first those on S.
-    """
-    lift = space.lift
-    n, tau, m = lift.network.input_shape[-1], lift.dimension, lift.outputs
-    size = len(basis) + _SPARE
-    u, v, y = (scalars.random(rng, (width, size)) for width in (tau, tau, m))
-    on_s = scalars.random(rng, (len(space.quadratic), size))
-    on_c = scalars.random(rng, (len(space.mixed), size))
-    # S is symmetric: uᵀ S dρᵀ v = vᵀ dρ S u
-    moved = np.concatenate(
-        [
-            _combined(scalars, space.quadratic, on_s, v),
-            _combined(scalars, space.quadratic, on_s, u),
-            _combined(scalars, space.mixed.swapaxes(-1, -2), on_c, y),
-        ],
-        axis=1,
-    )
-    labels = _combined(scalars, space.mixed, on_c, v)
-    against = np.concatenate([u, v, v], axis=1)
-    out = np.zeros((len(basis), 2, size), dtype=scalars.dtype)
-    step = max(1, _DENSE // tau**2)
-    for start in range(0, len(basis), step):
-        check_time()
-        part = basis[start : start + step]
-        turned = lift.derivative(scalars, part[:, :n, :n])
-        for row, (one, whole) in enumerate(zip(turned, part, strict=True), start):
-            (image,) = applied(scalars, one, moved[None])
-            first, second, third = scalars.mul(image, against).sum(axis=0).reshape(3, size)
-            fourth = scalars.mul(scalars.matmul(whole[n:, n:], labels), y).sum(axis=0)
-            out[row] = first + second, third + fourth
-    return scalars.reduce(out).reshape(len(basis), -1)
-
-
-def _combined(scalars: Residues, forms: Array, weights: Array, vectors: Array) -> Array:
-    """Σ_i w_ij M_i v_j for forms M (k, a, b), weights (k, size) and vectors (b, size)."""
-    count, a, b = forms.shape
-    total = np.zeros((a, vectors.shape[1]), dtype=scalars.dtype)
-    step = max(1, _DENSE // (b * vectors.shape[1]))
-    for start in range(0, count, step):
-        check_time()
-        part, weight = forms[start : start + step], weights[start : start + step]
-        scaled = scalars.mul(vectors, weight[:, None]).reshape(-1, vectors.shape[1])
-        total += scalars.matmul(part.swapaxes(0, 1).reshape(a, -1), scaled)
-    return scalars.reduce(total)
 
 
 def _sampled(scalars: Residues, forms: Array, rng: np.random.Generator) -> Array:
