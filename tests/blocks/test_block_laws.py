@@ -57,7 +57,7 @@ def test_families_are_laws_of_the_search() -> None:
 
 @cache
 def llama() -> cq.BlockLaws:
-    from tests.blocks.models import Llama
+    from examples.models import Llama
 
     torch.manual_seed(0)
     return block_laws(Llama(), torch.zeros(1, 3, dtype=torch.long), loss="cross-entropy")
@@ -94,7 +94,7 @@ class TestLlama:
 
     def test_laws_hold_in_torch(self) -> None:
         """⟨∇h, ∇L⟩ = 0 to 1e-10 relative on the whole module, in float64."""
-        from tests.blocks.models import Llama
+        from examples.models import Llama
 
         found = llama()
         torch.manual_seed(1)
@@ -117,7 +117,7 @@ class TestLlama:
 
 
 def test_gpt2_gains_have_their_bias_and_key_biases_are_frozen() -> None:
-    from tests.blocks.models import GPT2
+    from examples.models import GPT2
 
     torch.manual_seed(0)
     found = block_laws(GPT2(), torch.zeros(1, 3, dtype=torch.long), loss="cross-entropy")
@@ -131,7 +131,7 @@ def test_gpt2_gains_have_their_bias_and_key_biases_are_frozen() -> None:
 
 
 def test_batch_norm_keeps_the_size_of_a_convolution_for_eps_0() -> None:
-    from tests.blocks.models import ResNet
+    from examples.models import ResNet
 
     torch.manual_seed(0)
     found = block_laws(ResNet().train(), torch.ones(1, 1, 3, 3), batch=3)

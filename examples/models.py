@@ -1,4 +1,8 @@
-"""Whole models in plain torch, small."""
+"""Whole models in plain torch, as small or large as they are asked to be.
+
+Try ``conserved analyze examples/models.py:llama --tokens 7 --input-shape 3 --loss cross-entropy
+--blocks``.
+"""
 
 from __future__ import annotations
 
@@ -139,3 +143,18 @@ class ResNet(nn.Module):
         x = F.relu(self.norm(self.stem(x)))
         x = F.relu(x + self.norm2(self.conv(x)))
         return self.head(x.mean((2, 3)))
+
+
+def llama() -> nn.Module:
+    """A language model of three layers."""
+    return Llama()
+
+
+def gpt2() -> nn.Module:
+    """One layer with LayerNorm and biases."""
+    return GPT2()
+
+
+def resnet() -> nn.Module:
+    """Two convolutions with batch norm in train mode."""
+    return ResNet()
