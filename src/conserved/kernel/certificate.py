@@ -157,7 +157,7 @@ class StatedLaw:
     """A family of conserved functions.
 
     Attributes:
-        program: θ ↦ h.
+        program: state ↦ h.
         origin: whether all data have it, or those of the symmetric class.
         words: how people read it.
     """
@@ -207,6 +207,7 @@ class Certificate:
             "program": self.statement.program.to_json(),
             "loss": self.statement.loss.spec,
             "symmetry": None if symmetry is None else symmetry.to_json(),
+            "flow": self.statement.flow.to_json(),
             "laws": [law.to_json() for law in self.laws],
             "claims": [claim.to_json() for claim in self.claims],
         }
