@@ -317,7 +317,7 @@ def test_an_analysis_needs_no_extra() -> None:
 # ------------------------------------------------------------------ public names
 
 
-PUBLIC = ("", "errors", "flows", "law", "losses", "networks", "symmetry", "testing", "analysis")
+PUBLIC = ("", "errors", "dynamics", "law", "losses", "networks", "symmetry", "testing", "analysis")
 
 
 def public_names() -> list[tuple[str, str]]:

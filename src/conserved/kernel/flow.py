@@ -123,11 +123,13 @@ class Flow:
 
     @staticmethod
     def read(reader: Reader, tensors: Tensors) -> Flow:
-        """From ``to_json``.
+        """From ``to_json``; null is gradient flow.
 
         Raises:
             InputError: anything that is no flow of these tensors, with the place.
         """
+        if reader.value is None:
+            return GRADIENT
         reader.keys("rates", "free", "mirror", "decay", "friction", "fading")
         friction = reader["friction"]
         flow = Flow(
@@ -140,6 +142,8 @@ class Flow:
         )
         if fault := flow.fault(tensors):
             raise reader.error(fault)
+        if flow == GRADIENT:
+            raise reader.error("null stands for gradient flow")
         return flow
 
 
