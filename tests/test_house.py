@@ -32,7 +32,7 @@ LEVELS = {
     "law": 1.1,  # written in exact numbers, NumPy alone
     "networks": 2,
     "losses": 2,
-    "flows": 2,
+    "dynamics": 2,
     "symmetry": 2,
     "problem": 3.0,
     "modules": 3.1,  # PyTorch modules as problems
@@ -318,7 +318,7 @@ def test_an_analysis_needs_no_extra() -> None:
 # ------------------------------------------------------------------ public names
 
 
-PUBLIC = ("", "errors", "flows", "law", "losses", "networks", "symmetry", "testing", "analysis")
+PUBLIC = ("", "errors", "dynamics", "law", "losses", "networks", "symmetry", "testing", "analysis")
 
 
 def public_names() -> list[tuple[str, str]]:

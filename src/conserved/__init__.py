@@ -23,7 +23,17 @@ from typing import TYPE_CHECKING, Any
 from conserved._version import __version__
 
 if TYPE_CHECKING:
-    from conserved import atlas, errors, flows, law, losses, networks, simulate, symmetry, testing
+    from conserved import (
+        atlas,
+        dynamics,
+        errors,
+        law,
+        losses,
+        networks,
+        simulate,
+        symmetry,
+        testing,
+    )
     from conserved.analysis import Analysis, Count, analyze
     from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
@@ -40,7 +50,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "atlas",
     "errors",
-    "flows",
+    "dynamics",
     "law",
     "losses",
     "networks",
@@ -85,10 +95,10 @@ __all__ = [
     "block_laws",
     "check_file",
     "coverage",
+    "dynamics",
     "errors",
     "estimate",
     "find_laws",
-    "flows",
     "from_torch",
     "law",
     "lie_closure",

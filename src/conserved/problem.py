@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import lcm
 
+from conserved.dynamics import Dynamics, Gradient, parse_flow
 from conserved.errors import InputError
-from conserved.flows import FLOWS, GRADIENT, Flow, parse_flow
+from conserved.kernel import flow as flows
+from conserved.law.layout import Layout
 from conserved.losses import Loss, MeanSquaredError, parse_loss
 from conserved.networks import Network, parse_network
 from conserved.symmetry import (
@@ -45,15 +48,15 @@ class Problem:
     loss: Loss = field(default_factory=MeanSquaredError)
     data: Group | None = None
     labels: LabelAction = field(default_factory=Invariant)
-    flow: Flow = GRADIENT
+    flow: Dynamics = field(default_factory=Gradient)
 
     def __post_init__(self) -> None:
         _require(self.network, Network, "network", "a network such as networks.Linear(4, 2, 1)")
         _require(self.loss, Loss, "loss", "a loss such as losses.MeanSquaredError()")
         _require(self.labels, LabelAction, "labels", "an action such as symmetry.Invariant()")
-        if self.flow not in FLOWS.values():
-            raise InputError("flow", self.flow, "give a flow such as flows.GRADIENT")
+        _require(self.flow, Dynamics, "flow", "a flow such as dynamics.Momentum()")
         self.loss.check(self.network.output_shape)
+        _ = self.moves  # refuses tensors that the network does not have
         if self.data is None:
             if not isinstance(self.labels, Invariant):
                 advice = "there is no symmetry for labels to follow; name one, or leave labels out"
@@ -86,6 +89,16 @@ class Problem:
     def symmetric(self) -> bool:
         """Whether the data class is smaller than all data."""
         return not self.group.trivial
+
+    @cached_property
+    def moves(self) -> flows.Flow:
+        """What the flow makes of pulls on θ, and of time."""
+        return self.flow.flow(self.network.program.parameters)
+
+    @cached_property
+    def state(self) -> Layout:
+        """What laws are functions of: θ, and velocities and time where the flow has them."""
+        return Layout(self.moves.state(self.network.program.parameters))
 
     def architecture(self) -> Problem:
         """The same network and loss on all data: what symmetry has to be compared with."""

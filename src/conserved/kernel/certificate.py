@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from conserved.kernel.flow import GRADIENT
 from conserved.kernel.program import Program
 from conserved.kernel.span import Recipe
 from conserved.kernel.statement import Statement
@@ -157,7 +158,7 @@ class StatedLaw:
     """A family of conserved functions.
 
     Attributes:
-        program: θ ↦ h.
+        program: state ↦ h.
         origin: whether all data have it, or those of the symmetric class.
         words: how people read it.
     """
@@ -199,7 +200,7 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``docs/certificate.md``."""
-        symmetry = self.statement.symmetry
+        symmetry, flow = self.statement.symmetry, self.statement.flow
         return {
             "schema": SCHEMA,
             "version": self.version,
@@ -207,6 +208,7 @@ class Certificate:
             "program": self.statement.program.to_json(),
             "loss": self.statement.loss.spec,
             "symmetry": None if symmetry is None else symmetry.to_json(),
+            "flow": None if flow == GRADIENT else flow.to_json(),
             "laws": [law.to_json() for law in self.laws],
             "claims": [claim.to_json() for claim in self.claims],
         }

@@ -83,9 +83,9 @@ def require_fit(stated: Stated) -> None:
     Raises:
         LimitError: with the size and the limit.
     """
-    size, program = stated.program.size, stated.program
+    size, program = stated.size, stated.program
     if 8 * _MATRICES * size**2 > MEMORY_LIMIT:
-        raise LimitError(f"program: {size:,} parameters are too many for an exact rank")
+        raise LimitError(f"program: {size:,} entries of the state are too many for an exact rank")
     points = stated.symmetry.order if stated.symmetry and stated.symmetry.order else 1
     if stated.averaged:
         assert stated.symmetry is not None
@@ -110,7 +110,7 @@ class _Check:
         self.certificate = certificate
         self.seed = seed
         self.rng = np.random.default_rng([seed, 779])
-        self.size = certificate.statement.program.size
+        self.size = certificate.statement.size
         self.seen: set[Data] = set()  # classes whose group was found mod a random prime
         self.programs = [law.program for law in certificate.laws]
         numbered = range(1, len(certificate.laws) + 1)
@@ -176,7 +176,7 @@ class _Check:
         try:
             ring = residues(stated.prime(self.rng, 2**31, roots))
             degrees = [_identity_degree(fields, law_degree(p, ring, self.rng)) for p in programs]
-            sizes = [bits(stated.program) + bits(program) for program in programs]
+            sizes = [stated.bits + bits(program) for program in programs]
             fresh = self._enough(stated, roots, list(zip(degrees, sizes, strict=True)), first)
             held = [True] * len(programs)
             for drawn in fresh:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.choices import Pieces, pieces
-from conserved.kernel.errors import Redraw
 from conserved.kernel.evaluate import Choose, Run, given
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.losses import Loss
@@ -121,16 +120,6 @@ class PointFields(Fields):
                 wanted, points[None], self.draw_leaves(len(rows))
             ),
         )[None]
-
-    def draw(self, count: int, theta: Array) -> tuple[Leaves, Array]:
-        """Random fields and their values (count, D) at θ: at data whose roots exist there."""
-        if not self._roots.of_data:
-            return super().draw(count, theta)
-        leaves = self._with_roots(self.draw_leaves(count), theta, self._roots.of_data)
-        values = self.evaluate(leaves, theta)[0]
-        if self.invalid is not None:
-            raise Redraw("a field without a value at data whose roots exist")
-        return leaves, values
 
     def _with_roots(self, leaves: Leaves, theta: Array, wanted: Sequence[int]) -> Leaves:
         """The same fields at inputs that were moved to where some roots exist."""

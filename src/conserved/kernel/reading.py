@@ -28,6 +28,7 @@ from conserved.kernel.certificate import (
 )
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.kernel.errors import InputError, require_text
+from conserved.kernel.flow import Flow
 from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
 from conserved.kernel.law import count, fault_of_law
 from conserved.kernel.losses import parse_loss
@@ -104,14 +105,16 @@ def read_json(document: Any) -> Certificate:
         advice = "of an older program; make it again: conserved analyze … --certificate FILE"
         raise reader["schema"].error(advice)
     reader["schema"].choice(SCHEMA)
-    reader.keys("schema", "version", "words", "program", "loss", "symmetry", "laws", "claims")
+    reader.keys(
+        "schema", "version", "words", "program", "loss", "symmetry", "flow", "laws", "claims"
+    )
     version = reader["version"].text(40)
     statement = _statement(reader)
     laws = tuple(_law(item, statement) for item in reader["laws"].items())
     symmetric = statement.symmetry is not None
     wanted: tuple[Data, ...] = ("symmetric", "all") if symmetric else ("all",)
     items = reader["claims"].items(exactly=len(wanted))
-    size = statement.program.size
+    size = statement.size
     claims = tuple(_claim(item, data, laws, size) for item, data in zip(items, wanted, strict=True))
     return Certificate(statement, laws, claims, version, _object(reader["words"]))
 
@@ -134,7 +137,7 @@ def _statement(reader: Reader) -> Statement:
     except InputError as error:
         raise reader["loss"].error(error.advice) from error
     symmetry = None if reader["symmetry"].value is None else _symmetry(reader["symmetry"], program)
-    statement = Statement(program, loss, symmetry)
+    statement = Statement(program, loss, symmetry, Flow.read(reader["flow"], program.parameters))
     if symmetry is not None:
         _require_fit(reader["symmetry"], statement)
     if statement.roots > ROOTS_LIMIT:
@@ -245,8 +248,8 @@ def _law(reader: Reader, statement: Statement) -> StatedLaw:
     program = _program(reader["program"])
     if fault := fault_of_law(program):
         raise reader["program"].error(fault)
-    if program.parameters != statement.program.parameters:
-        raise reader["program"].error("its parameters are those of the network")
+    if program.parameters != statement.tensors:
+        raise reader["program"].error("its parameters are those of the network, or of the state")
     if program.roots > ROOTS_LIMIT:
         raise reader["program"].error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
     origin = cast(Origin, reader["origin"].choice("architecture", "data symmetry"))

@@ -20,7 +20,6 @@ from conserved.kernel.deadline import check_time
 from conserved.kernel.degree import Degree, field_degree
 from conserved.kernel.errors import Redraw
 from conserved.kernel.fields import Fields
-from conserved.kernel.height import bits
 from conserved.kernel.primes import Prime, modulus
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import RowSpace
@@ -141,7 +140,7 @@ def existence(
     """
     rng = np.random.default_rng([seed, 911])
     degree = _degree_of_minors(degree_of(statement, rng), counts, rank)
-    size = (rank + 1) * bits(statement.program) * 4 ** (len(counts) - 1)
+    size = (rank + 1) * statement.bits * 4 ** (len(counts) - 1)
     moduli: list[Modulus] = []
     error = 1.0
     while error > SURE and len(moduli) < _PRIMES:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import lcm
+from math import lcm, prod
 
 import numpy as np
 
 from conserved.kernel.errors import LimitError
 from conserved.kernel.fields import Fields
+from conserved.kernel.flow import GRADIENT, Flow, FlowFields
 from conserved.kernel.group import Symmetry, listed
+from conserved.kernel.height import bits
 from conserved.kernel.losses import Loss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.points import PointFields
 from conserved.kernel.primes import Prime, is_prime, modulus
-from conserved.kernel.program import Program
+from conserved.kernel.program import Program, Tensors
 from conserved.kernel.residues import Residues
 
 _DRAWS = 20_000  # numbers looked at for a prime
@@ -23,17 +25,34 @@ _DRAWS = 20_000  # numbers looked at for a prime
 
 @dataclass(frozen=True)
 class Statement:
-    """Gradient flow of a network under a loss, over all data or data of a symmetric class.
+    """A network trained under a loss by a flow, on all data or data of a symmetric class.
 
     Args:
         program: the network, with one input.
         loss: ℓ.
         symmetry: the group whose orbits make up every dataset; None for all data.
+        flow: by which it is trained.
     """
 
     program: Program
     loss: Loss
     symmetry: Symmetry | None = None
+    flow: Flow = GRADIENT
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """Names and shapes of the state."""
+        return self.flow.state(self.program.parameters)
+
+    @cached_property
+    def size(self) -> int:
+        """Of the state."""
+        return sum(prod(shape) for _, shape in self.tensors)
+
+    @property
+    def bits(self) -> float:
+        """Of the numbers that a field is written with."""
+        return bits(self.program) + self.flow.bits
 
     def architecture(self) -> Statement:
         """The same on all data."""
@@ -77,6 +96,11 @@ class Statement:
             LimitError: too many elements or averages for memory.
             Redraw: a prime that divides a denominator.
         """
+        pulls = self._pulls(scalars, rng, widest)
+        return pulls if self.flow == GRADIENT else FlowFields(pulls, self.flow)
+
+    def _pulls(self, scalars: Residues, rng: np.random.Generator, widest: bool) -> Fields:
+        """The gradients that some dataset of the class makes."""
         if self.symmetry is None:
             return PointFields(self.program, self.loss, scalars, rng, widest=widest)
         if self.averaged:
