@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 
 class RMSNorm(nn.Module):
+    """x over its root mean square, times a gain."""
+
     def __init__(self, dim: int, eps: float = 1e-6) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(dim))
@@ -59,6 +61,8 @@ class Attention(nn.Module):
 
 
 class SwiGLU(nn.Module):
+    """down(silu(gate(x)) · up(x))."""
+
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.gate = nn.Linear(dim, hidden, bias=False)
@@ -70,6 +74,8 @@ class SwiGLU(nn.Module):
 
 
 class Layer(nn.Module):
+    """Attention, then SwiGLU, each after a norm, on a residual stream."""
+
     def __init__(self, dim: int, heads: int, groups: int, hidden: int) -> None:
         super().__init__()
         self.before = RMSNorm(dim)
