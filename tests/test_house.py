@@ -32,7 +32,7 @@ LEVELS = {
     "law": 1.1,  # written in exact numbers, NumPy alone
     "networks": 2,
     "losses": 2,
-    "flows": 2,
+    "dynamics": 2,
     "symmetry": 2,
     "data": 2.1,  # classes of data that are no groups
     "problem": 3.0,
@@ -45,6 +45,7 @@ LEVELS = {
     "analysis": 5.1,
     "certificate": 5,
     "simulate": 5,
+    "blocks": 5,  # whole models, without an exact rank
     "monitor": 5,
     "dataset": 5.2,  # what data fix, and what a network keeps on them
     "testing": 5,  # the contract every network obeys, for third-party families too
@@ -322,8 +323,8 @@ def test_an_analysis_needs_no_extra() -> None:
 PUBLIC = (
     "",
     "data",
+    "dynamics",
     "errors",
-    "flows",
     "law",
     "losses",
     "networks",

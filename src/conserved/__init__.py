@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from conserved import (
         atlas,
         data,
+        dynamics,
         errors,
-        flows,
         law,
         losses,
         networks,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         testing,
     )
     from conserved.analysis import Analysis, Count, analyze
+    from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure
     from conserved.closure.cost import Estimate, estimate
@@ -51,7 +52,7 @@ _MODULES = (
     "atlas",
     "data",
     "errors",
-    "flows",
+    "dynamics",
     "law",
     "losses",
     "networks",
@@ -61,6 +62,7 @@ _MODULES = (
 )
 _HOMES = {
     "Analysis": "analysis",
+    "BlockLaws": "blocks",
     "Closure": "closure",
     "ConservedError": "errors",
     "Count": "analysis",
@@ -69,6 +71,7 @@ _HOMES = {
     "Problem": "problem",
     "analyze": "analysis",
     "check_file": "certificate",
+    "block_laws": "blocks",
     "coverage": "modules",
     "estimate": "closure.cost",
     "find_laws": "search",
@@ -81,6 +84,7 @@ _HOMES = {
 
 __all__ = [
     "Analysis",
+    "BlockLaws",
     "Closure",
     "ConservedError",
     "Count",
@@ -90,13 +94,14 @@ __all__ = [
     "__version__",
     "analyze",
     "atlas",
+    "block_laws",
     "check_file",
     "coverage",
     "data",
+    "dynamics",
     "errors",
     "estimate",
     "find_laws",
-    "flows",
     "from_torch",
     "law",
     "lie_closure",

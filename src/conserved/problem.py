@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import lcm, prod
 
 from conserved.data import Inputs, parse_inputs
+from conserved.dynamics import Dynamics, Gradient, parse_flow
 from conserved.errors import InputError
-from conserved.flows import FLOWS, GRADIENT, Flow, parse_flow
+from conserved.kernel import flow as flows
 from conserved.kernel.data import DataClass
 from conserved.kernel.law import Origin
+from conserved.law.layout import Layout
 from conserved.losses import Loss, MeanSquaredError, parse_loss
 from conserved.networks import Network, parse_network
 from conserved.symmetry import (
@@ -50,16 +53,16 @@ class Problem:
     loss: Loss = field(default_factory=MeanSquaredError)
     data: Group | None = None
     labels: LabelAction = field(default_factory=Invariant)
-    flow: Flow = GRADIENT
+    flow: Dynamics = field(default_factory=Gradient)
     inputs: Inputs | None = None
 
     def __post_init__(self) -> None:
         _require(self.network, Network, "network", "a network such as networks.Linear(4, 2, 1)")
         _require(self.loss, Loss, "loss", "a loss such as losses.MeanSquaredError()")
         _require(self.labels, LabelAction, "labels", "an action such as symmetry.Invariant()")
-        if self.flow not in FLOWS.values():
-            raise InputError("flow", self.flow, "give a flow such as flows.GRADIENT")
+        _require(self.flow, Dynamics, "flow", "a flow such as dynamics.Momentum()")
         self.loss.check(self.network.output_shape)
+        _ = self.moves  # refuses tensors that the network does not have
         if self.inputs is not None:
             self._check_inputs(self.inputs)
         if self.data is None:
@@ -130,6 +133,16 @@ class Problem:
     def origin(self) -> Origin:
         """What laws are owed to that all data do not have."""
         return "data" if self.inputs is not None else "data symmetry"
+
+    @cached_property
+    def moves(self) -> flows.Flow:
+        """What the flow makes of pulls on θ, and of time."""
+        return self.flow.flow(self.network.program.parameters)
+
+    @cached_property
+    def state(self) -> Layout:
+        """What laws are functions of: θ, and velocities and time where the flow has them."""
+        return Layout(self.moves.state(self.network.program.parameters))
 
     def architecture(self) -> Problem:
         """The same network and loss on all data: what a smaller class has to be compared with."""

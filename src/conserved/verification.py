@@ -20,7 +20,7 @@ from conserved.kernel.primes import WIDE_PRIMES, Prime, prime_with_roots
 from conserved.kernel.primes import modulus as proved_modulus
 from conserved.kernel.scalars import Array
 from conserved.kernel.wide import scalars_for
-from conserved.law import Law, Layout
+from conserved.law import Law
 from conserved.problem import Problem
 
 _FIELDS = 2  # random fields at each point; one would do
@@ -102,7 +102,7 @@ def _check_arguments(problem: Problem, laws: Sequence[Law], seed: int, points: i
         raise InputError("problem", repr(problem), "give a conserved.Problem")
     if not isinstance(laws, Sequence) or not all(isinstance(law, Law) for law in laws):
         raise InputError("laws", repr(laws), "give a list of laws")
-    layout = Layout.of(problem.network.parameters)
+    layout = problem.state
     for law in laws:
         if law.layout != layout:
             advice = f"speaks of other parameters than those of {problem.network.spec}"

@@ -12,7 +12,7 @@ import pytest
 
 import conserved as cq
 from conserved.cli import run
-from conserved.flows import FLOWS
+from conserved.dynamics import FLOWS
 from conserved.losses import LOSSES
 from conserved.networks import FAMILIES
 from conserved.symmetry import SYMMETRIES

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
+from conserved.dynamics import FLOWS, parse_flow
 from conserved.errors import ConservedError, InputError, LimitError
-from conserved.flows import FLOWS, parse_flow
 from conserved.losses import LOSSES, parse_loss
 from conserved.networks import FAMILIES, parse_network
 from conserved.symmetry import LABELS, SYMMETRIES, parse_labels, parse_symmetry

@@ -13,8 +13,8 @@ from conserved.atlas import Atlas, draw
 from conserved.certificate import check_file, read_text
 from conserved.cli import commands, run
 from conserved.cli.command import Command
+from conserved.dynamics import parse_flow
 from conserved.errors import InputError, naming
-from conserved.flows import parse_flow
 from conserved.law import Layout
 from conserved.losses import parse_loss
 from conserved.networks import MLP, Given, Linear, Parameter, parse_network

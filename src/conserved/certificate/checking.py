@@ -42,7 +42,7 @@ def check_certificate(
         ConservedError: the budget is used up, or the problem is too large.
     """
     titles = [_short(law) for law in certificate.laws]
-    with threads_for(certificate.problem.network.size):
+    with threads_for(certificate.problem.state.size):
         return kernel.check(certificate.stated, seed=seed, budget=budget, titles=titles)
 
 

@@ -63,7 +63,9 @@ class Certificate:
         words = {"problem": self.problem.to_json(), "groups": files_of(self.problem.group)}
         laws = (StatedLaw(program_of(law), law.origin, law.to_json()) for law in self.laws)
         problem = self.problem
-        statement = Statement(problem.network.program, problem.loss, self.symmetry, problem.stated)
+        statement = Statement(
+            problem.network.program, problem.loss, self.symmetry, problem.moves, problem.stated
+        )
         return Stated(statement, tuple(laws), self.claims, self.version, words)
 
     def to_json(self) -> dict[str, Any]:
@@ -158,10 +160,11 @@ def named(stated: Stated) -> Certificate:
     problem = _problem(words["problem"], words["groups"], stated.statement)
     if problem.loss != stated.statement.loss:
         raise words["problem"]["loss"].error(f"what is stated is {stated.statement.loss.spec}")
+    if problem.moves != stated.statement.flow:
+        raise words["problem"]["flow"].error("what is stated is another flow")
     if _uncounted(_symmetry(problem, words)) != _uncounted(stated.statement.symmetry):
         raise words["problem"]["symmetry"].error("its matrices are not those stated")
-    layout = Layout.of(problem.network.parameters)
-    laws = tuple(_law(k, law, layout) for k, law in enumerate(stated.laws))
+    laws = tuple(_law(k, law, problem.state) for k, law in enumerate(stated.laws))
     for index, law in enumerate(laws):
         used = sum(row[0] == index for row in stated.claims[0].lower.minor.rows)
         if law.independent != used:

@@ -55,10 +55,10 @@ def certify(
 
     Example:
         >>> from conserved.closure import lie_closure
-        >>> from conserved.law import GramLaw, GramTerm, Layout
+        >>> from conserved.law import GramLaw, GramTerm
         >>> from conserved.networks import Linear
         >>> problem = Problem(network=Linear(3, 2, 2))
-        >>> layout = Layout.of(problem.network.parameters)
+        >>> layout = problem.state
         >>> law = GramLaw(layout=layout, terms=(GramTerm("W1", 0), GramTerm("W2", 1, -1)))
         >>> certificate = certify(problem, lie_closure(problem), [law])
         >>> certificate.claims[0].status, certificate.claims[0].lower.laws
@@ -71,7 +71,7 @@ def certify(
         if architecture is None:
             raise ConservedError("architecture: for a class, the bound for all data is needed too")
         closures["all"] = architecture
-    with threads_for(problem.network.size):
+    with threads_for(problem.state.size):
         kept = _true_and_independent(problem, laws, closure.upper, seed)
         claims = []
         for data, bound in closures.items():
@@ -91,7 +91,7 @@ def _true_and_independent(problem: Problem, laws: Sequence[Law], most: int, seed
         for law, holds in zip(some, verify(over, some, seed=seed).holds, strict=True):
             if not holds:
                 raise ConservedError(f"laws: {law} is not conserved")
-    rows = _minor(ordered, problem.network.size, most, seed).rows
+    rows = _minor(ordered, problem.state.size, most, seed).rows
     counts = [sum(row[0] == index for row in rows) for index in range(len(ordered))]
     return [
         replace(law, independent=count) for law, count in zip(ordered, counts, strict=True) if count
@@ -105,7 +105,7 @@ def _minor(laws: Sequence[Law], size: int, most: int, seed: int) -> Minor:
 def _claim(
     statement: Statement, data: Data, closure: Closure, laws: Sequence[Law], seed: int
 ) -> Claim:
-    size = statement.program.size
+    size = statement.size
     recipe, fields, ranks = recipe_for(statement, closure, seed=closure.seed % SEED_LIMIT)
     patterns = patterns_of(statement, fields)
     upper = UpperBound(size - ranks[-1], ranks, genericity(fields).holds, patterns, recipe)

@@ -49,6 +49,11 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
 @click.option("--autoencoding", is_flag=True, help="Every input is its own label.")
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
 @module_options()
+@click.option(
+    "--blocks",
+    is_flag=True,
+    help="Laws of a whole model too large for an exact rank: no upper bound.",
+)
 @click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")
 @click.option("--no-laws", is_flag=True, help="Count only: no search for laws, no reasons.")
 @click.option(
@@ -71,6 +76,7 @@ def analyze(
     tokens: int | None,
     output: str | None,
     batch: int | None,
+    blocks: bool,
     degree: int | None,
     no_laws: bool,
     budget: float | None,
@@ -92,6 +98,11 @@ def analyze(
     from conserved.problem import Problem
 
     given = Given(input_shape, batch, tokens, output)
+    if blocks:
+        refused = {"--symmetry": symmetry != "none", "--labels": labels != "invariant"}
+        refused |= {"--flow": flow != "gradient", "--degree": degree is not None}
+        refused |= {"--certificate": certificate is not None, "--report": report is not None}
+        return _blocks(network, given, loss, seed, as_json, refused)
     problem = Problem.around(
         network_of(network, given),
         loss=loss,
@@ -126,6 +137,23 @@ def analyze(
     if report is not None:
         _report(analysis, report)
     return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
+
+
+def _blocks(
+    network: str, given: Given, loss: str, seed: int, as_json: bool, refused: dict[str, bool]
+) -> int:
+    """Laws of a whole model, one pattern a line."""
+    from conserved.cli.factory import blocks_of
+
+    for option, used in refused.items():
+        if used:
+            advice = "goes with an exact count; block laws are of gradient flow on all data"
+            raise InputError(option, "", advice)
+    if seed < 0:
+        raise InputError("--seed", seed, "a seed is an integer ≥ 0")
+    found = blocks_of(network, given, loss, seed)
+    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.text())
+    return BOUNDS_DIFFER
 
 
 def _without_eps(analysis: Analysis) -> Count | None:

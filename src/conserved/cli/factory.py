@@ -21,6 +21,7 @@ from conserved.errors import ConservedError, InputError
 from conserved.networks import FAMILIES, Network, parse_network
 
 if TYPE_CHECKING:
+    from conserved.blocks import BlockLaws
     from conserved.networks.torch import Coverage
 
 _FORM = "write path/to/file.py:factory or package.module:factory"
@@ -80,6 +81,28 @@ def coverage_of(text: str, given: Given) -> Coverage:
         return given.coverage(made)
 
     found: Coverage = used(text, covered)
+    return found
+
+
+def blocks_of(text: str, given: Given, loss: str, seed: int) -> BlockLaws:
+    """Laws of a family's network, or of the module or network that a factory makes.
+
+    Raises:
+        InputError: as ``network_of``.
+    """
+    from conserved.blocks import block_laws
+
+    if not is_code(text):
+        return block_laws(network_of(text, given), loss=loss, seed=seed)
+
+    def laws_in(code: Code, made: Any) -> BlockLaws:
+        if _is_module(type(made)):
+            return given.blocks(made, loss, seed)
+        if not isinstance(made, Network):
+            raise InputError("network", text, _no_network(made))
+        return block_laws(made, loss=loss, seed=seed)
+
+    found: BlockLaws = used(text, laws_in)
     return found
 
 

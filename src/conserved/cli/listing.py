@@ -30,7 +30,7 @@ _COLUMNS = ("example", "meaning", "grammar")
 
 def _rows(kind: str) -> list[tuple[str, str, str]]:
     """(an example that works, what it means, its grammar) for every name of a kind."""
-    from conserved.flows import FLOWS
+    from conserved.dynamics import FLOWS
     from conserved.losses import LOSSES
     from conserved.networks import FAMILIES
     from conserved.symmetry import SYMMETRIES
@@ -41,4 +41,4 @@ def _rows(kind: str) -> list[tuple[str, str, str]]:
         return [(s.example, s.summary, s.usage) for s in SYMMETRIES.values()]
     if kind == "losses":
         return [(loss.example, loss.formula, loss.usage) for loss in LOSSES.values()]
-    return [(flow.name, flow.formula, flow.name) for flow in FLOWS.values()]
+    return [(flow.example, flow.formula, flow.usage) for flow in FLOWS.values()]

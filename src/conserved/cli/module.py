@@ -13,6 +13,7 @@ from conserved.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from conserved.blocks import BlockLaws
     from conserved.networks.torch import Coverage, TorchNetwork
 
 _SIZE_LIMIT = 10_000_000
@@ -103,6 +104,20 @@ class Given:
 
         example = self.example(module)
         return coverage(module, example, batch=self.batch, tokens=self.tokens, output=self.output)
+
+    def blocks(self, module: nn.Module, loss: str, seed: int) -> BlockLaws:
+        """The laws of the whole module."""
+        from conserved.blocks import block_laws
+
+        return block_laws(
+            module,
+            self.example(module),
+            loss=loss,
+            batch=self.batch,
+            tokens=self.tokens,
+            output=self.output,
+            seed=seed,
+        )
 
 
 def module_options(*, batch: bool = True, output: bool = True) -> Callable[[Any], Any]:

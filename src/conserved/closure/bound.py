@@ -35,7 +35,7 @@ class Closure:
 
     Attributes:
         upper: D − rank; never less than the number of laws when ``rigorous``.
-        parameters: D.
+        parameters: D, of the state.
         ranks: rank after the fields themselves, then after each doubling of bracket length.
         closed: whether brackets with the generators raised nothing more.
         stopped: why the search ended, in words.
@@ -124,7 +124,7 @@ def lie_closure(
     start = perf_counter()
     modulus_used = _choose_prime(problem, prime, seed, route)
     deadline = None if budget is None else start + budget
-    with threads_for(problem.network.size):
+    with threads_for(problem.state.size):
         fields, run, stopped, generic = _at_some_point(
             problem, residues(modulus_used), seed, route, lower, deadline, progress
         )
@@ -159,7 +159,7 @@ def no_closure(problem: Problem, why: str, seed: int = 0) -> Closure:
         >>> no_closure(Problem(network=Linear(3, 2, 2)), "too large").upper
         10
     """
-    size = problem.network.size
+    size = problem.state.size
     return Closure(
         upper=size,
         parameters=size,
@@ -242,8 +242,8 @@ def check_arguments(
         raise InputError("progress", repr(progress), "give a function of (stage, rank, D)")
     if not is_whole(seed) or seed < 0:
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
-    if not is_whole(lower) or not 0 <= lower <= problem.network.size:
-        raise InputError("lower", lower, f"known laws number 0 to D = {problem.network.size}")
+    if not is_whole(lower) or not 0 <= lower <= problem.state.size:
+        raise InputError("lower", lower, f"known laws number 0 to D = {problem.state.size}")
     number = isinstance(budget, Real) and not isinstance(budget, bool)
     if budget is not None and not (number and budget > 0):
         raise InputError("budget", budget, "a budget is a positive number of seconds")

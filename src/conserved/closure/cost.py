@@ -27,7 +27,7 @@ class Estimate:
     """Cost of a closure, right to within a factor of about five where it takes a second or more.
 
     Attributes:
-        parameters: D, the width of the rank.
+        parameters: D of the state, the width of the rank.
         evaluations: fields to evaluate, each a forward and a backward pass over its points.
         bytes: peak memory.
         seconds: on two cores of a current machine.
@@ -59,7 +59,7 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
     """
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
-    size = problem.network.size
+    size = problem.state.size
     elimination = _MATRICES * 8 * size**2
     if elimination > MEMORY_LIMIT:
         most = int((MEMORY_LIMIT / (8 * _MATRICES)) ** 0.5)
@@ -97,7 +97,7 @@ def _rows(problem: Problem) -> list[int]:
     A large group leaves few moments, so few fields, that many brackets make a small space of; how
     many there are is known only after averaging, so a guess stands in for it.
     """
-    size = problem.network.size
+    size = problem.state.size
     if not problem.symmetric:
         return [size + _SPARE_ROWS, size + _SPARE_ROWS]
     outputs = problem.network.output_shape[-1]

@@ -10,6 +10,7 @@ from conserved.errors import InputError, LimitError
 from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
 from conserved.kernel.fields import Fields
+from conserved.kernel.flow import GRADIENT, FlowFields
 from conserved.kernel.residues import Residues
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
@@ -67,6 +68,9 @@ def make_fields(
     widest: bool = False,
 ) -> Fields:
     """The fields of a problem along the chosen route; ``widest`` as for ``OrbitFields``."""
+    pulls: Fields
     if choose_route(problem, route) == "moments":
-        return MomentFields(problem, scalars, rng)
-    return OrbitFields(problem, scalars, rng, widest=widest)
+        pulls = MomentFields(problem, scalars, rng)
+    else:
+        pulls = OrbitFields(problem, scalars, rng, widest=widest)
+    return pulls if problem.moves == GRADIENT else FlowFields(pulls, problem.moves)

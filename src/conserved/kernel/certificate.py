@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from conserved.kernel.flow import GRADIENT
 from conserved.kernel.law import Origin
 from conserved.kernel.program import Program
 from conserved.kernel.span import Recipe
@@ -162,7 +163,7 @@ class StatedLaw:
     """A family of conserved functions.
 
     Attributes:
-        program: θ ↦ h.
+        program: state ↦ h.
         origin: whether all data have it, or those of the class alone.
         words: how people read it.
     """
@@ -204,7 +205,7 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``docs/certificate.md``."""
-        symmetry, data = self.statement.symmetry, self.statement.data
+        symmetry, flow, data = self.statement.symmetry, self.statement.flow, self.statement.data
         return {
             "schema": SCHEMA,
             "version": self.version,
@@ -212,6 +213,7 @@ class Certificate:
             "program": self.statement.program.to_json(),
             "loss": self.statement.loss.spec,
             "symmetry": None if symmetry is None else symmetry.to_json(),
+            "flow": None if flow == GRADIENT else flow.to_json(),
             "data": None if data is None else data.to_json(),
             "laws": [law.to_json() for law in self.laws],
             "claims": [claim.to_json() for claim in self.claims],

@@ -90,9 +90,9 @@ def require_fit(stated: Stated) -> None:
     Raises:
         LimitError: with the size and the limit.
     """
-    size, program = stated.program.size, stated.program
+    size, program = stated.size, stated.program
     if 8 * _MATRICES * size**2 > MEMORY_LIMIT:
-        raise LimitError(f"program: {size:,} parameters are too many for an exact rank")
+        raise LimitError(f"program: {size:,} entries of the state are too many for an exact rank")
     points = stated.points
     if 8 * 8 * (5 * size + 3 * program.volume(points)) > MEMORY_LIMIT:
         raise LimitError(f"program: one field over {points:,} points is too large")
@@ -113,7 +113,7 @@ class _Check:
         self.certificate = certificate
         self.seed = seed
         self.rng = np.random.default_rng([seed, 779])
-        self.size = certificate.statement.program.size
+        self.size = certificate.statement.size
         self.seen: set[Data] = set()  # classes whose group was found mod a random prime
         self.programs = [law.program for law in certificate.laws]
         numbered = range(1, len(certificate.laws) + 1)

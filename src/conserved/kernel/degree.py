@@ -64,7 +64,9 @@ def field_degree(fields: Fields) -> Degree | None:
 
     found = _doubling(scalars.prime, values, min(_MOST, fields.batch_size(1)))
     fields.ring.values = formal
-    return None if fields.ring.used_roots else found
+    if found is None or fields.ring.used_roots:
+        return None
+    return Degree(found.above + fields.hidden, found.below)
 
 
 def law_degree(program: Program, scalars: Residues, rng: np.random.Generator) -> Degree | None:

@@ -47,11 +47,12 @@ class Fields(ABC):
 
     Attributes:
         program: of the network.
-        dimension: D.
+        dimension: D, of the state.
         route: how the data class enters, in words for a person.
         generators: an upper bound on the number of linearly independent fields, if known.
         sampled_patterns: whether activation patterns are drawn, so that rare ones may be missed.
         one_cell: whether they are those of one cell of parameter space.
+        hidden: degree of the fields in what is drawn once for all of them.
         sample_bytes: memory of one evaluation on plain scalars.
         evaluations: how many fields were evaluated so far.
         invalid: which samples of the last evaluation had no value there.
@@ -63,13 +64,22 @@ class Fields(ABC):
     generators: int | None = None
     sampled_patterns: bool = False
     one_cell: bool = False
+    hidden: int = 0
 
-    def __init__(self, program: Program, scalars: Residues, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        program: Program,
+        scalars: Residues,
+        rng: np.random.Generator,
+        *,
+        ring: FormalRing | None = None,
+        dimension: int | None = None,
+    ) -> None:
         self.program = program
         self.scalars = scalars
         self.rng = rng
-        self.ring = FormalRing(scalars, salt=int(rng.integers(2**62)))
-        self.dimension = program.size
+        self.ring = ring or FormalRing(scalars, salt=int(rng.integers(2**62)))
+        self.dimension = program.size if dimension is None else dimension
         self.evaluations = 0
         self.note = ""
         self.invalid: NDArray[np.bool_] | None = None
@@ -104,13 +114,14 @@ class Fields(ABC):
         Raises:
             Redraw: when no sample has a value at this θ (the point is to be drawn again).
         """
-        leaves = self.draw_leaves(count)
+        wide = np.broadcast_to(theta, (1, count, self.dimension))
+        leaves = self.leaves_at(wide)
         values = self.evaluate(leaves, theta)[0]
         for _ in range(_ROUNDS):
             if self.invalid is None:
                 return leaves, values
             keep = np.flatnonzero(~self.invalid)
-            fresh = self.draw_leaves(count - len(keep))
+            fresh = self.leaves_at(wide[:, len(keep) :])
             leaves = Leaves.concatenate([leaves.take(keep), fresh])
             values = np.concatenate([values[keep], self.evaluate(fresh, theta)[0]])
             if self.invalid is not None:

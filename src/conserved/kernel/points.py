@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.choices import Pieces, pieces
-from conserved.kernel.errors import LimitError, Redraw
+from conserved.kernel.errors import LimitError
 from conserved.kernel.evaluate import Choose, Run, given
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.pattern import RealPattern
@@ -132,16 +132,6 @@ class PointFields(Fields):
                 wanted, points[None], self.draw_leaves(len(rows))
             ),
         )[None]
-
-    def draw(self, count: int, theta: Array) -> tuple[Leaves, Array]:
-        """Random fields and their values (count, D) at θ: at data whose roots exist there."""
-        if not self._roots.of_data:
-            return super().draw(count, theta)
-        leaves = self._with_roots(self.draw_leaves(count), theta, self._roots.of_data)
-        values = self.evaluate(leaves, theta)[0]
-        if self.invalid is not None:
-            raise Redraw("a field without a value at data whose roots exist")
-        return leaves, values
 
     def _with_roots(self, leaves: Leaves, theta: Array, wanted: Sequence[int]) -> Leaves:
         """The same fields at inputs that were moved to where some roots exist."""

@@ -101,14 +101,23 @@ def read_json(document: Any) -> Certificate:
         raise reader["schema"].error(advice)
     reader["schema"].choice(SCHEMA)
     reader.keys(
-        "schema", "version", "words", "program", "loss", "symmetry", "data", "laws", "claims"
+        "schema",
+        "version",
+        "words",
+        "program",
+        "loss",
+        "symmetry",
+        "flow",
+        "data",
+        "laws",
+        "claims",
     )
     version = reader["version"].text(40)
     statement = read_statement(reader)
     laws = tuple(_law(item, statement) for item in reader["laws"].items())
     wanted: tuple[Data, ...] = ("all",) if statement.kind == "all" else (statement.kind, "all")
     items = reader["claims"].items(exactly=len(wanted))
-    size = statement.program.size
+    size = statement.size
     claims = tuple(_claim(item, data, laws, size) for item, data in zip(items, wanted, strict=True))
     return Certificate(statement, laws, claims, version, _object(reader["words"]))
 
@@ -124,8 +133,8 @@ def _law(reader: Reader, statement: Statement) -> StatedLaw:
     program = read_program(reader["program"])
     if fault := fault_of_law(program):
         raise reader["program"].error(fault)
-    if program.parameters != statement.program.parameters:
-        raise reader["program"].error("its parameters are those of the network")
+    if program.parameters != statement.tensors:
+        raise reader["program"].error("its parameters are those of the network, or of the state")
     if program.roots > ROOTS_LIMIT:
         raise reader["program"].error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
     origin = cast(Origin, reader["origin"].choice(*ORIGINS.values()))

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from conserved.kernel.data import DataClass, Labels, Row
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.kernel.errors import InputError
+from conserved.kernel.flow import Flow
 from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
 from conserved.kernel.law import fault_of_law
 from conserved.kernel.losses import Loss, parse_loss
@@ -37,7 +38,8 @@ def read_statement(reader: Reader) -> Statement:
         raise reader["loss"].error(error.advice) from error
     symmetry = None if reader["symmetry"].value is None else _symmetry(reader["symmetry"], program)
     data = None if reader["data"].value is None else _data(reader["data"], program, loss)
-    statement = Statement(program, loss, symmetry, data)
+    flow = Flow.read(reader["flow"], program.parameters)
+    statement = Statement(program, loss, symmetry, flow, data)
     if symmetry is not None:
         _require_fit(reader["symmetry"], statement)
     if symmetry is not None and data is not None:

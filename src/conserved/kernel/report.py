@@ -86,6 +86,7 @@ class Report:
             "schema": SCHEMA,
             "problem": self.certificate.words.get("problem"),
             "parameters": self.certificate.statement.program.size,
+            "state": self.certificate.statement.size,
             "status": self.status,
             "statements": [statement.to_json() for statement in self.statements],
             "error": self.error,

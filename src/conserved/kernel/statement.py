@@ -12,13 +12,14 @@ import numpy as np
 from conserved.kernel.data import DataClass, combined, table
 from conserved.kernel.errors import LimitError
 from conserved.kernel.fields import Fields
+from conserved.kernel.flow import GRADIENT, Flow, FlowFields
 from conserved.kernel.group import Lift, Symmetry, listed
 from conserved.kernel.height import bits
 from conserved.kernel.losses import Loss, PolynomialLoss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.points import PointFields
 from conserved.kernel.primes import Prime, is_prime, modulus
-from conserved.kernel.program import Program
+from conserved.kernel.program import Program, Tensors
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
 from conserved.kernel.source import Autoencoding, Everything, Listed, Orbits, Source
@@ -29,19 +30,31 @@ _DRAWS = 20_000  # numbers looked at for a prime
 
 @dataclass(frozen=True)
 class Statement:
-    """Gradient flow of a network under a loss, over all data or data of a smaller class.
+    """A network trained under a loss by a flow, on all data or data of a smaller class.
 
     Args:
         program: the network, with one input.
         loss: ℓ.
         symmetry: the group whose orbits make up every dataset, or None.
+        flow: by which it is trained.
         data: the inputs and labels that a dataset may have; None for all.
     """
 
     program: Program
     loss: Loss
     symmetry: Symmetry | None = None
+    flow: Flow = GRADIENT
     data: DataClass | None = None
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """Names and shapes of the state."""
+        return self.flow.state(self.program.parameters)
+
+    @cached_property
+    def size(self) -> int:
+        """Of the state."""
+        return sum(prod(shape) for _, shape in self.tensors)
 
     def architecture(self) -> Statement:
         """The same on all data."""
@@ -57,6 +70,10 @@ class Statement:
     @cached_property
     def bits(self) -> float:
         """Bits of the numbers that its fields are written with."""
+        return self._bits_of_pulls + self.flow.bits
+
+    @property
+    def _bits_of_pulls(self) -> float:
         if self.data is None:
             return bits(self.program)
         if self.data.basis is not None:
@@ -114,6 +131,11 @@ class Statement:
             LimitError: too many elements or averages for memory.
             Redraw: a prime that divides a denominator.
         """
+        pulls = self._pulls(scalars, rng, widest)
+        return pulls if self.flow == GRADIENT else FlowFields(pulls, self.flow)
+
+    def _pulls(self, scalars: Residues, rng: np.random.Generator, widest: bool) -> Fields:
+        """The gradients that some dataset of the class makes."""
         if self.symmetry is None:
             program, source = given(self.program, self.loss, self.data, scalars)
             return PointFields(program, source, scalars, rng, widest=widest)

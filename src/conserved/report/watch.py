@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from conserved.analysis import Analysis
 from conserved.errors import ConservedError, InputError
+from conserved.kernel.flow import GRADIENT
 from conserved.simulate import Dynamics, GradientDescent, GradientFlow, Simulation, simulate
 
 MOST_PARAMETERS = 2000  # beyond it two runs are no small thing beside an analysis
@@ -36,7 +37,8 @@ def watch(
         [['conserved'], ['drifting as predicted']]
     """
     runs: list[Simulation] = []
-    if not analysis.laws or analysis.problem.network.size > MOST_PARAMETERS:
+    problem = analysis.problem
+    if not analysis.laws or problem.network.size > MOST_PARAMETERS or problem.moves != GRADIENT:
         return runs
     kinks = analysis.problem.network.piecewise
     for dynamics in _RUNS[1:] if kinks else _RUNS:

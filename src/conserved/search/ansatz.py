@@ -71,7 +71,7 @@ def unknowns_of(problem: Problem) -> int:
         >>> unknowns_of(Problem(network=Linear(16, 16, 16)))
         1054
     """
-    layout = Layout.of(problem.network.parameters)
+    layout = problem.state
     size = table(layout, UNKNOWN_LIMIT).size
     return max(size, layout.size) if layout.size <= UNKNOWN_LIMIT else size
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from conserved.errors import Redraw
 from conserved.fields import Fields, make_fields
+from conserved.kernel.flow import GRADIENT
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import RowSpace
@@ -67,7 +68,7 @@ class State:
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout.of(self.problem.network.parameters)
+        return self.problem.state
 
     @property
     def rank(self) -> int:
@@ -81,7 +82,9 @@ class State:
     @cached_property
     def lifted(self) -> Lifted | None:
         """What the loss sees of a symmetric class of data, where the network has a lift."""
-        if not (self.problem.symmetric and has_lift(self.problem)):
+        if not (
+            self.problem.symmetric and has_lift(self.problem) and self.problem.moves == GRADIENT
+        ):
             return None
         scalars = splitting_scalars(self.problem, *(law.roots for law in self.known))
         return Lifted(self.problem, scalars, self.seed, self.budget)

@@ -1,0 +1,264 @@
+"""Laws of whole models, too large for an exact rank: found in float64, proved at random points.
+
+The search has one unknown for each tensor and axis (``patterns``); what it finds is tested as an
+identity on the whole program mod random primes, with no D × D matrix (``probe``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conserved.arithmetic.threads import threads_for
+from conserved.blocks.laws import functions, laws_of, least
+from conserved.blocks.patterns import Terms, columns_of, weights_of
+from conserved.blocks.probe import Probe, probe, real_sample
+from conserved.blocks.sketch import Family, candidates
+from conserved.blocks.splits import splits_of
+from conserved.errors import InputError, Redraw
+from conserved.kernel.losses import Loss, parse_loss
+from conserved.kernel.primes import is_prime, modulus
+from conserved.kernel.program import Program
+from conserved.kernel.residues import residues
+from conserved.law import Law, Layout
+from conserved.law.lines import lines
+from conserved.networks import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SCHEMA = "conserved.blocks/1"
+_PROBES = 2  # primes below 2^23, a random point mod each
+_TRIES = 6
+
+
+@dataclass(frozen=True)
+class BlockLaw:
+    """One family of laws of a whole model, its identity verified.
+
+    Attributes:
+        family: its terms.
+        laws: the same, as laws of blocks; empty where these would be too many to write.
+        functions: how many functions it has.
+        without_eps: whether it holds only where the eps of the model's norms is 0.
+    """
+
+    family: Family
+    laws: tuple[Law, ...]
+    functions: int
+    without_eps: bool = False
+
+
+@dataclass(frozen=True)
+class BlockLaws:
+    """What is conserved while a whole model trains on all data.
+
+    Attributes:
+        network: its name.
+        loss: the loss.
+        parameters: D.
+        laws: families of laws, verified.
+        lower: at least so many independent functions, those that hold with eps alone.
+        lower_without_eps: the same for eps → 0.
+        primes: mod which the identities were tested.
+        notes: how the model was read.
+        seconds: wall time.
+    """
+
+    network: str
+    loss: str
+    parameters: int
+    laws: tuple[BlockLaw, ...]
+    lower: int
+    lower_without_eps: int
+    primes: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    @cached_property
+    def lines(self) -> tuple[tuple[str, int, bool], ...]:
+        """(formula, functions, whether it needs eps = 0), laws of one pattern on one line."""
+        out = []
+        for without in (False, True):
+            mine = [law for one in self.laws if one.without_eps == without for law in one.laws]
+            out += [(line.text, line.size, without) for line in lines(mine)]
+            for one in self.laws:
+                if one.without_eps == without and not one.laws:
+                    out.append((_plain(one.family), one.functions, without))
+        return tuple(out)
+
+    def text(self) -> str:
+        """The laws, one pattern a line, and what they rest on."""
+        shown = self.lines
+        width = max((len(f"{count:,}") for _, count, _ in shown), default=1)
+        rows = [
+            f"  {count:>{width},}  {text}" + ("   (eps → 0)" if without else "")
+            for text, count, without in shown
+        ]
+        head = f"{self.network}: {self.parameters:,} parameters, loss {self.loss}"
+        at_zero = self.lower_without_eps
+        more = f", {at_zero:,} for eps → 0" if at_zero != self.lower else ""
+        told = [
+            f"At least {self.lower:,} independent laws{more}.",
+            f"Each an identity on the whole model at {len(self.primes)} random points mod random "
+            f"primes; {self.seconds:.3g} s.",
+        ]
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join([head, "", *rows, *([""] if rows else []), *told, *notes])
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of ``conserved analyze --blocks --json``."""
+        return {
+            "schema": SCHEMA,
+            "network": self.network,
+            "loss": self.loss,
+            "parameters": self.parameters,
+            "lower": self.lower,
+            "lower_without_eps": self.lower_without_eps,
+            "laws": [
+                {"text": text, "functions": count, "without_eps": without}
+                for text, count, without in self.lines
+            ],
+            "primes": list(self.primes),
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def block_laws(
+    model: nn.Module | Network,
+    example: Tensor | Sequence[Tensor] | None = None,
+    *,
+    loss: str | Loss = "mse",
+    batch: int | None = None,
+    tokens: int | None = None,
+    output: str | int | None = None,
+    seed: int = 0,
+) -> BlockLaws:
+    """Laws of a model of any size, within its blocks and across them.
+
+    Args:
+        model: a PyTorch module, or a network.
+        example, batch, tokens, output: how the module is read, as for ``from_torch``.
+        loss: its text form, or a loss.
+        seed: draws points and primes.
+
+    Returns:
+        Quadratic and linear laws along the axes of tensors. There may be others.
+
+    Raises:
+        InputError: the module cannot be read.
+
+    Example:
+        >>> from conserved.networks import Linear
+        >>> block_laws(Linear(3, 2, 2)).lines
+        (('W1 W1ᵀ − W2ᵀ W2', 3, False),)
+    """
+    started = perf_counter()
+    loss = parse_loss(loss) if isinstance(loss, str) else loss
+    name, programs, start, notes = _programs(model, example, batch, tokens, output)
+    loss.check(programs[-1].shape)
+    rng = np.random.default_rng(seed)
+    free = programs[-1]  # with eps → 0: whatever holds with eps holds there too
+    with threads_for(0):
+        columns = columns_of(free.parameters, splits_of(free))
+        found = candidates(columns, lambda: real_sample(free, loss, start, rng), seed)
+    primes: list[int] = []
+    held = _verified(free, loss, found, rng, primes)
+    with_eps = held
+    if len(programs) > 1:
+        with_eps = _verified(programs[0], loss, held, rng, primes)
+    layout, shapes = Layout(free.parameters), dict(free.parameters)
+    laws = tuple(
+        BlockLaw(f, tuple(laws_of(f, layout)), functions(f), f not in with_eps) for f in held
+    )
+    return BlockLaws(
+        name,
+        loss.spec,
+        free.size,
+        laws,
+        least(with_eps, shapes),
+        least(held, shapes),
+        tuple(primes),
+        notes,
+        perf_counter() - started,
+    )
+
+
+Start = dict[str, Any]
+
+
+def _programs(
+    model: Any, example: Any, batch: int | None, tokens: int | None, output: str | int | None
+) -> tuple[str, list[Program], Start, tuple[str, ...]]:
+    """The program, then, where that differs, the same for eps → 0; and the model's own θ."""
+    if isinstance(model, Network):
+        return model.spec, [model.program], {}, ()
+    if example is None:
+        raise InputError("example", "None", "give an input of the module, with a batch axis")
+    from conserved.networks.torch import programs_of
+
+    programs, notes = programs_of(model, example, batch=batch, tokens=tokens, output=output)
+    start = {n: p.detach().double().cpu().numpy() for n, p in model.named_parameters()}
+    start = {n: value.reshape(value.shape or (1,)) for n, value in start.items()}
+    return type(model).__name__, programs, start, notes
+
+
+def _verified(
+    program: Program,
+    loss: Loss,
+    families: Sequence[Family],
+    rng: np.random.Generator,
+    primes: list[int],
+) -> list[Family]:
+    """The families whose identity holds at fresh points with fresh R, mod fresh primes."""
+    held = list(families)
+    for _ in range(_PROBES):
+        if not held:
+            break
+        at = _probe(program, loss, rng)
+        primes.append(int(at.scalars.prime))
+        held = [family for family in held if _holds(family, at, rng)]
+    return held
+
+
+def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
+    for _ in range(_TRIES):
+        prime = next(_primes(4 * program.roots, rng))
+        try:
+            return probe(program, loss, residues(modulus(prime)), rng)
+        except Redraw as error:
+            last = error
+    raise last
+
+
+def _primes(step: int, rng: np.random.Generator) -> Iterator[int]:
+    """Random ones between 2^22 and 2^23 that are 1 mod ``step``."""
+    while True:
+        number = 1 + step * int(rng.integers(2**22 // step, 2**23 // step))
+        if is_prime(number):
+            yield number
+
+
+def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
+    scalars = at.scalars
+    weights = {family.key: weights_of(family.key, lambda shape: scalars.random(rng, shape))}
+    row = Terms([c for _, c in family.terms], weights).row(scalars, at.parameters, at.gradient)
+    factors = [scalars.fraction(c.numerator, c.denominator) for c, _ in family.terms]
+    total = scalars.mul(row, np.array(factors, dtype=scalars.dtype)).sum()
+    return not scalars.reduce(np.asarray(total)).any()
+
+
+def _plain(family: Family) -> str:
+    """A family that is not written out."""
+    words = [f"{c} × {column.tensor} along axis {column.axis + 1}" for c, column in family.terms]
+    kind = "sums" if family.key[0] == "linear" else "squares"
+    return f"{kind}: {' + '.join(words)}"

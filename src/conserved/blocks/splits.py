@@ -1,0 +1,67 @@
+"""How the axes of parameters fall apart: into heads, groups of heads, and rotary pairs.
+
+Read off the reshapes and slices of a program: where an axis of n is seen as H × d, so may be the
+axes of the same length of all parameters.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from conserved.blocks.patterns import Split
+from conserved.kernel.program import Program
+
+
+def splits_of(program: Program) -> dict[int, list[Split]]:
+    """For each length the ways in which a program takes an axis of that length apart."""
+    found: dict[int, set[Split]] = defaultdict(set)
+    halves: set[tuple[int, Split]] = set()
+    for node in program.nodes:
+        if node.op == "reshape":
+            before = program.nodes[node.args[0]].shape
+            for long, parts in (*_groups(before, node.shape), *_groups(node.shape, before)):
+                found[long].add(parts)
+        elif node.op == "slice":
+            before = program.nodes[node.args[0]].shape
+            for length, (start, stop, step) in zip(before, node.data, strict=True):
+                if length % 2 == 0 and (start, stop, step) == (0, length // 2, 1):
+                    halves.add((length, (2, length // 2)))
+                elif length % 2 == 0 and step == 2:
+                    halves.add((length, (length // 2, 2)))
+    for length, parts in halves:
+        found[length].add(parts)
+    _grouped(found)
+    for length, parts in halves:
+        for split in [s for many in list(found.values()) for s in many if s[-1] == length]:
+            whole = 1
+            for n in split:
+                whole *= n
+            found[whole].add((*split[:-1], *parts))
+    return {length: sorted(ways, key=len) for length, ways in found.items()}
+
+
+def _grouped(found: dict[int, set[Split]]) -> None:
+    """Heads in groups: H × d where elsewhere there are G × d and G divides H."""
+    pairs = {split for many in found.values() for split in many if len(split) == 2}
+    for heads, size in pairs:
+        for groups, other in pairs:
+            if other == size and groups < heads and heads % groups == 0:
+                found[heads * size].add((groups, heads // groups, size))
+
+
+def _groups(long: Sequence[int], short: Sequence[int]) -> Iterator[tuple[int, Split]]:
+    """(n, parts) for each axis n of ``long`` that became several axes of ``short``."""
+    i = 0
+    for n in long:
+        parts: list[int] = []
+        product = 1
+        while i < len(short) and product * short[i] <= n and (product < n or short[i] == 1):
+            parts.append(short[i])
+            product *= short[i]
+            i += 1
+        if product != n:
+            return
+        real = tuple(part for part in parts if part > 1)
+        if len(real) > 1:
+            yield n, real

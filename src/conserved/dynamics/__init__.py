@@ -1,0 +1,25 @@
+"""Ways of training: what each makes of the gradients that data give (theory §14)."""
+
+from conserved.dynamics.base import ALL, Dynamics
+from conserved.dynamics.combined import Combined
+from conserved.dynamics.first_order import Decay, FreeRates, Gradient, Mirror, Natural, Rates
+from conserved.dynamics.grammar import FLOWS, FlowFamily, parse_flow
+from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
+
+__all__ = [
+    "ALL",
+    "FLOWS",
+    "Combined",
+    "Decay",
+    "Dynamics",
+    "FlowFamily",
+    "FreeRates",
+    "Gradient",
+    "Mirror",
+    "MirrorMomentum",
+    "Momentum",
+    "Natural",
+    "Nesterov",
+    "Rates",
+    "parse_flow",
+]
