@@ -100,6 +100,8 @@ def settled(
     if not wrong.any():
         return points
     movable = _movable(_supports(scalars, rng, points[0], arguments))
+    if (wrong.any(axis=0) & ~movable.any(axis=1)).any():
+        raise Redraw("square roots of what no move changes, of tokens for one")
     for _ in range(_ROUNDS):
         check_time()
         rows = np.flatnonzero(wrong.any(axis=1))
