@@ -141,7 +141,8 @@ def _supports(
 def _movable(supports: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(k, n): of the coordinates on which an argument depends, those with the fewest others."""
     shared = np.where(supports, supports.sum(axis=0), len(supports) + 1)
-    return supports & (shared == shared.min(axis=1, keepdims=True))
+    found: NDArray[np.bool_] = supports & (shared == shared.min(axis=1, keepdims=True))
+    return found
 
 
 def independent(scalars: Residues, arguments: Array) -> bool:
