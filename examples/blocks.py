@@ -255,9 +255,7 @@ VARIANTS = (
     Block(variants.layer_scale, (3,), "residual ReLU MLP 3-4-3 with LayerScale"),
     Block(variants.deep_sets, (3, 2), "DeepSets: ReLU MLPs 2-3-3 and 3-3-1"),
     Block(variants.kan, (2,), "KAN 2-2-1, SiLU and cubic polynomials"),
-    Block(
-        variants.selective_state_space, (3, 2), "selective SSM (Mamba), dim 2, 2 states"
-    ),
+    Block(variants.selective_state_space, (3, 2), "selective SSM (Mamba), dim 2, 2 states"),
     Block(variants.mixer, (3, 2), "MLP-Mixer layer, 3 tokens, dim 2"),
     Block(variants.bottleneck_adapter, (3,), "GELU adapter 3-2-3 behind a frozen layer"),
     Block(variants.experts_top_1, (3,), "3 SwiGLU experts, the best alone"),

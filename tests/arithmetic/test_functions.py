@@ -233,7 +233,9 @@ class TestDerivatives:
     @pytest.mark.parametrize("order", [0, 1])
     def test_real_derivatives_against_differences(self, name, order):
         ring = FormalRing(Reals())
-        z = np.linspace(0.5 if name == "log" else -2.5, 2.5, 30)[None, None].repeat(2**order, axis=0)
+        z = np.linspace(0.5 if name == "log" else -2.5, 2.5, 30)[None, None].repeat(
+            2**order, axis=0
+        )
         z[1:] *= 0.3
         tangent = np.ones_like(z)
         jet = ring.function(name, np.concatenate([z, tangent]))[len(z) :]
