@@ -144,4 +144,6 @@ class Inquiry:
                 )
             except OutOfTimeError:
                 why = f"the budget of {self.budget:g} s was used up before the fields were known"
-                return no_closure(problem, why, self.seed)
+            except Redraw as error:
+                why = f"no rank was found: {error}"
+            return no_closure(problem, why, self.seed)

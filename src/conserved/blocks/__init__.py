@@ -17,7 +17,7 @@ import numpy as np
 from conserved.arithmetic.threads import threads_for
 from conserved.blocks.laws import functions, laws_of, least
 from conserved.blocks.patterns import Terms, columns_of, weights_of
-from conserved.blocks.probe import Probe, probe, real_sample
+from conserved.blocks.probe import Probe, RealSamples, probe
 from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import splits_of
 from conserved.errors import InputError, Redraw
@@ -170,7 +170,7 @@ def block_laws(
     free = programs[-1]  # with eps → 0: whatever holds with eps holds there too
     with threads_for(0):
         columns = columns_of(free.parameters, splits_of(free))
-        found = candidates(columns, lambda: real_sample(free, loss, start, rng), seed)
+        found = candidates(columns, RealSamples(free, loss, start, rng), seed)
     primes: list[int] = []
     held = _verified(free, loss, found, rng, primes)
     with_eps = held

@@ -120,12 +120,12 @@ class Terms:
     def __init__(self, columns: Sequence[Column], weights: Weights) -> None:
         self.columns = tuple(columns)
         self._plain: dict[tuple[str, int, int], tuple[list[int], Array]] = {}
-        self._blocks: list[tuple[int, Array, Array]] = []
+        self._blocks: dict[tuple[str, int], list[_Cells]] = {}
         plain: dict[tuple[str, int, int], list[tuple[int, Array]]] = {}
         for index, column in enumerate(self.columns):
             places, mine = column.pattern.indices(), weights[column.key]
             if column.pattern.size > 1:
-                self._blocks.append((index, places, mine))
+                self._add_cells(index, column, mine)
                 continue
             spread = np.empty(places.size, dtype=mine.dtype)
             spread[places] = mine
@@ -133,6 +133,18 @@ class Terms:
             plain.setdefault(place, []).append((index, spread))
         for place, held in plain.items():
             self._plain[place] = [i for i, _ in held], np.stack([w for _, w in held])
+
+    def _add_cells(self, index: int, column: Column, weights: Array) -> None:
+        places = column.pattern.indices()
+        cells = places.reshape(-1, places.shape[2])
+        owner = np.repeat(np.arange(len(places)), places.shape[1])
+        order = np.argsort(cells[:, 0])
+        mine = self._blocks.setdefault((column.tensor, column.axis), [])
+        for known in mine:
+            if np.array_equal(known.places, cells[order]):
+                known.columns.append((index, weights[owner[order]]))
+                return
+        mine.append(_Cells(cells[order], [(index, weights[owner[order]])]))
 
     def row(self, scalars: Scalars, parameters: Tensors, gradient: Tensors) -> Array:
         """⟨∇h_c, g⟩/degree for each column c."""
@@ -143,19 +155,28 @@ class Terms:
                 there = scalars.mul(_slices(parameters[name], axis), there)
             totals = scalars.reduce(there.sum(axis=1))
             out[where] = scalars.matmul(spread, totals[:, None])[:, 0]
-        for index, places, weights in self._blocks:
-            column = self.columns[index]
-            blocks, _, size = places.shape
-            here, there = (
-                _slices(held[column.tensor], column.axis)[places]
-                .transpose(0, 2, 1, 3)
-                .reshape(blocks, size, -1)
-                for held in (parameters, gradient)
-            )
-            gram = scalars.matmul(here, there.swapaxes(1, 2))
-            summed = scalars.reduce(scalars.mul(gram, weights).sum(axis=(1, 2)))
-            out[index] = scalars.reduce(summed.sum())
+        for (name, axis), blocks in self._blocks.items():
+            here, there = (_slices(held[name], axis) for held in (parameters, gradient))
+            for cells in blocks:
+                # (cell, size, size): the rows of each cell against one another
+                gram = scalars.matmul(here[cells.places], there[cells.places].swapaxes(1, 2))
+                for index, weights in cells.columns:
+                    summed = scalars.reduce(scalars.mul(gram, weights).sum(axis=(1, 2)))
+                    out[index] = scalars.reduce(summed.sum())
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Columns whose R mixes the same rows of a tensor.
+
+    Attributes:
+        places: (cell, size) positions on the axis.
+        columns: (which, R of each cell).
+    """
+
+    places: Array
+    columns: list[tuple[int, Array]]
 
 
 def _slices(tensor: Array, axis: int) -> Array:

@@ -8,7 +8,7 @@ evaluated: those that were used last before a root that is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +21,12 @@ from conserved.kernel.functions import FormalRing
 from conserved.kernel.losses import Loss
 from conserved.kernel.operations import OPERATIONS
 from conserved.kernel.program import CHOICES, Node, Program
+from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
 from conserved.kernel.roots import is_square
 from conserved.kernel.scalars import Array
 
+_SAME = 6  # data at one point
 _TRIES = 4000  # parts of parameters drawn again for one root
 
 
@@ -190,22 +192,47 @@ class _Point:
         return met
 
 
-def real_sample(
-    program: Program, loss: Loss, start: dict[str, NDArray[np.float64]], rng: np.random.Generator
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """(parameters, gradient) in float64 near given parameters, for candidates."""
-    from conserved.kernel.real import Reals
+class RealSamples:
+    """Gradients in float64 near given parameters, for candidates.
 
-    scalars = Reals()
-    tensors = {}
-    for name, shape in program.parameters:
-        held = start.get(name)
-        base = rng.normal(size=shape) / np.sqrt(shape[-1]) if held is None else held
-        size = float(np.sqrt(np.mean(np.square(base)))) or 0.3
-        tensors[name] = base + 0.3 * size * rng.normal(size=shape)
-    theta = np.concatenate([tensors[name].ravel() for name, _ in program.parameters])
-    inputs = [rng.normal(size=(1, 1, *shape)) for _, shape in program.inputs]
-    run = Run(program, FormalRing(scalars), theta[None, None], inputs)
-    pull = loss.pulls(scalars, rng.normal(size=(1, 1, *program.shape)))
-    gradient = split(program, run.gradient(pull[None]))
-    return tensors, {name: value[0, 0, 0] for name, value in gradient.items()}
+    Args:
+        program, loss: of the model.
+        start: its own parameters by name, where known.
+        rng: draws points and data.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        loss: Loss,
+        start: Mapping[str, NDArray[np.float64]],
+        rng: np.random.Generator,
+    ) -> None:
+        self.program, self.loss, self.rng = program, loss, rng
+        self._start, self._drawn = start, 0
+        self._tensors: dict[str, Array] = {}
+
+    def __call__(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        """(parameters, gradient) of a random datum; the point moves every few of them."""
+        if self._drawn % _SAME == 0:
+            self._tensors = {
+                name: self._near(name, shape) for name, shape in self.program.parameters
+            }
+        self._drawn += 1
+        program, scalars = self.program, Reals()
+        theta = np.concatenate([self._tensors[name].ravel() for name, _ in program.parameters])
+        inputs = [self.rng.normal(size=(1, 1, *shape)) for _, shape in program.inputs]
+        run = Run(program, FormalRing(scalars), theta[None, None], inputs)
+        pull = self.loss.pulls(scalars, self.rng.normal(size=(1, 1, *program.shape)))
+        gradient = split(program, run.gradient(pull[None]))
+        return self._tensors, {name: value[0, 0, 0] for name, value in gradient.items()}
+
+    def _near(self, name: str, shape: tuple[int, ...]) -> Array:
+        held = self._start.get(name)
+        noise: Array = self.rng.normal(size=shape)
+        if held is None:
+            spread: Array = noise / np.sqrt(shape[-1])
+            return spread
+        size = float(np.sqrt(np.mean(np.square(held)))) or 0.3
+        near: Array = held + 0.3 * size * noise
+        return near

@@ -90,6 +90,8 @@ class PointFields(Fields):
             self._pieces = found
             self._bits = not widest and not (found.linear and free)
             self.sampled_patterns = self._bits
+            if self.program.by_inputs == self.program.choices:
+                return
             self.note = (
                 "counted over every activation pattern, as in arXiv 2307.00144; where the "
                 "inputs of a narrow network reach only some, more is conserved"
@@ -134,19 +136,47 @@ class PointFields(Fields):
         )[None]
 
     def _with_roots(self, leaves: Leaves, theta: Array, wanted: Sequence[int]) -> Leaves:
-        """The same fields at inputs that were moved to where some roots exist."""
+        """The same fields at inputs that were moved to where some roots exist.
+
+        Tokens drawn as residues that add up to 1 are moved as inputs are.
+        """
         if not wanted:
             return leaves
-        inputs, *rest = leaves.arrays
+        program, soft = self.program, self._pieces is not None and not self._bits
+        places = [0]
+        if soft:
+            places += [3 + k for k, i in enumerate(program.choices) if i in program.by_inputs]
+        arrays = [leaves.arrays[k] for k in places]
+
+        def moved_to(points: Array, part: Leaves) -> Leaves:
+            split = np.split(points, np.cumsum([a[0].size for a in arrays])[:-1], axis=1)
+            filled = list(part.arrays)
+            for place, array, values in zip(places, arrays, split, strict=True):
+                filled[place] = values.reshape(-1, *array.shape[1:])
+                if place:
+                    filled[place] = self._summing_up(program.choices[place - 3], filled[place])
+            return Leaves(tuple(filled))
 
         def arguments(points: Array, rows: NDArray[np.intp]) -> Array:
-            part = leaves.take(rows)
-            moved = Leaves((points.reshape(-1, *inputs.shape[1:]), *part.arrays[1:]))
             wide = np.broadcast_to(theta, (1, len(leaves), self.dimension))[:, rows]
-            return self._root_arguments(wanted, wide, moved)
+            return self._root_arguments(wanted, wide, moved_to(points, leaves.take(rows)))
 
-        flat = settled(self.scalars, self.rng, inputs.reshape(len(inputs), -1), arguments)
-        return Leaves((flat.reshape(inputs.shape), *rest))
+        start = np.concatenate([array.reshape(len(leaves), -1) for array in arrays], axis=1)
+        return moved_to(settled(self.scalars, self.rng, start, arguments), leaves)
+
+    def _summing_up(self, index: int, tokens: Array) -> Array:
+        """Residues (batch, datum, *shape) with the first along the axis of a choice such that all
+        add up to 1.
+        """
+        node = self.program.nodes[index]
+        if node.op != "argmax":
+            return tokens
+        axis = 2 + node.data[0]
+        rest = tokens.sum(axis=axis, keepdims=True)
+        first = (slice(None),) * axis + (slice(0, 1),)
+        filled = tokens.copy()
+        filled[first] = self.scalars.reduce(tokens[first] - rest + 1)
+        return filled
 
     def _root_arguments(self, wanted: Sequence[int], theta: Array, leaves: Leaves) -> Array:
         data, choose = self._data(leaves)
