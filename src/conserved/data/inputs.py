@@ -64,6 +64,10 @@ class Inputs:
         given: dict[str, str | bool] = {"inputs": name} if name else {}
         return given | {"autoencoding": True} if self.autoencoding else given
 
+    def thinned(self, places: Sequence[int]) -> Inputs:
+        """Some of the listed inputs alone."""
+        return replace(self, stated=self.stated.thinned(places))
+
     def is_named(self, shape: Sequence[int]) -> bool:
         """Whether its name, where that is no matter of files, names this class."""
         if self.stated == DataClass(labels="inputs") or self.name == _AUTOENCODING:
