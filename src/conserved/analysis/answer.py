@@ -157,6 +157,8 @@ class Analysis:
 
     def _tried(self) -> tuple[str, ...]:
         """What was looked for in vain, and what would look further."""
+        if self.problem.moves.timed:
+            return ("Linear and quadratic functions were tried, with all powers of time.",)
         every = "Linear and axis-quadratic" if self.notes else "All linear and axis-quadratic"
         tried = f"{every} functions were tried"
         tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
