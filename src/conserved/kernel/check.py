@@ -150,6 +150,8 @@ class _Check:
         found: dict[int, Statement] = {}
         try:
             fresh = self._drawn(stated, stated.top, self.programs[left[0]].roots)
+            if unproved := fresh.fields.unproved_roots():
+                raise Redraw(unproved)
             fields = field_degree(fresh.fields)
         except FAULTS as error:
             return [Statement(self.titles[n], data, str(error), "refuted") for n in mine]

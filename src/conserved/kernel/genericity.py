@@ -4,7 +4,8 @@ By Ax's theorem (theory §8) exponentials of functions that are linearly indepen
 constants are algebraically independent, so independent random values are a generic point. Tested
 here: the distinct arguments that one field meets, as functions of (θ, x), are linearly independent
 modulo functions of θ alone. Since different fields have independent data, that suffices for all of
-them together. When the test fails the number stands as it is, but no longer as a proof.
+them together. Logarithms w of g (softplus is one) count as arguments, since exp(w) is known, and
+no product of powers of the g and the exponentials may be a function of θ alone. When the test fails the number stands as it is, but no longer as a proof.
 """
 
 from __future__ import annotations
@@ -118,8 +119,10 @@ def _rows(z: Array, count: int) -> Array:
 
 
 def _independent(scalars: Residues, groups: list[Met]) -> tuple[int, int]:
-    """(distinct functions, their rank modulo functions of θ alone); equal ones of one group count
-    once."""
+    """(distinct functions, their rank modulo functions of θ alone).
+
+    Equal ones of one group count once.
+    """
     parts = []
     for group in groups:
         distinct = _up_to_sign(scalars, group[0])
@@ -137,7 +140,7 @@ def _independent(scalars: Residues, groups: list[Met]) -> tuple[int, int]:
 
 
 def _no_product(fields: Fields, met: dict[str, Met]) -> bool:
-    """Whether no product of powers of arguments of logarithms and of exponentials is one of θ alone.
+    """Whether no product of powers of exponentials and arguments of logarithms is one of θ alone.
 
     Primitive exponents are odd somewhere, so it would be one of θ alone times a square.
     """

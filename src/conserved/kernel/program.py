@@ -205,8 +205,8 @@ def make_node(
     if isinstance(shape, str):
         given = f"{op} of shapes {', '.join(map(str, shapes)) or 'none'}"
         raise _error(place, given, shape)
-    if prod(shape) > SIZE_LIMIT:
-        raise _error(place, f"{op} of {prod(shape):,} entries", f"the limit is {SIZE_LIMIT:,}")
+    if not 0 < prod(shape) <= SIZE_LIMIT:
+        raise _error(place, f"{op} of {prod(shape):,} entries", f"from 1 to {SIZE_LIMIT:,} are in a tensor")
     return Node(op, args, data, shape)
 
 

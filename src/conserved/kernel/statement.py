@@ -8,7 +8,6 @@ from math import lcm, prod
 
 import numpy as np
 
-from conserved.kernel.errors import LimitError
 from conserved.kernel.fields import Fields
 from conserved.kernel.flow import GRADIENT, Flow, FlowFields
 from conserved.kernel.group import Symmetry, listed
@@ -16,11 +15,9 @@ from conserved.kernel.height import bits
 from conserved.kernel.losses import Loss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.points import PointFields
-from conserved.kernel.primes import Prime, is_prime, modulus
+from conserved.kernel.primes import Prime, random_prime
 from conserved.kernel.program import Program, Tensors
 from conserved.kernel.residues import Residues
-
-_DRAWS = 20_000  # numbers looked at for a prime
 
 
 @dataclass(frozen=True)
@@ -79,12 +76,7 @@ class Statement:
         Raises:
             LimitError: there are next to none.
         """
-        top, step = top or self.top, 4 * lcm(roots, self.roots)
-        for _ in range(_DRAWS):
-            number = 1 + step * int(rng.integers(top // 2 // step, top // step))
-            if is_prime(number):
-                return modulus(number)
-        raise LimitError(f"next to no primes below {top} are 1 mod {step}")
+        return random_prime(rng, top or self.top, lcm(roots, self.roots))
 
     def fields(
         self, scalars: Residues, rng: np.random.Generator, *, widest: bool = False
