@@ -85,6 +85,7 @@ def forged(
         "program": program.to_json(),
         "loss": loss,
         "symmetry": symmetry.to_json() if symmetry else None,
+        "flow": None,
         "laws": [StatedLaw(law, origin).to_json() for law, origin in laws],
         "claims": claims,
     }

@@ -138,9 +138,7 @@ def pieces(program: Program) -> Pieces:
         linear_in_choices(program, _groups(looking)),
         looking.with_inputs,
     )
-    free = is_free(
-        program, looking.places, lambda: table.draw(scalars, rng, (1, 1)), scalars, rng
-    )
+    free = is_free(program, looking.places, lambda: table.draw(scalars, rng, (1, 1)), scalars, rng)
     return replace(table, free=free)
 
 

@@ -37,9 +37,9 @@ class Elementary:
     real: Callable[[Array], Array]
     formal: Callable[[FormalRing, Array], Array]
     slope: Callable[[FormalRing, Array, Array], Array]
-    meets: Callable[[FormalRing, Array, Array], list[tuple[str, Array]]] = (
-        lambda ring, z, f: [("exp", z)]
-    )
+    meets: Callable[[FormalRing, Array, Array], list[tuple[str, Array]]] = lambda ring, z, f: [
+        ("exp", z)
+    ]
 
 
 class FormalRing(Jets):

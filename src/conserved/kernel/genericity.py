@@ -4,8 +4,9 @@ By Ax's theorem (theory §8) exponentials of functions that are linearly indepen
 constants are algebraically independent, so independent random values are a generic point. Tested
 here: the distinct arguments that one field meets, as functions of (θ, x), are linearly independent
 modulo functions of θ alone. Since different fields have independent data, that suffices for all of
-them together. Logarithms w of g (softplus is one) count as arguments, since exp(w) is known, and
-no product of powers of the g and the exponentials may be a function of θ alone. When the test fails the number stands as it is, but no longer as a proof.
+them together. A logarithm (softplus is one) counts as an argument, since its exponential is known,
+and no product of powers of exponentials and of what logarithms are taken of may be a function of θ
+alone. When the test fails the number stands as it is, but no longer as a proof.
 """
 
 from __future__ import annotations

@@ -33,8 +33,9 @@ class PointFields(Fields):
     Piecewise networks: for all data the fields of all patterns count, as in 2307.00144: a law must
     survive every pattern. Where every pattern is known to be met, and gates enter linearly, random
     residues in place of 0 and 1 span the same space, and no pattern is rare. Where that is not
-    known, patterns come from real random networks, each at its own parameters. Under a symmetry the patterns are those of one real network along orbits: the count
-    is that of one cell of parameter space.
+    known, patterns come from real random networks, each at its own parameters. Under a symmetry the
+    patterns are those of one real network along orbits: the count is that of one cell of parameter
+    space.
 
     Args:
         program: of the network, with one input.

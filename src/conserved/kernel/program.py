@@ -88,6 +88,11 @@ class Program:
         """The nodes that choose a piece: gates, maxima and orders."""
         return tuple(i for i, node in enumerate(self.nodes) if node.op in CHOICES)
 
+    @property
+    def has_roots(self) -> bool:
+        """Whether it takes square roots."""
+        return any(node.op == "root" for node in self.nodes)
+
     @cached_property
     def on_parameters(self) -> tuple[bool, ...]:
         """For each node whether a derivative by parameters passes through it."""
@@ -206,7 +211,8 @@ def make_node(
         given = f"{op} of shapes {', '.join(map(str, shapes)) or 'none'}"
         raise _error(place, given, shape)
     if not 0 < prod(shape) <= SIZE_LIMIT:
-        raise _error(place, f"{op} of {prod(shape):,} entries", f"from 1 to {SIZE_LIMIT:,} are in a tensor")
+        advice = f"tensors have 1 to {SIZE_LIMIT:,} entries"
+        raise _error(place, f"{op} of {prod(shape):,} entries", advice)
     return Node(op, args, data, shape)
 
 

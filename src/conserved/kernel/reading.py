@@ -33,7 +33,7 @@ from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symme
 from conserved.kernel.law import count, fault_of_law
 from conserved.kernel.losses import parse_loss
 from conserved.kernel.primes import is_prime
-from conserved.kernel.program import CHOICES, Program
+from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
 from conserved.kernel.span import COUNT_LIMIT, LEVEL_LIMIT, Recipe
 from conserved.kernel.statement import Statement
@@ -176,7 +176,7 @@ def _require_fit(reader: Reader, statement: Statement) -> None:
     if symmetry.lift is not None:
         if loss.spec not in ("mse", "poly:2"):
             raise reader["lift"].error("moments are all that squared error sees, and no other loss")
-        if any(node.op in (*CHOICES, "root") for node in statement.program.nodes):
+        if statement.program.choices or statement.program.has_roots:
             raise reader["lift"].error("a network with gates or square roots has no lift")
     if loss.one_hot:
         for move in (*symmetry.generators, *symmetry.turns):

@@ -71,7 +71,8 @@ def _doubtful(value: Array, size: Array) -> NDArray[np.bool_]:
 
 
 def _unless(lost: NDArray[np.bool_], size: Array) -> Array:
-    return np.where(lost, np.inf, size)
+    kept: Array = np.where(lost, np.inf, size)
+    return kept
 
 
 def _pair(value: Array, size: Array) -> Array:
@@ -81,7 +82,8 @@ def _pair(value: Array, size: Array) -> Array:
 def _size(x: Array) -> Array:
     """What is known exactly, as far as float64 holds it, has its own size."""
     here = np.abs(x[0])
-    return here if len(x) == 1 else np.maximum(x[1], here)
+    size: Array = here if len(x) == 1 else np.maximum(x[1], here)
+    return size
 
 
 def flattened(program: Program) -> Program:

@@ -8,10 +8,11 @@ from math import lcm, prod
 
 import numpy as np
 
+from conserved.kernel.extent import Degree, extent
 from conserved.kernel.fields import Fields
 from conserved.kernel.flow import GRADIENT, Flow, FlowFields
 from conserved.kernel.group import Symmetry, listed
-from conserved.kernel.height import bits
+from conserved.kernel.height import bits, group_bits
 from conserved.kernel.losses import Loss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.points import PointFields
@@ -46,11 +47,6 @@ class Statement:
         """Of the state."""
         return sum(prod(shape) for _, shape in self.tensors)
 
-    @property
-    def bits(self) -> float:
-        """Of the numbers that a field is written with."""
-        return bits(self.program) + self.flow.bits
-
     def architecture(self) -> Statement:
         """The same on all data."""
         return replace(self, symmetry=None)
@@ -59,6 +55,28 @@ class Statement:
     def roots(self) -> int:
         """Its primes are 1 mod 4·roots."""
         return lcm(self.program.roots, 1 if self.symmetry is None else self.symmetry.roots)
+
+    @cached_property
+    def bits(self) -> float:
+        """Of the numbers that a field is written with."""
+        group = 0.0 if self.symmetry is None else group_bits(self.symmetry)
+        return bits(self.program) + self.flow.bits + group
+
+    @cached_property
+    def degree(self) -> Degree:
+        """At most that of its fields."""
+        value, slope = extent(self.program)
+        points, seed = 1, Degree(1)
+        if self.symmetry is not None and self.symmetry.lift is not None:
+            points = self.symmetry.lift.features.shape[1]
+            seed = value.times(Degree(1)).summed(points).plus(Degree(1))
+        elif self.symmetry is not None:
+            points = self.symmetry.order or 1
+            seed = self.loss.extent(value, self.program.shape[-1])
+        pull = slope.times(seed).summed(points * prod(self.program.shape))
+        if self.flow == GRADIENT:
+            return pull
+        return pull.times(Degree(2)).plus(Degree(4))  # a rate and θ; a weight, a clock and v
 
     @property
     def averaged(self) -> bool:
