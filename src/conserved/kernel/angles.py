@@ -1,8 +1,8 @@
 """Rotations by angles that are no fraction of a turn, as exact constants (theory §12).
 
-``cos(3*0.01)`` is the cosine of three times 0.01. Every such angle is a whole multiple of one tiny
-unit ω; over GF(p) one formal rotation stands for that, and powers of it for the angles: e^{iω} is
-transcendental (Lindemann).
+``cos(3*0.01)`` is the cosine of three times 0.01. Such angles of up to 8 decimals, or of up to 16,
+…, are whole multiples of one unit ω; over GF(p) a formal rotation stands for that, and powers of it
+for the angles: e^{iω} is transcendental (Lindemann).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 
 _FORM = re.compile(r"(cos|sin)\((\d{1,9})\*(\d{1,9}(?:\.\d{1,25})?(?:e-\d{1,2})?)\)")
-_UNIT = 25 + 99  # decimals of the smallest base there is
+_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,17 @@ class Angle:
         return (sin if self.sine else cos)(self.multiple * float(self.base))
 
     @property
+    def digits(self) -> int:
+        """Decimals of the unit, a multiple of 8: so many powers of 10 leave a rotation random."""
+        below, digits = Fraction(self.base).denominator, _DIGITS
+        while 10**digits % below:
+            digits += _DIGITS
+        return digits
+
+    @property
     def steps(self) -> int:
         """How many units the angle has."""
-        return self.multiple * int(Fraction(self.base) * 10**_UNIT)
+        return self.multiple * int(Fraction(self.base) * 10**self.digits)
 
     def value(self, scalars: Residues, half: Array) -> Array:
         """Its value where tan(unit/2) has this one.

@@ -52,14 +52,17 @@ def is_free(
     alone = _multiply_themselves(program)[places]
     looking = _Looking(joined, places, draw, scalars, rng)
     left = np.ones(len(places), dtype=np.bool_)
+    inputs = np.arange(joined.size)[:, None] >= program.size
     while left.any():
         check_time()
         private = marks & left & (marks[:, left].sum(axis=1) == 1)[:, None]
         fixed = private & looking.fixed_slopes(left)[:, None]
-        straight, moving, _ = looking.along(fixed.any(axis=1))
-        met = fixed.any(axis=0) & straight & moving
-        straight, _, doubling = looking.along(private.any(axis=1))
-        met |= private.any(axis=0) & straight & doubling & alone
+        single = fixed & (np.cumsum(fixed, axis=0) == 1)
+        straight, moving, _ = looking.along(single.any(axis=1))
+        met = single.any(axis=0) & straight & moving
+        for block in (private & ~inputs, private & inputs):
+            straight, _, doubling = looking.along(block.any(axis=1))
+            met |= block.any(axis=0) & straight & doubling & alone
         if not met.any():
             return False
         left &= ~met

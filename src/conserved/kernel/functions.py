@@ -86,8 +86,9 @@ class FormalRing(Jets):
         if self.values is None:
             return CONSTANTS[name] if turned is None else turned.real
         if turned is not None:
-            self.used_constants.add("cosines of decimals")
-            return turned.value(self.values.scalars, self.values.constant("tan(unit/2)"))
+            unit = f"cosines of {turned.digits} decimals"
+            self.used_constants.add(unit)
+            return turned.value(self.values.scalars, self.values.constant(unit))
         self.used_constants.add(name)
         return self.values.constant(name)
 

@@ -85,7 +85,7 @@ def _of_arguments(fields: Fields, met: dict[str, Met]) -> Genericity:
         # a logarithm w is an argument as well: exp(w) is known
         groups = [met[family], *([met["value"]] if family == "exp" and "value" in met else [])]
         kept, rank = _independent(scalars, groups)
-        distinct += kept
+        distinct += len(_up_to_sign(scalars, met[family][0]))
         if rank < kept:
             return Genericity(
                 False,
