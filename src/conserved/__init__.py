@@ -25,6 +25,7 @@ from conserved._version import __version__
 if TYPE_CHECKING:
     from conserved import (
         atlas,
+        data,
         dynamics,
         errors,
         law,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "atlas",
+    "data",
     "errors",
     "dynamics",
     "law",
@@ -95,6 +97,7 @@ __all__ = [
     "block_laws",
     "check_file",
     "coverage",
+    "data",
     "dynamics",
     "errors",
     "estimate",

@@ -86,6 +86,7 @@ def forged(
         "loss": loss,
         "symmetry": symmetry.to_json() if symmetry else None,
         "flow": None,
+        "data": None,
         "laws": [StatedLaw(law, origin).to_json() for law, origin in laws],
         "claims": claims,
     }

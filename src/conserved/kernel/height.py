@@ -23,11 +23,19 @@ _NUMBER = re.compile(r"\d+")
 _SHAPES = ("reshape", "transpose", "broadcast", "concat", "slice", "gather")
 
 
-def bits(program: Program) -> float:
-    """Bits of the coefficients of a derivative of the result."""
+def bits(program: Program, inputs: tuple[float, float] = (0.0, 0.0)) -> float:
+    """Bits of the coefficients of a derivative of the result.
+
+    Args:
+        program: whose numbers count.
+        inputs: height of its inputs; those that are drawn have none.
+    """
     unit = float(sum(below.bit_length() for below in _denominators(program) if below > 1))
     found: list[Height] = []
     for node in program.nodes:
+        if node.op == "input":
+            found.append((*inputs, 0))
+            continue
         shapes = [program.nodes[i].shape for i in node.args]
         found.append(_height(node, [found[i] for i in node.args], shapes, unit))
     above, below, times = found[program.output]

@@ -1,4 +1,4 @@
-"""Activation patterns of ReLU networks along orbits."""
+"""Activation patterns of real networks on the data of fields."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from conserved.kernel.deadline import check_time
 from conserved.kernel.errors import Redraw
-from conserved.kernel.orbit import Orbit
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.kernel.signs import certain_choices
+from conserved.kernel.source import Source
 
 _PROBES = 256  # real inputs on which every unit must be active at least once
 _PATTERN_POINTS = 100_000  # real inputs looked at together
@@ -21,7 +21,7 @@ _IDLE = 20  # draws without one pattern that is certain
 
 
 class RealPattern:
-    """Choices of real random networks along the orbits of real random inputs.
+    """Choices of real random networks at the real points of fields.
 
     One network, redrawn a few times for one in which every unit is active somewhere: a unit that
     is dead at every input only adds the trivial law that its weights stay put. Or, ``moving``, a
@@ -34,13 +34,13 @@ class RealPattern:
     def __init__(
         self,
         program: Program,
-        orbit: Orbit,
+        source: Source,
         rng: np.random.Generator,
         *,
         moving: bool = False,
     ) -> None:
         self.program = program
-        self.orbit = orbit
+        self.source = source
         self.rng = rng
         self.scalars = Reals()
         self.moving = moving
@@ -69,7 +69,7 @@ class RealPattern:
             Redraw: rounding decides at all inputs.
         """
         entries = self.program.size + self.program.volume() + 1
-        step = max(1, min(_PATTERN_POINTS, _ENTRIES // entries) // self.orbit.order)
+        step = max(1, min(_PATTERN_POINTS, _ENTRIES // entries) // self.source.points)
         parts: list[list[NDArray[np.int8]]] = []
         left, idle = count, 0
         while left:
@@ -86,13 +86,11 @@ class RealPattern:
     def _draw(self, count: int) -> list[NDArray[np.int8]]:
         """Those of so many real inputs that are certain."""
         program = self.program
-        ((_, shape),) = program.inputs
-        x = self.scalars.random(self.rng, (count, *shape))
-        # from near 0 to far away: with biases, patterns differ there
-        x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(shape)))
-        data = self.orbit.real(x)
-        order = data.shape[1]
-        sizes = np.broadcast_to(np.abs(x).sum(axis=-1, keepdims=True)[:, None], data.shape)
+        data = self.source.real(self.rng, count)
+        order, shape = data.shape[1], data.shape[2:]
+        # entries of an orbit are sums of those of one input
+        sizes = np.abs(data).max(axis=(1, -1), keepdims=True) * data.shape[-1]
+        sizes = np.broadcast_to(sizes, data.shape)
         if self.moving:
             theta = self.scalars.random(self.rng, (count, program.size))
         else:
