@@ -44,6 +44,7 @@ LEVELS = {
     "analysis": 5.1,
     "certificate": 5,
     "simulate": 5,
+    "watching": 6,  # real training
     "blocks": 5,  # whole models, without an exact rank
     "monitor": 5,
     "testing": 5,  # the contract every network obeys, for third-party families too

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from conserved.search import find_laws
     from conserved.search.lifted import lift_report
     from conserved.verification import verify
+    from conserved.watching import check_gradients, watch
 
 _MODULES = (
     "atlas",
@@ -70,6 +71,7 @@ _HOMES = {
     "analyze": "analysis",
     "check_file": "certificate",
     "block_laws": "blocks",
+    "check_gradients": "watching",
     "coverage": "modules",
     "estimate": "closure.cost",
     "find_laws": "search",
@@ -77,6 +79,7 @@ _HOMES = {
     "lie_closure": "closure",
     "lift_report": "search.lifted",
     "verify": "verification",
+    "watch": "watching",
     "write_report": "report",
 }
 
@@ -94,6 +97,7 @@ __all__ = [
     "atlas",
     "block_laws",
     "check_file",
+    "check_gradients",
     "coverage",
     "dynamics",
     "errors",
@@ -109,6 +113,7 @@ __all__ = [
     "symmetry",
     "testing",
     "verify",
+    "watch",
     "write_report",
 ]
 
