@@ -9,221 +9,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import conserved as cq
-
-
-class Attention(nn.Module):
-    """Softmax attention with all its variants.
-
-    Args:
-        dim: of a token.
-        head: of one head.
-        heads: of queries.
-        groups: of keys and values; 1 is multi-query attention.
-        change: of queries and keys before they meet, such as a rotation or a norm.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        head: int,
-        heads: int = 1,
-        groups: int | None = None,
-        *,
-        bias: bool = False,
-        causal: bool = False,
-        change: nn.Module | None = None,
-        mask: Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        groups = heads if groups is None else groups
-        self.head, self.causal, self.mask = head, causal, mask
-        self.q = nn.Linear(dim, heads * head, bias=bias)
-        self.k = nn.Linear(dim, groups * head, bias=bias)
-        self.v = nn.Linear(dim, groups * head, bias=bias)
-        self.o = nn.Linear(heads * head, dim, bias=bias)
-        self.change = nn.Identity() if change is None else change
-
-    def forward(self, x: Tensor) -> Tensor:
-        def heads(z: Tensor) -> Tensor:
-            return z.unflatten(-1, (-1, self.head)).transpose(1, 2)
-
-        q, k, v = (heads(part(x)) for part in (self.q, self.k, self.v))
-        mixed = F.scaled_dot_product_attention(
-            self.change(q),
-            self.change(k),
-            v,
-            attn_mask=self.mask,
-            is_causal=self.causal,
-            enable_gqa=k.shape[1] < q.shape[1],
-        )
-        return self.o(mixed.transpose(1, 2).flatten(2))
-
-
-class Rotary(nn.Module):
-    """Pairs of features turned by position · 10000^{−i/pairs}."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        pairs = x.shape[-1] // 2
-        frequencies = 10000.0 ** (-torch.arange(pairs) / pairs)
-        angle = torch.outer(torch.arange(x.shape[-2]).float(), frequencies)
-        cos, sin = angle.cos(), angle.sin()
-        a, b = x[..., :pairs], x[..., pairs:]
-        return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
-
-
-class Gated(nn.Module):
-    """down(φ(gate x) ⊙ up x): SwiGLU, GeGLU, a bilinear layer."""
-
-    def __init__(
-        self,
-        dim: int,
-        hidden: int,
-        out: int,
-        act: Callable[[Tensor], Tensor] = F.silu,
-        *,
-        bias: bool = False,
-    ) -> None:
-        super().__init__()
-        self.gate = nn.Linear(dim, hidden, bias=bias)
-        self.up = nn.Linear(dim, hidden, bias=bias)
-        self.down = nn.Linear(hidden, out, bias=bias)
-        self.act = act
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.act(self.gate(x)) * self.up(x))
-
-
-class Residual(nn.Module):
-    """x + g(x)."""
-
-    def __init__(self, branch: nn.Module) -> None:
-        super().__init__()
-        self.branch = branch
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)
-
-
-class PreNorm(nn.Module):
-    """x + attention(norm x), then x + mlp(norm x)."""
-
-    def __init__(self, dim: int, head: int, heads: int, hidden: int) -> None:
-        super().__init__()
-        self.norm1 = nn.RMSNorm(dim, eps=0.0)
-        self.attention = Attention(dim, head, heads, causal=True)
-        self.norm2 = nn.RMSNorm(dim, eps=0.0)
-        self.mlp = Gated(dim, hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-class Adapter(nn.Module):
-    """LoRA on a frozen matrix; with magnitudes it is DoRA."""
-
-    def __init__(self, dim: int, rank: int, out: int, *, magnitudes: bool = False) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.weight = nn.Parameter(torch.randn(out, dim), requires_grad=False)
-        self.a = nn.Parameter(torch.randn(rank, dim))
-        self.b = nn.Parameter(torch.randn(out, rank))
-        self.m = nn.Parameter(torch.ones(out, 1)) if magnitudes else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight + self.b @ self.a
-        if self.m is not None:
-            weight = self.m * weight / weight.norm(dim=1, keepdim=True)
-        return F.linear(x, weight)
-
-
-class Experts(nn.Module):
-    """SwiGLU experts, mixed by softmax or by normalised sigmoids; or the best few of them."""
-
-    def __init__(self, dim: int, count: int, *, softmax: bool = True, best: int = 0) -> None:
-        super().__init__()
-        self.router = nn.Linear(dim, count, bias=False)
-        self.experts = nn.ModuleList(Gated(dim, 2, 2) for _ in range(count))
-        self.softmax, self.best = softmax, best
-
-    def forward(self, x: Tensor) -> Tensor:
-        scores = self.router(x)
-        outputs = torch.stack([expert(x) for expert in self.experts], -2)
-        if self.best:
-            scores, chosen = scores.topk(self.best, -1)
-            rows = chosen[..., None].expand(*chosen.shape, outputs.shape[-1])
-            outputs = outputs.gather(-2, rows)
-        share = scores.softmax(-1) if self.softmax else scores.sigmoid()
-        share = share / share.sum(-1, keepdim=True)
-        return (share[..., None] * outputs).sum(-2)
-
-
-class StateSpace(nn.Module):
-    """h ← a ∘ h + B x, y = c·h + d·x."""
-
-    def __init__(self, dim: int, states: int) -> None:
-        super().__init__()
-        self.a = nn.Parameter(torch.rand(states))
-        self.b = nn.Linear(dim, states, bias=False)
-        self.c = nn.Linear(states, 1, bias=False)
-        self.d = nn.Linear(dim, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        state, outputs = torch.zeros_like(self.a), []
-        for step in x.unbind(1):
-            state = self.a * state + self.b(step)
-            outputs.append(self.c(state) + self.d(step))
-        return torch.stack(outputs, 1)
-
-
-class TiedLanguageModel(nn.Module):
-    """A token's embedding, a matrix, and the same embeddings as outputs."""
-
-    def __init__(self, tokens: int, dim: int, *, tied: bool = True) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(tokens, dim)
-        self.middle = nn.Linear(dim, dim, bias=False)
-        self.head = nn.Linear(dim, tokens, bias=False)
-        if tied:
-            self.head.weight = self.embedding.weight
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.middle(self.embedding(tokens)))
-
-
-class Recurrent(nn.Module):
-    """A recurrent layer and a linear head on its last state."""
-
-    def __init__(self, layer: nn.Module, width: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.head = nn.Linear(width, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.layer(x)[0][:, -1])
-
-
-class Mean(nn.Module):
-    """Over all pixels."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))
-
-
-def linear(*widths: int, bias: bool = False, act: type[nn.Module] = nn.Identity) -> nn.Sequential:
-    """Linear layers with an activation in between."""
-    layers: list[nn.Module] = []
-    for n, m in pairwise(widths):
-        layers += [nn.Linear(n, m, bias=bias), act()]
-    return nn.Sequential(*[x for x in layers[:-1] if not isinstance(x, nn.Identity)])
-
+from examples import variants
+from examples.layers import (
+    Adapter,
+    Attention,
+    Experts,
+    Gated,
+    Mean,
+    PreNorm,
+    Recurrent,
+    Residual,
+    Rotary,
+    StateSpace,
+    TiedLanguageModel,
+    linear,
+)
 
 # factories: one for each row of the table
 
@@ -434,7 +239,52 @@ BLOCKS = (
 )
 
 
-def table(blocks: tuple[Block, ...] = BLOCKS) -> str:
+VARIANTS = (
+    Block(variants.geglu, (3,), "GeGLU 3-4-2"),
+    Block(variants.reglu, (3,), "ReGLU 3-4-2"),
+    Block(variants.grouped_query, (3, 3), "grouped-query attention, 4 heads of size 1 on 2"),
+    Block(variants.latent_attention, (3, 3), "latent attention (MLA), dim 3, latent 2, head 2"),
+    Block(variants.alibi, (3, 3), "causal attention with ALiBi, dim 3, head 2"),
+    Block(variants.qk_norm_gains, (3, 3), "QK-norm with gains, dim 3, head 2"),
+    Block(variants.linear_attention, (3, 3), "causal linear attention, dim 3, head 2"),
+    Block(variants.cross_attention, (4, 3), "cross-attention, 2 on 2 tokens, dim 3, head 2"),
+    Block(variants.group_norm, (2,), "linear, GroupNorm with gains, linear 2-6-1, eps = 0"),
+    Block(variants.depthwise_convolution, (2, 3, 3), "depthwise conv, ReLU, 1×1 conv, mean"),
+    Block(variants.squeeze_excite, (1, 3, 3), "conv, squeeze-excite, 1×1 conv, mean"),
+    Block(variants.max_pool, (1, 4, 4), "conv, MaxPool, linear"),
+    Block(variants.layer_scale, (3,), "residual ReLU MLP 3-4-3 with LayerScale"),
+    Block(variants.deep_sets, (3, 2), "DeepSets: ReLU MLPs 2-3-3 and 3-3-1"),
+    Block(variants.kan, (2,), "KAN 2-2-1, SiLU and cubic polynomials"),
+    Block(variants.selective_state_space, (3, 2), "selective SSM (Mamba), dim 2, 2 states"),
+    Block(variants.mixer, (3, 2), "MLP-Mixer layer, 3 tokens, dim 2"),
+    Block(variants.bottleneck_adapter, (3,), "GELU adapter 3-2-3 behind a frozen layer"),
+    Block(variants.experts_top_1, (3,), "3 SwiGLU experts, the best alone"),
+    Block(variants.experts_top_2, (3,), "3 SwiGLU experts, the best two by softmax"),
+    Block(variants.untied_language_model, (), "untied LM, 5 tokens, dim 3", tokens=5),
+    Block(
+        variants.positional_language_model,
+        (3,),
+        "LM with positions and attention, no norms",
+        tokens=4,
+        loss="cross-entropy",
+    ),
+    Block(variants.gru, (2, 2), "GRU cell, 2 states, 2 steps, linear head"),
+    Block(variants.rnn, (2, 2), "tanh RNN, 3 states, 2 steps, linear head"),
+    Block(variants.bilinear, (3,), "bilinear form of an input with itself, linear head"),
+    Block(variants.cosine_head, (3,), "linear, cosine head of 3 classes", loss="cross-entropy"),
+    Block(variants.hypernetwork, (5,), "hypernetwork of rank 2"),
+    Block(variants.film, (5,), "FiLM on a ReLU layer 3-3-2"),
+    Block(variants.highway, (3,), "highway layer, linear 3-2"),
+    Block(variants.weight_norm, (3,), "weight norm, ReLU 3-4-2"),
+    Block(variants.repeated_block, (3,), "one residual ReLU branch 3-4-3, used twice"),
+    Block(variants.post_norm_block, (3,), "residual GELU MLP 3-4-3, LayerNorm, linear, eps = 0"),
+    Block(variants.prelu, (3,), "PReLU 3-4-2, biases"),
+    Block(variants.dora_swiglu, (3,), "DoRA of rank 1, SwiGLU 3-2-2"),
+    Block(variants.deep_pre_norm, (2, 2), "two pre-norm blocks, dim 2, 2 tokens"),
+)
+
+
+def table(blocks: tuple[Block, ...] = BLOCKS + VARIANTS) -> str:
     """Every block with its number of laws, counted here and now."""
     rows = [("block", "loss", "D", "laws", "", "known")]
     for block in blocks:

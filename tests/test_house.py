@@ -34,6 +34,7 @@ LEVELS = {
     "losses": 2,
     "dynamics": 2,
     "symmetry": 2,
+    "data": 2.1,  # classes of data that are no groups
     "problem": 3.0,
     "modules": 3.1,  # PyTorch modules as problems
     "fields": 3.1,
@@ -47,6 +48,7 @@ LEVELS = {
     "watching": 6,  # real training
     "blocks": 5,  # whole models, without an exact rank
     "monitor": 5,
+    "dataset": 5.2,  # what data fix, and what a network keeps on them
     "testing": 5,  # the contract every network obeys, for third-party families too
     "atlas": 6,
     "report": 6,
@@ -319,7 +321,18 @@ def test_an_analysis_needs_no_extra() -> None:
 # ------------------------------------------------------------------ public names
 
 
-PUBLIC = ("", "errors", "dynamics", "law", "losses", "networks", "symmetry", "testing", "analysis")
+PUBLIC = (
+    "",
+    "data",
+    "dynamics",
+    "errors",
+    "law",
+    "losses",
+    "networks",
+    "symmetry",
+    "testing",
+    "analysis",
+)
 
 
 def public_names() -> list[tuple[str, str]]:

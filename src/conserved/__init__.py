@@ -25,6 +25,7 @@ from conserved._version import __version__
 if TYPE_CHECKING:
     from conserved import (
         atlas,
+        data,
         dynamics,
         errors,
         law,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "atlas",
+    "data",
     "errors",
     "dynamics",
     "law",
@@ -99,6 +101,7 @@ __all__ = [
     "check_file",
     "check_gradients",
     "coverage",
+    "data",
     "dynamics",
     "errors",
     "estimate",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import lcm
+from math import lcm, prod
 
+from conserved.data import Inputs, parse_inputs
 from conserved.dynamics import Dynamics, Gradient, parse_flow
 from conserved.errors import InputError
 from conserved.kernel import flow as flows
+from conserved.kernel.data import DataClass
+from conserved.kernel.law import Origin
 from conserved.law.layout import Layout
 from conserved.losses import Loss, MeanSquaredError, parse_loss
 from conserved.networks import Network, parse_network
@@ -33,6 +36,8 @@ class Problem:
         data: the group whose orbits make up every dataset; ``None`` means all data.
         labels: how the group acts on labels; by default not at all.
         flow: defaults to gradient flow.
+        inputs: which inputs and labels datasets have, where that is no matter of a group: such as
+            ``data.one_hot((4,))`` or ``data.points(rows)``; ``None`` means all.
 
     Raises:
         InputError: when two of them do not fit, naming both sides.
@@ -49,6 +54,7 @@ class Problem:
     data: Group | None = None
     labels: LabelAction = field(default_factory=Invariant)
     flow: Dynamics = field(default_factory=Gradient)
+    inputs: Inputs | None = None
 
     def __post_init__(self) -> None:
         _require(self.network, Network, "network", "a network such as networks.Linear(4, 2, 1)")
@@ -57,6 +63,8 @@ class Problem:
         _require(self.flow, Dynamics, "flow", "a flow such as dynamics.Momentum()")
         self.loss.check(self.network.output_shape)
         _ = self.moves  # refuses tensors that the network does not have
+        if self.inputs is not None:
+            self._check_inputs(self.inputs)
         if self.data is None:
             if not isinstance(self.labels, Invariant):
                 advice = "there is no symmetry for labels to follow; name one, or leave labels out"
@@ -75,6 +83,17 @@ class Problem:
         if self.loss.one_hot:
             self.labels.check_classes(self.data, self.network.output_shape[-1], self.loss.spec)
 
+    def _check_inputs(self, inputs: Inputs) -> None:
+        network = self.network
+        _require(inputs, Inputs, "inputs", "inputs such as data.points([[1, 0], [0, 1]]), or None")
+        if self.data is not None and not self.data.trivial:
+            advice = (
+                f"go with no symmetry, and '{self.data.name}' is given; put the orbits of the "
+                "inputs in a file instead"
+            )
+            raise InputError("inputs", inputs.name, advice)
+        inputs.check(network.spec, network.input_shape, network.output_shape, self.loss)
+
     @property
     def group(self) -> Group:
         """The group, trivial for all data."""
@@ -87,8 +106,33 @@ class Problem:
 
     @property
     def symmetric(self) -> bool:
-        """Whether the data class is smaller than all data."""
+        """Whether data are closed under a group."""
         return not self.group.trivial
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the data class is smaller than all data."""
+        return self.symmetric or self.inputs is not None
+
+    @property
+    def stated(self) -> DataClass | None:
+        """Its inputs and labels as exact numbers, where they are no matter of a group."""
+        return None if self.inputs is None else self.inputs.stated
+
+    @property
+    def class_name(self) -> str:
+        """The class of data, as typed."""
+        return self.group.name if self.inputs is None else self.inputs.name
+
+    @property
+    def class_words(self) -> str:
+        """The class of data, in words."""
+        return self.group.describe() if self.inputs is None else self.inputs.summary
+
+    @property
+    def origin(self) -> Origin:
+        """What laws are owed to that all data do not have."""
+        return "data" if self.inputs is not None else "data symmetry"
 
     @cached_property
     def moves(self) -> flows.Flow:
@@ -101,17 +145,19 @@ class Problem:
         return Layout(self.moves.state(self.network.program.parameters))
 
     def architecture(self) -> Problem:
-        """The same network and loss on all data: what symmetry has to be compared with."""
-        return replace(self, data=None, labels=Invariant())
+        """The same network and loss on all data: what a smaller class has to be compared with."""
+        return replace(self, data=None, labels=Invariant(), inputs=None)
 
     def to_json(self) -> dict[str, str]:
         """The texts that build it again with ``Problem.from_text``."""
+        given = {} if self.inputs is None else {"inputs": self.inputs.name}
         return {
             "network": self.network.spec,
             "loss": self.loss.spec,
             "symmetry": self.group.name,
             "labels": self.labels.name,
             "flow": self.flow.name,
+            **given,
         }
 
     @classmethod
@@ -123,12 +169,16 @@ class Problem:
         symmetry: str = "none",
         labels: str = "invariant",
         flow: str = "gradient",
+        inputs: str | None = None,
+        samples: str | None = None,
+        autoencoding: bool = False,
         files: Files | None = None,
     ) -> Problem:
         """Build a problem from the texts of the command line.
 
         Args:
-            network, loss, symmetry, labels, flow: as typed.
+            network, loss, symmetry, labels, flow, inputs, samples: as typed.
+            autoencoding: whether every input is its own label.
             files: what group files hold (``symmetry.files_of``); with it, no file is read.
 
         Example:
@@ -137,7 +187,15 @@ class Problem:
         """
         built = parse_network(network)
         return cls.around(
-            built, loss=loss, symmetry=symmetry, labels=labels, flow=flow, files=files
+            built,
+            loss=loss,
+            symmetry=symmetry,
+            labels=labels,
+            flow=flow,
+            inputs=inputs,
+            samples=samples,
+            autoencoding=autoencoding,
+            files=files,
         )
 
     @classmethod
@@ -149,6 +207,9 @@ class Problem:
         symmetry: str = "none",
         labels: str = "invariant",
         flow: str = "gradient",
+        inputs: str | None = None,
+        samples: str | None = None,
+        autoencoding: bool = False,
         files: Files | None = None,
     ) -> Problem:
         """Build a problem on any network from the texts of the command line.
@@ -166,6 +227,9 @@ class Problem:
             data=None if symmetry.strip() == "none" else group,
             labels=parse_labels(labels),
             flow=parse_flow(flow),
+            inputs=parse_inputs(
+                inputs, samples, autoencoding, network.input_shape, prod(network.output_shape)
+            ),
         )
 
 

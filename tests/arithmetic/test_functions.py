@@ -21,10 +21,10 @@ formal = pytest.mark.parametrize("scalars", RESIDUES, ids=str)
 orders = pytest.mark.parametrize("order", [0, 1, 2, 3])
 
 
-def jets(scalars, order, seed=0, count=40):
-    """Random jets (2^order, 1, count); zero among the values at ε^0."""
+def jets(scalars, order, seed=0, count=40, name=""):
+    """Random jets (2^order, 1, count); zero among the values at ε^0, or 1 for a logarithm."""
     z = scalars.random(np.random.default_rng(seed), (2**order, 1, count))
-    z[0, 0, 0] = 0
+    z[0, 0, 0] = name == "log"
     return z
 
 
@@ -85,6 +85,13 @@ class TestRelations:
 
     @formal
     @orders
+    def test_log_of_a_reciprocal(self, scalars, order):
+        ring, z = FormalRing(scalars, salt=3), jets(scalars, order, name="log")
+        assert_equal(ring, ring.function("log", ring.inverse(z)), ring.neg(ring.function("log", z)))
+        assert_zero(ring, ring.function("log", z)[0, 0, 0])
+
+    @formal
+    @orders
     def test_tanh_is_made_of_exp(self, scalars, order):
         """tanh(z) (exp(z) + exp(−z)) = exp(z) − exp(−z)."""
         ring, z = FormalRing(scalars, salt=3), jets(scalars, order)
@@ -103,7 +110,7 @@ class TestRelations:
     @pytest.mark.parametrize("name", SMOOTH)
     def test_the_relations_are_those_of_the_real_functions(self, name):
         """exp has no real relation that the formal one lacks, and the other way round."""
-        ring, z = FormalRing(Reals()), np.linspace(-3, 3, 41)[None, None]
+        ring, z = FormalRing(Reals()), np.linspace(-3, 3, 42)[None, None]
         for relation in RELATIONS.values():
             np.testing.assert_allclose(relation(ring, ring.function, z), np.ones_like(z))
         mirrored = ring.function(name, -z) + ring.function(name, z)
@@ -197,6 +204,7 @@ DERIVATIVES = {
     "normal": gaussian("1/√(2π)", half=True),
     "sin": lambda ring, z, f: ring.function("cos", z),
     "cos": lambda ring, z, f: ring.neg(ring.function("sin", z)),
+    "log": lambda ring, z, f: ring.inverse(z),
 }
 
 
@@ -206,7 +214,7 @@ class TestDerivatives:
     @pytest.mark.parametrize("order", [0, 1, 2])
     def test_the_last_infinitesimal_carries_the_derivative(self, scalars, name, order):
         """f(z + ε) = f(z) + ε f′(z), z itself a jet."""
-        ring, z = FormalRing(scalars, salt=2), jets(scalars, order)
+        ring, z = FormalRing(scalars, salt=2), jets(scalars, order, name=name)
         tangent = np.zeros_like(z)
         tangent[0] = 1
         value = ring.function(name, np.concatenate([z, tangent]))
@@ -217,7 +225,7 @@ class TestDerivatives:
     @formal
     @pytest.mark.parametrize("name", SMOOTH)
     def test_second_derivatives_do_not_depend_on_the_order_of_differentiation(self, scalars, name):
-        ring, z = FormalRing(scalars, salt=2), jets(scalars, 2)
+        ring, z = FormalRing(scalars, salt=2), jets(scalars, 2, name=name)
         swapped = ring.function(name, z[[0, 2, 1, 3]])
         assert_equal(ring, ring.function(name, z)[[0, 2, 1, 3]], swapped)
 
@@ -225,7 +233,9 @@ class TestDerivatives:
     @pytest.mark.parametrize("order", [0, 1])
     def test_real_derivatives_against_differences(self, name, order):
         ring = FormalRing(Reals())
-        z = np.linspace(-2.5, 2.5, 30)[None, None].repeat(2**order, axis=0)
+        z = np.linspace(0.5 if name == "log" else -2.5, 2.5, 30)[None, None].repeat(
+            2**order, axis=0
+        )
         z[1:] *= 0.3
         tangent = np.ones_like(z)
         jet = ring.function(name, np.concatenate([z, tangent]))[len(z) :]

@@ -38,3 +38,6 @@ COUNTS = [
     ("linear:2-3-2", "natural", 6),
     ("relu:2-3-2,bias", "natural", 3),
 ]
+
+# how many are written down, where not all are
+UNWRITTEN = {("linear:2-3-2", "rates:entries"): 0, ("linear:1-3-1", "mirror"): 3}

@@ -7,7 +7,7 @@ import pytest
 import conserved as cq
 from conserved.certificate import check_certificate
 from tests.dynamics.road import Equations
-from tests.dynamics.table import COUNTS
+from tests.dynamics.table import COUNTS, UNWRITTEN
 
 IDS = [f"{network} {flow}" for network, flow, _ in COUNTS]
 
@@ -21,6 +21,7 @@ def test_exact(network: str, flow: str, laws: int) -> None:
     analysis = cq.analyze(problem_of(network, flow))
     assert analysis.count.certified
     assert analysis.count.upper == laws
+    assert analysis.count.written == UNWRITTEN.get((network, flow), laws)
     report = check_certificate(analysis.certificate, seed=3)
     assert report.status == "CERTIFIED"
 

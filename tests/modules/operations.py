@@ -200,6 +200,13 @@ CASES: dict[str, list[Case]] = {
             lambda x, w: (x @ w).gather(1, torch.tensor([[2, 0]])),
         ),
         Case(lambda x, w: (x @ w).gather(1, (x @ w).topk(2, -1).indices)),
+        Case(
+            lambda x, w: (x * w).gather(
+                1, (x * w).sum(2).topk(2, -1).indices[..., None].expand(-1, -1, 2)
+            ),
+            ((3, 2),),
+            (1, 3, 2),
+        ),
     ],
     "repeat": moved(lambda z: z.repeat(1, 2, 1, 1)),
     "flip": moved(lambda z: z.flip(2)),

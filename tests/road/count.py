@@ -114,18 +114,18 @@ def rank(rows: Tensor) -> tuple[int, float]:
     return int(ratios.argmax()) + 1, float(ratios.max())
 
 
-def laws(problem: Floats, seed: int, tries: int = 3) -> int | None:
+def laws(problem: Floats, seed: int, tries: int = 3, longest: int = LONGEST) -> int | None:
     """D minus the dimension of the Lie algebra, or None where no try has gaps that tell."""
-    found = (_laws(problem, 1000 * seed + attempt) for attempt in range(tries))
+    found = (_laws(problem, 1000 * seed + attempt, longest) for attempt in range(tries))
     return next((count for count in found if count is not None), None)
 
 
-def _laws(problem: Floats, seed: int) -> int | None:
+def _laws(problem: Floats, seed: int, longest: int) -> int | None:
     generator = torch.Generator().manual_seed(seed)
     size = problem.model.size
     theta = _numbers(generator, size)
     rows, before = torch.zeros(0, size, dtype=torch.float64), -1
-    for length in range(1, LONGEST + 1):
+    for length in range(1, longest + 1):
         x, y = problem.draw(generator, size + _MORE, length)
         rows = torch.cat([rows, nested(problem, theta, x, y)])
         if not torch.isfinite(rows).all():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conserved.law import Law, Layout
 from conserved.problem import Problem
 from conserved.search import State, ansatz, find_laws
-from conserved.search.families import _cliques
+from conserved.search.families import cliques
 from conserved.search.unknowns import Unknowns
 
 
@@ -44,7 +44,7 @@ def cliques_one_by_one(held: NDArray[np.bool_]) -> list[list[int]]:
 def test_groups_of_indices(size: int, share: float, seed: int) -> None:
     held = np.random.default_rng(seed).random((size, size)) < share
     held |= held.T
-    assert _cliques(held) == cliques_one_by_one(held)
+    assert cliques(held) == cliques_one_by_one(held)
 
 
 @pytest.mark.parametrize("limit", [1000, 30])

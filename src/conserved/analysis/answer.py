@@ -157,6 +157,8 @@ class Analysis:
 
     def _tried(self) -> tuple[str, ...]:
         """What was looked for in vain, and what would look further."""
+        if self.problem.moves.timed:
+            return ("Linear and quadratic functions were tried, with all powers of time.",)
         every = "Linear and axis-quadratic" if self.notes else "All linear and axis-quadratic"
         tried = f"{every} functions were tried"
         tried += f", and all polynomials up to degree {self.degree}" if self.degree > 1 else ""
@@ -228,7 +230,7 @@ class Analysis:
         """
         rows = [
             f"& {latex(line.formula)} && {line.independent}"
-            + (r"\quad\text{(data symmetry)}" if line.origin == "data symmetry" else "")
+            + (rf"\quad\text{{({line.origin})}}" if line.origin != "architecture" else "")
             + r" \\"
             for line in lines(self.laws)
         ]
@@ -241,7 +243,7 @@ class Analysis:
         rows = [
             ("network", self.problem.network.spec),
             ("loss", self.problem.loss.spec),
-            ("data", self.problem.group.describe()),
+            ("data", self.problem.class_words),
             ("laws", str(self.count)),
             ("laws for all data", str(self.architecture)),
             *((line.origin, f"{line.name} ({line.independent})") for line in lines(self.laws)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -12,13 +12,15 @@ from conserved.analysis.answer import Analysis
 from conserved.certificate.recipe import existence_of
 from conserved.closure import Closure, Progress, lie_closure, no_closure
 from conserved.closure.cost import estimate
+from conserved.dynamics import Gradient
 from conserved.errors import RankLimitError, Redraw
-from conserved.explain import Explanation, explain
+from conserved.explain import Explanation, explain, flow_reasons
 from conserved.kernel.deadline import OutOfTimeError, time_limit
+from conserved.kernel.flow import GRADIENT
 from conserved.kernel.span import Existence
 from conserved.law import Law
 from conserved.problem import Problem
-from conserved.search import FIRST, State, run
+from conserved.search import State, run, ways_for
 
 _PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
 
@@ -55,7 +57,7 @@ class Inquiry:
     def _bounds(self) -> Analysis:
         """The upper bounds alone."""
         closure = everything = self._closure(self.problem, 0)
-        if self.problem.symmetric:
+        if self.problem.restricted:
             everything = self._closure(self.problem.architecture(), 0)
         return self._answer(closure, everything)
 
@@ -63,13 +65,13 @@ class Inquiry:
         """Bounds from both sides, for all data and then for the class asked for."""
         problem, everything = self.problem, self.problem.architecture()
         first = last = self._state(everything)
-        run(first, FIRST)
+        run(first, ways_for(everything, first=True))
         closure = architecture = self._closure(everything, first.rank)
         if architecture.ranks:
             first.upper = architecture.upper
             run(first)
         why = Explanation(())
-        if problem.symmetric:
+        if problem.restricted:
             closure = self._closure(problem, first.rank)
             last = self._state(problem, known=first.laws, upper=closure.upper)
             if closure.ranks:
@@ -77,6 +79,7 @@ class Inquiry:
                 why = explain(
                     problem, closure, architecture, last.laws, last.lifted, budget=self.budget
                 )
+        why = replace(why, reasons=(*self._flow_reasons(closure), *why.reasons))
         laws = [*last.known, *last.laws]
         owned = [law for law in laws if law.origin == "architecture"]
         proved = self._proved(everything, architecture, owned)
@@ -86,9 +89,20 @@ class Inquiry:
             first,
             last,
             explanation=why,
-            existence=self._proved(problem, closure, laws) if problem.symmetric else proved,
+            existence=self._proved(problem, closure, laws) if problem.restricted else proved,
             architecture_existence=proved,
         )
+
+    def _flow_reasons(self, closure: Closure) -> tuple[str, ...]:
+        """What the flow made of the laws of gradient flow."""
+        if self.problem.moves == GRADIENT or not closure.ranks:
+            return flow_reasons(self.problem, closure.upper)
+        plain = replace(self.problem, flow=Gradient())
+        known = self._state(plain)
+        run(known, ways_for(plain, first=True))
+        bound = self._closure(plain, known.rank)
+        most = bound.upper if bound.closed else None
+        return flow_reasons(self.problem, closure.upper, most, known.laws)
 
     def _answer(
         self, closure: Closure, architecture: Closure, *searches: State, **more: Any
@@ -144,4 +158,6 @@ class Inquiry:
                 )
             except OutOfTimeError:
                 why = f"the budget of {self.budget:g} s was used up before the fields were known"
-                return no_closure(problem, why, self.seed)
+            except Redraw as error:
+                why = f"no rank was found: {error}"
+            return no_closure(problem, why, self.seed)

@@ -15,17 +15,19 @@ from typing import Any
 from conserved._version import __version__
 from conserved.certificate.laws import program_of
 from conserved.certificate.statement import symmetry_of
+from conserved.data import Inputs
 from conserved.errors import ConservedError, InputError
 from conserved.files import write_whole
 from conserved.kernel import reading
 from conserved.kernel.certificate import Certificate as Stated
 from conserved.kernel.certificate import Claim, StatedLaw, dumped
+from conserved.kernel.data import DataClass
 from conserved.kernel.group import Symmetry
 from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
 from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout, law_from_json
-from conserved.networks import FAMILIES, Given, parse_network
+from conserved.networks import FAMILIES, Given, Network, parse_network
 from conserved.problem import Problem
 from conserved.symmetry import Files, files_of
 
@@ -61,7 +63,9 @@ class Certificate:
         words = {"problem": self.problem.to_json(), "groups": files_of(self.problem.group)}
         laws = (StatedLaw(program_of(law), law.origin, law.to_json()) for law in self.laws)
         problem = self.problem
-        statement = Statement(problem.network.program, problem.loss, self.symmetry, problem.moves)
+        statement = Statement(
+            problem.network.program, problem.loss, self.symmetry, problem.moves, problem.stated
+        )
         return Stated(statement, tuple(laws), self.claims, self.version, words)
 
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +101,9 @@ class Certificate:
             "a certificate can hold what the grammar builds (conserved list {}), and this is not"
         )
         try:
-            rebuilt = rebuild(problem.to_json(), problem.network.program, files_of(group))
+            rebuilt = rebuild(
+                problem.to_json(), problem.network.program, files_of(group), problem.stated
+            )
         except InputError as error:
             if error.argument == "network":
                 raise
@@ -106,6 +112,9 @@ class Certificate:
             raise InputError("loss", problem.loss.spec, advice.format("losses"))
         if rebuilt.group != group or rebuilt.labels != problem.labels:
             raise InputError("data", group.name, advice.format("symmetries"))
+        inputs = problem.inputs
+        if inputs is not None and not inputs.is_named(problem.network.input_shape):
+            raise InputError("inputs", inputs.name, "is the name of other inputs; take another")
 
 
 def read_file(path: str | Path) -> Certificate:
@@ -148,7 +157,7 @@ def named(stated: Stated) -> Certificate:
     """
     words = Reader(dict(stated.words), "certificate.words")
     words.keys("problem", "groups")
-    problem = _problem(words["problem"], words["groups"], stated.statement.program)
+    problem = _problem(words["problem"], words["groups"], stated.statement)
     if problem.loss != stated.statement.loss:
         raise words["problem"]["loss"].error(f"what is stated is {stated.statement.loss.spec}")
     if problem.moves != stated.statement.flow:
@@ -164,20 +173,27 @@ def named(stated: Stated) -> Certificate:
     return Certificate(problem, laws, stated.claims, stated.statement.symmetry, stated.version)
 
 
-def rebuild(texts: Mapping[str, str], program: Program, files: Files) -> Problem:
+def rebuild(
+    texts: Mapping[str, str], program: Program, files: Files, data: DataClass | None = None
+) -> Problem:
     """The problem of a certificate: its network from the grammar, or else from its program.
+
+    Data have a name, and are what is stated.
 
     Raises:
         InputError: texts that build nothing, or another network than the program is.
     """
     name = texts["network"]
     if name.partition(":")[0] in FAMILIES:
-        if parse_network(name).program != program:
+        network: Network = parse_network(name)
+        if network.program != program:
             advice = "its program is another network's, and this name is for what it builds"
             raise InputError("network", name, advice)
-        return Problem.from_text(**texts, files=files)
-    stated = {key: text for key, text in texts.items() if key != "network"}
-    return Problem.around(Given(name, program), **stated, files=files)
+    else:
+        network = Given(name, program)
+    words = {key: text for key, text in texts.items() if key not in ("network", "inputs")}
+    problem = Problem.around(network, files=files, **words)  # type: ignore[arg-type]
+    return problem if data is None else replace(problem, inputs=Inputs(texts["inputs"], data))
 
 
 def _symmetry(problem: Problem, words: Reader) -> Symmetry | None:
@@ -194,9 +210,10 @@ def _uncounted(symmetry: Symmetry | None) -> Symmetry | None:
     return replace(symmetry, lift=replace(symmetry.lift, averages=(0, 0)))
 
 
-def _problem(reader: Reader, groups: Reader, program: Program) -> Problem:
-    reader.keys(*_TEXTS)
-    texts = {key: reader[key].text(400) for key in _TEXTS}
+def _problem(reader: Reader, groups: Reader, stated: Statement) -> Problem:
+    keys = _TEXTS if stated.data is None else (*_TEXTS, "inputs")
+    reader.keys(*keys)
+    texts = {key: reader[key].text(400) for key in keys}
     if not texts["network"] or texts["network"] != texts["network"].strip():
         raise reader["network"].error("a name without spaces around it is needed")
     if not isinstance(groups.value, dict):
@@ -205,11 +222,13 @@ def _problem(reader: Reader, groups: Reader, program: Program) -> Problem:
         if not isinstance(document, dict):
             raise Reader(document, f"{groups.path}.{name}").error("an object is needed")
     try:
-        problem = rebuild(texts, program, groups.value)
+        problem = rebuild(texts, stated.program, groups.value, stated.data)
     except InputError as error:
         if error.argument == "network" and error.given == texts["network"]:
             raise reader["network"].error(error.advice) from error
         raise
+    if problem.inputs is not None and not problem.inputs.is_named(problem.network.input_shape):
+        raise reader["inputs"].error("names other inputs than are stated")
     _same(reader, problem.to_json())
     _same(groups, files_of(problem.group))
     return problem

@@ -11,10 +11,12 @@ import numpy as np
 
 from conserved.errors import ConservedError, Redraw
 from conserved.kernel import law as laws_as_data
+from conserved.kernel.flow import CLOCK
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
 from conserved.law import (
+    CrossLaw,
     GramLaw,
     Law,
     Layout,
@@ -23,6 +25,7 @@ from conserved.law import (
     PolynomialLaw,
     RationalLaw,
     SpanLaw,
+    TimedLaw,
 )
 from conserved.law.gram import GramTerm
 from conserved.law.vectors import VectorLaw
@@ -202,10 +205,33 @@ def _number(text: str) -> int | str:
     return int(text) if _WHOLE.fullmatch(text) else text
 
 
+def _cross(law: CrossLaw, named: Tensors) -> Var:
+    n = law.height
+    i, j = np.triu_indices(n, 1)
+    total: Var | None = None
+    for term in law.terms:
+        x, y = (_rows(side, named[side.tensor], law.layout) for side in term.sides)
+        product = (x @ y.T).reshape(n * n)
+        above, below = ((a * n + b).tolist() for a, b in ((i, j), (j, i)))
+        entries = (product.take(above) - product.take(below)).scale(term.factor)
+        total = entries if total is None else total + entries
+    assert total is not None
+    return total
+
+
+def _timed(law: TimedLaw, named: Tensors) -> Var:
+    inner = next(formula for form, formula in _FORMULAS.items() if isinstance(law.law, form))
+    clock = named[CLOCK].reshape(1)
+    power = clock ** abs(law.power)
+    return inner(law.law, named) * (power if law.power > 0 else power.reciprocal())
+
+
 _FORMULAS: dict[type[Law], Callable[..., Var]] = {
     GramLaw: _gram,
     PolynomialLaw: _polynomial,
     RationalLaw: _rational,
     SpanLaw: _span,
     PhaseLaw: _phase,
+    CrossLaw: _cross,
+    TimedLaw: _timed,
 }

@@ -65,18 +65,18 @@ def certify(
         ('CERTIFIED', 3)
     """
     seed %= SEED_LIMIT // 2
-    closures: dict[Data, Closure] = {"all": closure}
-    if problem.symmetric:
-        if architecture is None:
-            raise ConservedError("architecture: under a symmetry, the bound for all data is needed")
-        closures = {"symmetric": closure, "all": architecture}
     statement = statement_of(problem)
+    closures: dict[Data, Closure] = {statement.kind: closure}
+    if problem.restricted:
+        if architecture is None:
+            raise ConservedError("architecture: for a class, the bound for all data is needed too")
+        closures["all"] = architecture
     with threads_for(problem.state.size):
         kept = _true_and_independent(problem, laws, closure.upper, seed)
         claims = []
         for data, bound in closures.items():
             stated = statement.architecture() if data == "all" else statement
-            mine = [law for law in kept if data == "symmetric" or law.origin == "architecture"]
+            mine = [law for law in kept if data != "all" or law.origin == "architecture"]
             claims.append(_claim(stated, data, bound, mine, seed))
     made = Certificate(problem, tuple(kept), tuple(claims), statement.symmetry)
     made.require_portable()
@@ -86,7 +86,7 @@ def certify(
 def _true_and_independent(problem: Problem, laws: Sequence[Law], most: int, seed: int) -> list[Law]:
     """The laws that add something, those of the architecture first, each with what it adds."""
     ordered = sorted(laws, key=lambda law: law.origin != "architecture")
-    for origin, over in (("architecture", problem.architecture()), ("data symmetry", problem)):
+    for origin, over in (("architecture", problem.architecture()), (problem.origin, problem)):
         some = [law for law in ordered if law.origin == origin]
         for law, holds in zip(some, verify(over, some, seed=seed).holds, strict=True):
             if not holds:
@@ -110,8 +110,8 @@ def _claim(
     patterns = patterns_of(statement, fields)
     upper = UpperBound(size - ranks[-1], ranks, genericity(fields).holds, patterns, recipe)
     minor = _minor(laws, size, upper.laws, seed)
-    due = any(laws[law].origin == "data symmetry" for law, _ in minor.rows)
-    # laws of the symmetry are tested on sampled patterns, where patterns are sampled
+    due = any(laws[law].origin != "architecture" for law, _ in minor.rows)
+    # laws of the class are tested on sampled patterns, where patterns are sampled
     lower = LowerBound(len(minor.rows), not (due and patterns == "one cell"), minor)
     able = closure.closed and upper.rigorous and not fields.sampled_patterns
     missing = able and lower.laws < upper.laws

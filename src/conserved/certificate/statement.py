@@ -28,7 +28,9 @@ def statement_of(problem: Problem) -> Statement:
         InputError: a group too large to list, and a network without a lift of its own.
     """
     symmetry = symmetry_of(problem)
-    stated = Statement(problem.network.program, problem.loss, symmetry, problem.moves)
+    stated = Statement(
+        problem.network.program, problem.loss, symmetry, problem.moves, problem.stated
+    )
     if symmetry is None or symmetry.lift is None:
         return stated
     rng = np.random.default_rng(0)

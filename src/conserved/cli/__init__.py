@@ -14,6 +14,7 @@ from conserved.cli.analyze import analyze
 from conserved.cli.atlas import atlas
 from conserved.cli.check import check
 from conserved.cli.coverage import coverage
+from conserved.cli.data import data
 from conserved.cli.listing import list_names
 from conserved.cli.reproduce import reproduce
 from conserved.cli.simulate import simulate
@@ -32,6 +33,7 @@ def commands() -> None:
 commands.add_command(analyze)
 commands.add_command(atlas)
 commands.add_command(check)
+commands.add_command(data)
 commands.add_command(coverage)
 commands.add_command(list_names)
 commands.add_command(simulate)

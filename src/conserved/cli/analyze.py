@@ -40,6 +40,13 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     show_default=True,
     help="How labels transform: invariant, equivariant, sign, or file.",
 )
+@click.option(
+    "--inputs", metavar="one-hot|FILE|subspace:FILE", help="Only these inputs, with any labels."
+)
+@click.option(
+    "--samples", metavar="FILE", help="Only these samples, label columns last, any weights."
+)
+@click.option("--autoencoding", is_flag=True, help="Every input is its own label.")
 @click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
 @module_options()
 @click.option(
@@ -61,6 +68,9 @@ def analyze(
     loss: str,
     symmetry: str,
     labels: str,
+    inputs: str | None,
+    samples: str | None,
+    autoencoding: bool,
     flow: str,
     input_shape: str | None,
     tokens: int | None,
@@ -94,7 +104,14 @@ def analyze(
         refused |= {"--certificate": certificate is not None, "--report": report is not None}
         return _blocks(network, given, loss, seed, as_json, refused)
     problem = Problem.around(
-        network_of(network, given), loss=loss, symmetry=symmetry, labels=labels, flow=flow
+        network_of(network, given),
+        loss=loss,
+        symmetry=symmetry,
+        labels=labels,
+        flow=flow,
+        inputs=inputs,
+        samples=samples,
+        autoencoding=autoencoding,
     )
     require_writable(certificate=certificate, report=report)
     _announce(problem, laws=not no_laws)

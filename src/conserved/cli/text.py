@@ -32,25 +32,25 @@ def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
     shapes = parameter_list(network.parameters)
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
-        ("network", network.spec, f"{_counted(network.size, 'parameter')}: {_cut(shapes)}"),
+        ("network", network.spec, f"{counted(network.size, 'parameter')}: {_cut(shapes)}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
-        ("data", problem.group.name, problem.group.describe() + labels),
+        ("data", problem.class_name, problem.class_words + labels),
         ("flow", problem.flow.name, problem.flow.formula),
     ]
-    if problem.symmetric:
+    if problem.restricted:
         question.append(("route", "", analysis.closure.route))
     if isinstance(network, TorchNetwork):
         first, *rest = network.notes or ("",)
         question.append(("module", network.module, first))
         question += [("", "", note) for note in rest]
     answer = [_count_row("laws", analysis.count, analysis.closure)]
-    if problem.symmetric:
+    if problem.restricted:
         row = _count_row("laws for all data", analysis.architecture, analysis.architecture_closure)
         answer.append(row)
     if without_eps is not None and without_eps.upper != analysis.count.upper:
         answer.append(("laws for eps → 0", str(without_eps), "the eps of norms breaks the others"))
-    why = [_wrapped(reason) for reason in sentences(analysis.explanation.reasons)]
-    blocks = [_aligned(question), _aligned(answer), _laws(analysis.laws)]
+    why = [wrapped(reason) for reason in sentences(analysis.explanation.reasons)]
+    blocks = [aligned(question), aligned(answer), _laws(analysis.laws)]
     blocks += ["\n".join(why), _verdict(analysis)]
     return "\n\n".join(block for block in blocks if block)
 
@@ -77,8 +77,9 @@ def _verdict(analysis: Analysis) -> str:
         count = analysis.count if closure is analysis.closure else analysis.architecture
         if closure.ranks and not closure.closed and not count.certified:
             which = "Not closed"
-            if analysis.problem.symmetric:
-                which += " with the symmetry" if closure is analysis.closure else " for all data"
+            if analysis.problem.restricted:
+                own = " with the symmetry" if analysis.problem.symmetric else " for these data"
+                which += own if closure is analysis.closure else " for all data"
             lines.append(f"{which}: {closure.stopped}; the bound may be too large.")
         if closure.note:
             lines.append(f"{'Note' if closure.rigorous else 'Not a proof'}: {closure.note}.")
@@ -114,7 +115,7 @@ def _laws(laws: Sequence[Law]) -> str:
     second = max((len(row[1]) for row in short), default=0)
     shown = [_law_lines(row, first, second) for row in rows]
     if symbols:
-        shown.append(_wrapped(symbols))
+        shown.append(wrapped(symbols))
     return "\n".join(shown)
 
 
@@ -145,7 +146,8 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _wrapped(sentence: str) -> str:
+def wrapped(sentence: str) -> str:
+    """A sentence on lines of one width, formulas in one piece."""
     unbroken = _unbroken(sentence).replace(" − ", "\u00a0−\u00a0")
     shown = fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return shown.replace("\u00a0", " ")
@@ -158,12 +160,14 @@ def _unbroken(words: str) -> str:
     return words.replace(" = ", "\u00a0=\u00a0").replace(" … ", "\u00a0…\u00a0")
 
 
-def _aligned(rows: list[tuple[str, str, str]]) -> str:
+def aligned(rows: list[tuple[str, str, str]]) -> str:
+    """Three columns."""
     first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
     return "\n".join(f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 

@@ -72,7 +72,7 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
     sample = 8 * (5 * size + 3 * values)
     if 8 * sample > MEMORY_LIMIT:
         raise LimitError(
-            f"network '{problem.network.spec}', symmetry '{problem.group.name}': one field over "
+            f"network '{problem.network.spec}', data '{problem.class_name}': one field over "
             f"{points:,} points needs about {_size(8 * sample)}; "
             f"the limit is {_size(MEMORY_LIMIT)}"
         )
@@ -118,6 +118,9 @@ def _values(problem: Problem, route: Route) -> tuple[int, int]:
         lift = problem.network.lift()
         assert lift is not None
         return lift.volume, lift.dimension
+    if problem.stated is not None:
+        order = len(problem.stated.points or (0,))
+        return problem.network.activations(order), order
     order = require_enumerable(problem.group)
     return problem.network.activations(order), order
 

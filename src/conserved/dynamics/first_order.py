@@ -108,7 +108,11 @@ class Mirror(Dynamics):
     """
 
     tensors: tuple[str, ...] = ()
-    formula = "θ' = −θ ⊙ ∇L(θ)"
+
+    @property
+    def formula(self) -> str:
+        where = f" on {', '.join(self.tensors)}" if self.tensors else ""
+        return f"θ' = −θ ⊙ ∇L(θ){where}"
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from conserved.dynamics.base import Dynamics
+from conserved.dynamics.base import Dynamics, checked
 from conserved.errors import InputError
 from conserved.kernel.flow import Flow
 from conserved.kernel.program import Tensors
@@ -32,7 +32,7 @@ class Momentum(Dynamics):
         return f"momentum:{self.friction}"
 
     def flow(self, tensors: Tensors) -> Flow:
-        return Flow(friction=self.friction)
+        return checked(self, Flow(friction=self.friction), tensors)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Nesterov(Dynamics):
     formula = "θ'' = −(3/t)θ' − ∇L(θ)"
 
     def flow(self, tensors: Tensors) -> Flow:
-        return Flow(friction=Fraction(3), fading=True)
+        return checked(self, Flow(friction=Fraction(3), fading=True), tensors)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class MirrorMomentum(Dynamics):
         return f"mirror-momentum:{self.friction}"
 
     def flow(self, tensors: Tensors) -> Flow:
-        return Flow(friction=self.friction, mirror=tuple(name for name, _ in tensors))
+        mirrored = Flow(friction=self.friction, mirror=tuple(name for name, _ in tensors))
+        return checked(self, mirrored, tensors)
 
 
 def require_friction(value: object) -> None:

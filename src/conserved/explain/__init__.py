@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conserved.closure import Closure
+from conserved.explain.flows import flow_reasons
 from conserved.explain.orders import ladder_reason, order_reason
 from conserved.explain.reasons import (
     filled_blocks,
@@ -19,7 +20,7 @@ from conserved.law import Law
 from conserved.problem import Problem
 from conserved.search.lifted import Lifted, LiftReport, splitting_scalars
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "flow_reasons"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Explanation:
     """Why data symmetry adds laws to a problem, or none.
 
     Attributes:
-        reasons: sentences, in the order in which one would tell them.
+        reasons: sentences, those of the flow first, in the order in which one would tell them.
         lift: what the loss sees of the data, where the network has a lift and there was time.
     """
 

@@ -1,19 +1,21 @@
-"""Fields from explicit data: single points for all data, whole orbits under a finite group."""
+"""Fields from explicit data: single points, orbits under a finite group, listed inputs."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from conserved.kernel.orbit import SINGLE, Orbit
+from conserved.kernel.orbit import Orbit
 from conserved.kernel.points import PointFields
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
+from conserved.kernel.source import Orbits
+from conserved.kernel.statement import given
 from conserved.problem import Problem
 from conserved.symmetry import act_on_inputs, enumerate_group
 
 
 class OrbitFields(PointFields):
-    """The fields of a problem from points: its group listed element by element.
+    """The fields of a problem from points: its group listed element by element, or its inputs.
 
     Args:
         problem: network, loss and data class.
@@ -29,9 +31,11 @@ class OrbitFields(PointFields):
         widest: bool = False,
     ) -> None:
         self.problem = problem
-        network = problem.network
-        orbit = _orbit(problem, scalars) if problem.symmetric else SINGLE
-        super().__init__(network.program, problem.loss, scalars, rng, orbit, widest=widest)
+        network, loss = problem.network, problem.loss
+        program, source = given(network.program, loss, problem.stated, scalars)
+        if problem.symmetric:
+            source = Orbits(program, loss, _orbit(problem, scalars))
+        super().__init__(program, source, scalars, rng, widest=widest)
         if network.all_patterns_count and not self.sampled_patterns:
             self.note = ""
 

@@ -12,23 +12,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from conserved.kernel.flow import GRADIENT
+from conserved.kernel.law import Origin
 from conserved.kernel.program import Program
 from conserved.kernel.span import Recipe
-from conserved.kernel.statement import Statement
+from conserved.kernel.statement import Kind, Statement
 
 SCHEMA = "conserved.certificate/2"
 OLD = ("conserved.certificate/1",)
 
-Data = Literal["all", "symmetric"]
+Data = Kind
 Patterns = Literal["none", "every", "one cell"]
 Status = Literal["CERTIFIED", "OPEN"]
-Origin = Literal["architecture", "data symmetry"]
+ORIGINS: dict[Data, Origin] = {
+    "all": "architecture",
+    "symmetric": "data symmetry",
+    "given": "data",
+}
 
 NEXT = {
     "laws": "look for more laws, the bounds differ (--degree)",
     "closure": "give the closure more time, it did not end (--budget)",
     "formal": "find out whether the formal values are generic, or the upper bound is no proof",
-    "patterns": "prove the laws of the symmetry for every activation pattern, not one cell alone",
+    "patterns": "prove the laws of the data for every activation pattern, not one cell alone",
 }
 
 
@@ -121,7 +126,7 @@ class Claim:
     """How many laws one class of data has.
 
     Attributes:
-        data: "symmetric" (the class of the statement) or "all".
+        data: "symmetric" or "given" (the class of the statement), or "all".
         lower, upper: the two sides.
         status: "CERTIFIED" exactly when they meet and both are rigorous.
         next: what could close the gap, from ``NEXT``; nothing when certified.
@@ -159,7 +164,7 @@ class StatedLaw:
 
     Attributes:
         program: state ↦ h.
-        origin: whether all data have it, or those of the symmetric class.
+        origin: whether all data have it, or those of the class alone.
         words: how people read it.
     """
 
@@ -200,7 +205,7 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``docs/certificate.md``."""
-        symmetry, flow = self.statement.symmetry, self.statement.flow
+        symmetry, flow, data = self.statement.symmetry, self.statement.flow, self.statement.data
         return {
             "schema": SCHEMA,
             "version": self.version,
@@ -209,6 +214,7 @@ class Certificate:
             "loss": self.statement.loss.spec,
             "symmetry": None if symmetry is None else symmetry.to_json(),
             "flow": None if flow == GRADIENT else flow.to_json(),
+            "data": None if data is None else data.to_json(),
             "laws": [law.to_json() for law in self.laws],
             "claims": [claim.to_json() for claim in self.claims],
         }

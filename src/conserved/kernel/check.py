@@ -17,7 +17,14 @@ from time import perf_counter
 import numpy as np
 
 from conserved.kernel import law as laws_as_data
-from conserved.kernel.certificate import Certificate, Claim, Data, Patterns, StatedLaw
+from conserved.kernel.certificate import (
+    ORIGINS,
+    Certificate,
+    Claim,
+    Data,
+    Patterns,
+    StatedLaw,
+)
 from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.deadline import time_limit
 from conserved.kernel.degree import Degree, field_degree, law_degree
@@ -86,11 +93,7 @@ def require_fit(stated: Stated) -> None:
     size, program = stated.size, stated.program
     if 8 * _MATRICES * size**2 > MEMORY_LIMIT:
         raise LimitError(f"program: {size:,} entries of the state are too many for an exact rank")
-    points = stated.symmetry.order if stated.symmetry and stated.symmetry.order else 1
-    if stated.averaged:
-        assert stated.symmetry is not None
-        assert stated.symmetry.lift is not None
-        points = stated.symmetry.lift.features.shape[1]
+    points = stated.points
     if 8 * 8 * (5 * size + 3 * program.volume(points)) > MEMORY_LIMIT:
         raise LimitError(f"program: one field over {points:,} points is too large")
 
@@ -141,7 +144,7 @@ class _Check:
 
     def _laws(self, data: Data) -> list[Statement]:
         """The laws of a class of data that a larger one does not have."""
-        origin = "architecture" if data == "all" else "data symmetry"
+        origin = ORIGINS[data]
         mine = [n for n, law in enumerate(self.certificate.laws) if law.origin == origin]
         if not mine:
             return []
@@ -315,10 +318,10 @@ def seen_everywhere(
 ) -> bool:
     """Whether the laws of a minor were tested on all activation patterns that count.
 
-    Those of the architecture are, on gates that stand for all patterns; those due to the symmetry
-    are tested on sampled patterns, where patterns are sampled.
+    Those of the architecture are, on gates that stand for all patterns; those due to the data are
+    tested on sampled patterns, where patterns are sampled.
     """
-    due = any(laws[law].origin == "data symmetry" for law, _ in rows)
+    due = any(laws[law].origin != "architecture" for law, _ in rows)
     return not (due and patterns == "one cell")
 
 

@@ -18,15 +18,23 @@ _NUMBER = re.compile(r"\d+")
 _SHAPES = ("reshape", "transpose", "broadcast", "concat", "slice", "gather")
 
 
-def bits(program: Program) -> float:
-    """Bits of the coefficients of a derivative of the result."""
-    above, below = _heights(program)[program.output]
+def bits(program: Program, inputs: Height = (0.0, 0.0)) -> float:
+    """Bits of the coefficients of a derivative of the result.
+
+    Args:
+        program: whose numbers count.
+        inputs: height of its inputs; those that are drawn have none.
+    """
+    above, below = _heights(program, inputs)[program.output]
     return 2 * (above + below) + 2
 
 
-def _heights(program: Program) -> list[Height]:
+def _heights(program: Program, inputs: Height) -> list[Height]:
     found: list[Height] = []
     for node in program.nodes:
+        if node.op == "input":
+            found.append(inputs)
+            continue
         arguments = [found[i] for i in node.args]
         shapes = [program.nodes[i].shape for i in node.args]
         found.append(_height(node, arguments, shapes))

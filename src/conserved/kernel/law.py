@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array, Scalars
+
+Origin = Literal["architecture", "data symmetry", "data"]  # what a law is owed to
 
 _ENTRIES = 2**23  # of the values of one evaluation
 _UNFIT = ("function", "gate", "argmax", "order", "root")  # a law is rational

@@ -11,8 +11,9 @@ values (Hermite interpolation mod p), so the fields are true members of the clas
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import ClassVar
 
@@ -35,11 +36,13 @@ class Loss(ABC):
         spec: its text form ("poly:3").
         orders: the orders k of the prediction in ∇ℓ, in words.
         one_hot: whether labels are classes, so that a symmetry may only permute them.
+        real_labels: whether every real number is a label.
     """
 
     spec: str
     orders: str
     one_hot: ClassVar[bool] = False
+    real_labels: ClassVar[bool] = True
 
     def check(self, output_shape: tuple[int, ...]) -> None:  # noqa: B027 (most take any)
         """Refuse outputs that the loss cannot take.
@@ -47,6 +50,10 @@ class Loss(ABC):
         Raises:
             InputError: with both shapes named.
         """
+
+    def fault_of_label(self, label: Sequence[Fraction], classes: int) -> str:
+        """What is wrong with a given label, flattened, of outputs with so many last; or ""."""
+        return ""
 
     def labels(self, random: Array) -> Array:
         """Generic labels, made from uniformly random entries of the output's shape."""
@@ -117,6 +124,7 @@ class MarginLoss(Loss):
     """ℓ = φ(y ŷ), φ analytic, not a polynomial, scalar ŷ; real labels y separate the orders."""
 
     parity: ClassVar[bool]  # whether only order 0 and the odd orders occur
+    real_labels = False
 
     def check(self, output_shape: tuple[int, ...]) -> None:
         if prod(output_shape) != 1:
@@ -126,6 +134,9 @@ class MarginLoss(Loss):
                 f"needs one output, the network has {prod(output_shape)}; "
                 "mse, poly:Q and any take several",
             )
+
+    def fault_of_label(self, label: Sequence[Fraction], classes: int) -> str:
+        return "" if abs(label[0]) == 1 else f"labels of {self.spec} are 1 and -1"
 
     def labels(self, random: Array) -> Array:
         return np.ones_like(random)  # the size of y is absorbed in the formal function
@@ -180,12 +191,17 @@ class CrossEntropy(Loss):
     spec = "cross-entropy"
     orders = "every order, gradients sum to 0"
     one_hot = True
+    real_labels = False
 
     def check(self, output_shape: tuple[int, ...]) -> None:
         if output_shape[-1] < 2:
             raise InputError(
                 "loss", self.spec, "needs at least 2 outputs, one a class; logistic takes one"
             )
+
+    def fault_of_label(self, label: Sequence[Fraction], classes: int) -> str:
+        sums = {sum(label[start : start + classes]) for start in range(0, len(label), classes)}
+        return "" if sums == {1} else f"labels of {self.spec} are one-hot, or sum to 1"
 
     def labels(self, random: Array) -> Array:
         classes = random.shape[-1]

@@ -1,4 +1,4 @@
-"""The points of one datum: itself alone, or its orbit under a finite group."""
+"""The points of one datum: its orbit under a finite group."""
 
 from __future__ import annotations
 
@@ -21,21 +21,12 @@ class Orbit:
         inputs: x (B, *input) ↦ (B, order, *input), over the residues of the fields.
         labels: y (B, *output) ↦ (B, order, *output), likewise.
         real: as ``inputs`` over the reals; activation patterns are those of real points.
-        trivial: whether the identity is the only element.
     """
 
     order: int
     inputs: Move
     labels: Move
     real: Move
-    trivial: bool = False
-
-
-def _alone(x: Array) -> Array:
-    return x[:, None]
-
-
-SINGLE = Orbit(1, _alone, _alone, _alone, trivial=True)
 
 
 def moved(matrices: Array, x: Array, scalars: Scalars) -> Array:

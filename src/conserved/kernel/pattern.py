@@ -1,4 +1,4 @@
-"""Activation patterns of ReLU networks along orbits."""
+"""Activation patterns of real networks on the data of fields."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.choices import real_choices
-from conserved.kernel.orbit import Orbit
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
+from conserved.kernel.source import Source
 
 _PROBES = 256  # real inputs on which every unit must be active at least once
 _PATTERN_POINTS = 100_000  # real inputs looked at together
@@ -17,7 +17,7 @@ _ROUNDS = 100
 
 
 class RealPattern:
-    """Choices of real random networks along the orbits of real random inputs.
+    """Choices of real random networks at the real points of fields.
 
     One network, redrawn a few times for one in which every unit is active somewhere: a unit that
     is dead at every input only adds the trivial law that its weights stay put. Or, ``moving``, a
@@ -30,13 +30,13 @@ class RealPattern:
     def __init__(
         self,
         program: Program,
-        orbit: Orbit,
+        source: Source,
         rng: np.random.Generator,
         *,
         moving: bool = False,
     ) -> None:
         self.program = program
-        self.orbit = orbit
+        self.source = source
         self.rng = rng
         self.scalars = Reals()
         self.moving = moving
@@ -60,17 +60,13 @@ class RealPattern:
 
     def draw(self, count: int) -> tuple[NDArray[np.int8], ...]:
         """Patterns at ``count`` fresh real inputs: (count, data, *shape) for each choice."""
-        step = max(1, _PATTERN_POINTS // self.orbit.order)
+        step = max(1, _PATTERN_POINTS // self.source.points)
         parts = [self._draw(min(step, count - start)) for start in range(0, count, step)]
         return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))
 
     def _draw(self, count: int) -> list[NDArray[np.int8]]:
         program = self.program
-        ((_, shape),) = program.inputs
-        x = self.scalars.random(self.rng, (count, *shape))
-        # from near 0 to far away: with biases, patterns differ there
-        x *= 10 ** self.rng.uniform(-2, 2, size=(count, *(1,) * len(shape)))
-        data = self.orbit.real(x)
+        data = self.source.real(self.rng, count)
         if self.moving:
             theta = self.scalars.random(self.rng, (1, count, program.size))
         else:

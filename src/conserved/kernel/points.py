@@ -1,90 +1,104 @@
-"""Fields from explicit data: single points for all data, whole orbits under a finite group.
+"""Fields from explicit data: single points, whole orbits, or all of a list at once.
 
-Cost of one evaluation: one forward and one backward pass for each point of the orbit.
+Cost of one evaluation: one forward and one backward pass for each point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.choices import Pieces, pieces
+from conserved.kernel.errors import LimitError
 from conserved.kernel.evaluate import Choose, Run, given
 from conserved.kernel.fields import Fields, Leaves
-from conserved.kernel.losses import Loss
-from conserved.kernel.orbit import SINGLE, Orbit
 from conserved.kernel.pattern import RealPattern
 from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.roots import Roots, independent, points_needed, settled
 from conserved.kernel.scalars import Array
+from conserved.kernel.source import Source
+
+_ROOTS = 24  # square roots on listed inputs: points where all exist are one of 2^24
 
 
 class PointFields(Fields):
-    """One datum, or the orbit of one datum, per field.
+    """One datum per field, the orbit of one, or all that are listed.
 
-    Leaves hold inputs (batch, *input), whose orbits are formed when a field is evaluated, labels
-    (batch, *output) (for all data the pull v = ∇ℓ itself), keys (batch,) that fix formal losses,
-    and for each choice of the program (gate, maximum, order) its values (batch, data, *shape).
+    Leaves hold what the source draws of inputs (batch, …) and of pulls (batch, …), keys (batch,)
+    that fix formal losses, and for each choice of the program (gate, maximum, order) its values
+    (batch, data, *shape).
 
     Piecewise networks: for all data the fields of all patterns count, as in 2307.00144: a law must
     survive every pattern. Where the arguments of gates are independent every pattern is met, and
     where they enter linearly, random residues in place of 0 and 1 span the same space, and no
     pattern is rare. Where they are not, patterns come from real random networks, each at its own
-    parameters. Under a symmetry the patterns are those of one real network along orbits: the count
-    is that of one cell of parameter space.
+    parameters. Under a symmetry, and where inputs are listed, the patterns are those of one real
+    network along all points: the count is that of one cell of parameter space.
 
     Args:
         program: of the network, with one input.
-        loss: ℓ.
+        source: the data of a field, and how they pull.
         scalars, rng: as for all fields.
-        orbit: the points of a datum; by default itself alone, so that the pull v = ∇ℓ is free.
         widest: draw every assignment of residues to distinct gates, met or not: what is conserved
             then is conserved on every pattern.
+
+    Raises:
+        LimitError: too many square roots on listed inputs.
     """
 
     def __init__(
         self,
         program: Program,
-        loss: Loss,
+        source: Source,
         scalars: Residues,
         rng: np.random.Generator,
-        orbit: Orbit = SINGLE,
         *,
         widest: bool = False,
     ) -> None:
         super().__init__(program, scalars, rng)
-        self.loss = loss
-        self.orbit = orbit
-        ((_, self.input_shape),) = program.inputs
+        self.source = source
         self._pattern: RealPattern | None = None
         self._pieces: Pieces | None = None
         self._bits = False
-        self._roots = Roots(program)
-        self.route = "single data points"
-        if not orbit.trivial:
-            self.route = f"explicit orbits of {orbit.order:,} points"
+        self._roots = Roots(program, fixed=source.fixed)
+        self.route = source.route
+        self.sample_bytes = 8 * (5 * program.size + 3 * program.volume(source.points))
         if program.choices:
             self._choose_patterns(widest)
-        self.sample_bytes = 8 * (5 * program.size + 3 * program.volume(orbit.order))
+        if source.fixed and self._roots:
+            self._require_few_roots()
+
+    def _require_few_roots(self) -> None:
+        shapes = (self.program.nodes[i].shape for i in self._roots.nodes)
+        count = self.source.points * sum(prod(shape) for shape in shapes)
+        if count > _ROOTS:
+            raise LimitError(
+                f"the network takes {count:,} square roots on the listed inputs; the limit is "
+                f"{_ROOTS}, so give fewer inputs, or none"
+            )
 
     def _choose_patterns(self, widest: bool) -> None:
         """Every pattern, or those of real networks; say which."""
         found = pieces(self.program)
-        if self.orbit.trivial and (widest or (found.free and found.with_inputs)):
+        single, free = self.source.single, self.source.free
+        if single and (widest or (found.free and found.with_inputs)):
             self._pieces = found
-            self._bits = not widest and not found.linear
+            self._bits = not widest and not (found.linear and free)
             self.sampled_patterns = self._bits
+            if self.program.by_inputs == self.program.choices:
+                return
             self.note = (
                 "counted over every activation pattern, as in arXiv 2307.00144; where the "
                 "inputs of a narrow network reach only some, more is conserved"
             )
             return
-        moving = self.orbit.trivial and found.with_inputs
-        self._pattern = RealPattern(self.program, self.orbit, self.rng, moving=moving)
+        moving = single and found.with_inputs
+        self._pattern = RealPattern(self.program, self.source, self.rng, moving=moving)
         self.sampled_patterns = True
         if moving:
             self.note = (
@@ -94,7 +108,7 @@ class PointFields(Fields):
             return
         self.one_cell = True
         self.note = "counted for one cell of activation patterns; other cells may differ"
-        if found.free and not self.orbit.trivial:
+        if found.free and not single:
             self.note += ", and all data are counted over every pattern: the two do not compare"
         if self._pattern.dead:
             self.note += f"; {self._pattern.dead} units are dead in it"
@@ -122,19 +136,47 @@ class PointFields(Fields):
         )[None]
 
     def _with_roots(self, leaves: Leaves, theta: Array, wanted: Sequence[int]) -> Leaves:
-        """The same fields at inputs that were moved to where some roots exist."""
+        """The same fields at inputs that were moved to where some roots exist.
+
+        Tokens drawn as residues that add up to 1 are moved as inputs are.
+        """
         if not wanted:
             return leaves
-        inputs, *rest = leaves.arrays
+        program, soft = self.program, self._pieces is not None and not self._bits
+        places = [0]
+        if soft:
+            places += [3 + k for k, i in enumerate(program.choices) if i in program.by_inputs]
+        arrays = [leaves.arrays[k] for k in places]
+
+        def moved_to(points: Array, part: Leaves) -> Leaves:
+            split = np.split(points, np.cumsum([a[0].size for a in arrays])[:-1], axis=1)
+            filled = list(part.arrays)
+            for place, array, values in zip(places, arrays, split, strict=True):
+                filled[place] = values.reshape(-1, *array.shape[1:])
+                if place:
+                    filled[place] = self._summing_up(program.choices[place - 3], filled[place])
+            return Leaves(tuple(filled))
 
         def arguments(points: Array, rows: NDArray[np.intp]) -> Array:
-            part = leaves.take(rows)
-            moved = Leaves((points.reshape(-1, *inputs.shape[1:]), *part.arrays[1:]))
             wide = np.broadcast_to(theta, (1, len(leaves), self.dimension))[:, rows]
-            return self._root_arguments(wanted, wide, moved)
+            return self._root_arguments(wanted, wide, moved_to(points, leaves.take(rows)))
 
-        flat = settled(self.scalars, self.rng, inputs.reshape(len(inputs), -1), arguments)
-        return Leaves((flat.reshape(inputs.shape), *rest))
+        start = np.concatenate([array.reshape(len(leaves), -1) for array in arrays], axis=1)
+        return moved_to(settled(self.scalars, self.rng, start, arguments), leaves)
+
+    def _summing_up(self, index: int, tokens: Array) -> Array:
+        """Residues (batch, datum, *shape) with the first along the axis of a choice such that all
+        add up to 1.
+        """
+        node = self.program.nodes[index]
+        if node.op != "argmax":
+            return tokens
+        axis = 2 + node.data[0]
+        rest = tokens.sum(axis=axis, keepdims=True)
+        first = (slice(None),) * axis + (slice(0, 1),)
+        filled = tokens.copy()
+        filled[first] = self.scalars.reduce(tokens[first] - rest + 1)
+        return filled
 
     def _root_arguments(self, wanted: Sequence[int], theta: Array, leaves: Leaves) -> Array:
         data, choose = self._data(leaves)
@@ -145,7 +187,7 @@ class PointFields(Fields):
         inputs, _, _, *chosen = leaves.arrays
         choices = self.program.choices
         choose = given(dict(zip(choices, chosen, strict=True))) if chosen else None
-        return self.orbit.inputs(inputs), choose
+        return self.source.inputs(inputs), choose
 
     def unproved_roots(self) -> str:
         """Why the square roots are not known to be generic, or ""."""
@@ -175,20 +217,15 @@ class PointFields(Fields):
         return independent(self.scalars, self._root_arguments(wanted, wide, leaves))
 
     def pull(self, leaves: Leaves, theta: Array) -> Array:
-        _, labels, keys, *_ = leaves.arrays
+        inputs, pulls, keys, *_ = leaves.arrays
         data, choose = self._data(leaves)
         run = Run(self.program, self.ring, theta, (data,), choose)
-        seed = self.orbit.labels(labels)[None]
-        if not self.orbit.trivial:
-            seed = self.loss.gradient(self.ring, run.output, seed, keys)
-        return run.gradient(seed)
+        return run.gradient(self.source.pull(self.ring, run.output, inputs, pulls, keys))
 
     def draw_leaves(self, count: int) -> Leaves:
         keys = self.rng.integers(0, 2**63, size=count).astype(np.uint64)
-        x = self.scalars.random(self.rng, (count, *self.input_shape))
-        y = self.scalars.random(self.rng, (count, *self.program.shape))
-        y = self.loss.pulls(self.scalars, y) if self.orbit.trivial else self.loss.labels(y)
-        return Leaves((x, y, keys, *self._choices(count)))
+        inputs, pulls = self.source.draw(self.scalars, self.rng, count)
+        return Leaves((inputs, pulls, keys, *self._choices(count)))
 
     def _choices(self, count: int) -> tuple[NDArray[Any], ...]:
         """Patterns for so many fields, one array for each choice of the program."""

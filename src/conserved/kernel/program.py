@@ -89,6 +89,12 @@ class Program:
         return tuple(i for i, node in enumerate(self.nodes) if node.op in CHOICES)
 
     @cached_property
+    def by_inputs(self) -> tuple[int, ...]:
+        """The choices that inputs alone make, such as which token stands at a place."""
+        nodes, met = self.nodes, self._reach("parameter", ())
+        return tuple(i for i in self.choices if not met[nodes[i].args[0]])
+
+    @cached_property
     def on_parameters(self) -> tuple[bool, ...]:
         """For each node whether a derivative by parameters passes through it."""
         return self._reach("parameter", CHOICES)

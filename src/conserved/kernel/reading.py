@@ -14,35 +14,30 @@ from typing import Any, NoReturn, cast
 from conserved.kernel.certificate import (
     NEXT,
     OLD,
+    ORIGINS,
     SCHEMA,
     Certificate,
     Claim,
     Data,
     LowerBound,
     Minor,
-    Origin,
     Patterns,
     StatedLaw,
     Status,
     UpperBound,
 )
-from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
+from conserved.kernel.entries import ROOTS_LIMIT
 from conserved.kernel.errors import InputError, require_text
-from conserved.kernel.flow import Flow
-from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
-from conserved.kernel.law import count, fault_of_law
-from conserved.kernel.losses import parse_loss
+from conserved.kernel.law import Origin, count, fault_of_law
 from conserved.kernel.primes import is_prime
-from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
+from conserved.kernel.reading_statement import read_program, read_statement
 from conserved.kernel.span import COUNT_LIMIT, LEVEL_LIMIT, Recipe
 from conserved.kernel.statement import Statement
 
 BYTES_LIMIT = 50_000_000
 SEED_LIMIT = 2**53 - 1  # every JSON reader has these
 _DIGITS = 20  # of any number in the file; coefficients are texts
-_GENERATORS = 1000
-_LIFT_LIMIT = 4096
 
 
 class _NotPlainError(Exception):
@@ -106,13 +101,21 @@ def read_json(document: Any) -> Certificate:
         raise reader["schema"].error(advice)
     reader["schema"].choice(SCHEMA)
     reader.keys(
-        "schema", "version", "words", "program", "loss", "symmetry", "flow", "laws", "claims"
+        "schema",
+        "version",
+        "words",
+        "program",
+        "loss",
+        "symmetry",
+        "flow",
+        "data",
+        "laws",
+        "claims",
     )
     version = reader["version"].text(40)
-    statement = _statement(reader)
+    statement = read_statement(reader)
     laws = tuple(_law(item, statement) for item in reader["laws"].items())
-    symmetric = statement.symmetry is not None
-    wanted: tuple[Data, ...] = ("symmetric", "all") if symmetric else ("all",)
+    wanted: tuple[Data, ...] = ("all",) if statement.kind == "all" else (statement.kind, "all")
     items = reader["claims"].items(exactly=len(wanted))
     size = statement.size
     claims = tuple(_claim(item, data, laws, size) for item, data in zip(items, wanted, strict=True))
@@ -125,136 +128,18 @@ def _object(reader: Reader) -> dict[str, Any]:
     return reader.value
 
 
-def _statement(reader: Reader) -> Statement:
-    program = _program(reader["program"])
-    if len(program.inputs) != 1 or not program.inputs[0][1] or not program.shape:
-        raise reader["program"].error("a network has one input and one output, each with axes")
-    if not program.parameters:
-        raise reader["program"].error("a network has parameters")
-    try:
-        loss = parse_loss(reader["loss"].text(40))
-        loss.check(program.shape)
-    except InputError as error:
-        raise reader["loss"].error(error.advice) from error
-    symmetry = None if reader["symmetry"].value is None else _symmetry(reader["symmetry"], program)
-    statement = Statement(program, loss, symmetry, Flow.read(reader["flow"], program.parameters))
-    if symmetry is not None:
-        _require_fit(reader["symmetry"], statement)
-    if statement.roots > ROOTS_LIMIT:
-        raise reader.error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
-    return statement
-
-
-def _program(reader: Reader) -> Program:
-    try:
-        return Program.from_json(reader.value)
-    except RecursionError as error:
-        raise reader.error("nested too deep") from error
-    except InputError as error:
-        place = f"{reader.path}: {error.argument}"
-        raise InputError(place, error.given, error.advice) from error
-
-
-def _symmetry(reader: Reader, program: Program) -> Symmetry:
-    reader.keys("generators", "turns", "order", "lift")
-    n, m = program.inputs[0][1][-1], program.shape[-1]
-    generators, turns = (
-        tuple(_move(item, n, m) for item in reader[key].items(most=_GENERATORS))
-        for key in ("generators", "turns")
-    )
-    order, lift = reader["order"], reader["lift"]
-    listed = None if order.value is None else order.integer(2, ORDER_LIMIT)
-    if (lift.value is None) == (listed is None) or (listed is not None and turns):
-        raise order.error("either its elements are listed, without turns, or there is a lift")
-    made = None if lift.value is None else _lift(lift, program)
-    return Symmetry(generators, turns, listed, made)
-
-
-def _require_fit(reader: Reader, statement: Statement) -> None:
-    symmetry, loss = statement.symmetry, statement.loss
-    assert symmetry is not None
-    if symmetry.lift is not None:
-        if loss.spec not in ("mse", "poly:2"):
-            raise reader["lift"].error("moments are all that squared error sees, and no other loss")
-        if statement.program.choices:
-            raise reader["lift"].error("a network with gates has no lift")
-    if loss.one_hot:
-        for move in (*symmetry.generators, *symmetry.turns):
-            rows = move.labels or ()
-            if any(len(row) != 1 or row[0][1] != 1 for row in rows):
-                raise reader.error("classes are permuted, or stay")
-
-
-def _move(reader: Reader, n: int, m: int) -> Move:
-    reader.keys("inputs", "labels")
-    labels = reader["labels"]
-    return Move(_matrix(reader["inputs"], n), None if labels.value is None else _matrix(labels, m))
-
-
-def _matrix(reader: Reader, size: int) -> Matrix:
-    rows = []
-    for row in reader.items(exactly=size):
-        entries = []
-        for item in row.items(most=size):
-            column, value = item.items(exactly=2)
-            entries.append((column.integer(0, size - 1), _exact(value)))
-        columns = [column for column, _ in entries]
-        if columns != sorted(set(columns)):
-            raise row.error("columns ascend, each once")
-        rows.append(tuple(entries))
-    return tuple(rows)
-
-
-def _exact(reader: Reader) -> Exact:
-    if isinstance(reader.value, int):
-        return reader.integer(-(10**9), 10**9)
-    text = reader.text()
-    try:
-        entry(text)
-    except EntryError as error:
-        raise reader.error(str(error)) from error
-    return text
-
-
-def _lift(reader: Reader, program: Program) -> Lift:
-    reader.keys("features", "metric", "averages")
-    features = _program(reader["features"])
-    shapes = [shape for _, shape in program.inputs]
-    if (
-        features.parameters
-        or [shape for _, shape in features.inputs] != shapes
-        or len(features.shape) != 2
-        or fault_of_law(Program((), (), features.nodes, features.output))
-    ):
-        advice = "Φ is a polynomial program without parameters, from one input to (rows, τ)"
-        raise reader["features"].error(advice)
-    rows, tau = features.shape
-    if tau > _LIFT_LIMIT or rows * program.shape[-1] != _size(program.shape):
-        raise reader["features"].error("one row for each row of the outputs, and τ ≤ 4,096")
-    metric = tuple(d.integer(1, 2**53) for d in reader["metric"].items(exactly=tau))
-    k, length = reader["averages"].items(exactly=2)
-    return Lift(features, metric, (k.integer(0, tau**2), length.integer(0, tau**2)))
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
-
-
 def _law(reader: Reader, statement: Statement) -> StatedLaw:
     reader.keys("origin", "program", "words")
-    program = _program(reader["program"])
+    program = read_program(reader["program"])
     if fault := fault_of_law(program):
         raise reader["program"].error(fault)
     if program.parameters != statement.tensors:
         raise reader["program"].error("its parameters are those of the network, or of the state")
     if program.roots > ROOTS_LIMIT:
         raise reader["program"].error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
-    origin = cast(Origin, reader["origin"].choice("architecture", "data symmetry"))
-    if statement.symmetry is None and origin != "architecture":
-        raise reader["origin"].error("without a symmetry, laws belong to the architecture")
+    origin = cast(Origin, reader["origin"].choice(*ORIGINS.values()))
+    if origin not in ("architecture", ORIGINS[statement.kind]):
+        raise reader["origin"].error("the statement has no such class of data")
     return StatedLaw(program, origin, _object(reader["words"]))
 
 
@@ -350,7 +235,7 @@ def _row(reader: Reader, data: Data, laws: tuple[StatedLaw, ...]) -> tuple[int, 
     law, component = reader.items(exactly=2)
     index = law.integer(0, len(laws) - 1)
     if data == "all" and laws[index].origin != "architecture":
-        raise law.error("this law is due to the symmetry, so it says nothing of all data")
+        raise law.error("this law is due to the class, so it says nothing of all data")
     return index, component.integer(0, count(laws[index].program) - 1)
 
 

@@ -26,6 +26,7 @@ from conserved.kernel.scalars import Array
 Arguments = Callable[[Array, NDArray[np.intp]], Array]
 
 _ROUNDS = 2000  # redraws of a few coordinates before a point is given up
+_AT_ONCE = 256  # points looked at together: of the few that still resist, several moves each
 _SPARE = 24  # more points than roots: a false independence passes with probability 2^−24
 
 
@@ -34,20 +35,21 @@ class Roots:
 
     Args:
         program: with or without roots.
+        fixed: inputs are never drawn, so that all roots are functions of θ alone.
 
     Attributes:
         nodes: the roots, by position.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, fixed: bool = False) -> None:
         self.nodes = tuple(i for i, node in enumerate(program.nodes) if node.op == "root")
         levels: list[int] = []
         for node in program.nodes:
             below = max((levels[i] for i in node.args), default=0)
             levels.append(below + (node.op == "root"))
         self.level = {i: levels[i] for i in self.nodes}
-        self.of_parameters = tuple(i for i in self.nodes if not program.on_inputs[i])
-        self.of_data = tuple(i for i in self.nodes if program.on_inputs[i])
+        self.of_data = tuple(i for i in self.nodes if program.on_inputs[i] and not fixed)
+        self.of_parameters = tuple(i for i in self.nodes if i not in self.of_data)
         self._program = program
         if self.nodes:  # what comes after the last root does not matter here
             last = self.nodes[-1]
@@ -98,19 +100,24 @@ def settled(
     wrong = ~is_square(scalars, arguments(points, np.arange(len(points))))
     if not wrong.any():
         return points
-    supports = _supports(scalars, rng, points[0], arguments)
+    movable = _movable(_supports(scalars, rng, points[0], arguments))
+    if (wrong.any(axis=0) & ~movable.any(axis=1)).any():
+        raise Redraw("square roots of what no move changes, of tokens for one")
     for _ in range(_ROUNDS):
         check_time()
         rows = np.flatnonzero(wrong.any(axis=1))
         if not len(rows):
             return points
-        chosen = supports[wrong[rows].argmax(axis=1)]
-        fresh = scalars.random(rng, (len(rows), points.shape[1]))
-        moved = np.where(chosen, fresh, points[rows])
-        still = ~is_square(scalars, arguments(moved, rows))
-        better = still.sum(axis=1) <= wrong[rows].sum(axis=1)
-        points[rows[better]] = moved[better]
-        wrong[rows[better]] = still[better]
+        tries = max(1, _AT_ONCE // len(rows))
+        many = np.repeat(rows, tries)
+        chosen = movable[wrong[many].argmax(axis=1)]
+        fresh = scalars.random(rng, (len(many), points.shape[1]))
+        moved = np.where(chosen, fresh, points[many])
+        still = ~is_square(scalars, arguments(moved, many))
+        best = still.sum(axis=1).reshape(-1, tries).argmin(axis=1) + tries * np.arange(len(rows))
+        better = still[best].sum(axis=1) <= wrong[rows].sum(axis=1)
+        points[rows[better]] = moved[best[better]]
+        wrong[rows[better]] = still[best[better]]
     raise Redraw("square roots that exist at no point drawn")
 
 
@@ -130,6 +137,13 @@ def _supports(
     moved[np.arange(size), np.arange(size)] = scalars.random(rng, (size,))
     values = arguments(moved, np.zeros(size + 1, dtype=np.intp))
     return np.asarray(values[:-1] != values[-1]).T
+
+
+def _movable(supports: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(k, n): of the coordinates on which an argument depends, those with the fewest others."""
+    shared = np.where(supports, supports.sum(axis=0), len(supports) + 1)
+    found: NDArray[np.bool_] = supports & (shared == shared.min(axis=1, keepdims=True))
+    return found
 
 
 def independent(scalars: Residues, arguments: Array) -> bool:

@@ -5,39 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm, prod
+from typing import Literal
 
 import numpy as np
 
+from conserved.kernel.data import DataClass, combined, table
 from conserved.kernel.errors import LimitError
 from conserved.kernel.fields import Fields
 from conserved.kernel.flow import GRADIENT, Flow, FlowFields
-from conserved.kernel.group import Symmetry, listed
+from conserved.kernel.group import Lift, Symmetry, listed
 from conserved.kernel.height import bits
-from conserved.kernel.losses import Loss
+from conserved.kernel.losses import Loss, PolynomialLoss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.points import PointFields
 from conserved.kernel.primes import Prime, is_prime, modulus
 from conserved.kernel.program import Program, Tensors
+from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
+from conserved.kernel.source import Autoencoding, Everything, Listed, Orbits, Source
 
+Kind = Literal["all", "symmetric", "given"]
 _DRAWS = 20_000  # numbers looked at for a prime
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A network trained under a loss by a flow, on all data or data of a symmetric class.
+    """A network trained under a loss by a flow, on all data or data of a smaller class.
 
     Args:
         program: the network, with one input.
         loss: ℓ.
-        symmetry: the group whose orbits make up every dataset; None for all data.
+        symmetry: the group whose orbits make up every dataset, or None.
         flow: by which it is trained.
+        data: the inputs and labels that a dataset may have; None for all.
     """
 
     program: Program
     loss: Loss
     symmetry: Symmetry | None = None
     flow: Flow = GRADIENT
+    data: DataClass | None = None
 
     @cached_property
     def tensors(self) -> Tensors:
@@ -49,14 +56,42 @@ class Statement:
         """Of the state."""
         return sum(prod(shape) for _, shape in self.tensors)
 
-    @property
-    def bits(self) -> float:
-        """Of the numbers that a field is written with."""
-        return bits(self.program) + self.flow.bits
-
     def architecture(self) -> Statement:
         """The same on all data."""
-        return replace(self, symmetry=None)
+        return replace(self, symmetry=None, data=None)
+
+    @property
+    def kind(self) -> Kind:
+        """What class of data it is of."""
+        if self.data is not None:
+            return "given"
+        return "all" if self.symmetry is None else "symmetric"
+
+    @cached_property
+    def bits(self) -> float:
+        """Bits of the numbers that its fields are written with."""
+        return self._bits_of_pulls + self.flow.bits
+
+    @property
+    def _bits_of_pulls(self) -> float:
+        if self.data is None:
+            return bits(self.program)
+        if self.data.basis is not None:
+            return bits(combined(self.program, self.data.basis))
+        one = bits(self.program, self.data.bits)
+        if not self.data.labelled:
+            return one
+        degree = self.loss.degree if isinstance(self.loss, PolynomialLoss) else 2
+        return degree * (one + sum(self.data.bits))
+
+    @property
+    def points(self) -> int:
+        """At how many inputs one of its fields evaluates the network."""
+        if self.data is not None:
+            return len(self.data.points or (0,))
+        if self.symmetry is None:
+            return 1
+        return self.symmetry.order or _lift(self.symmetry).features.shape[1]
 
     @cached_property
     def roots(self) -> int:
@@ -102,10 +137,42 @@ class Statement:
     def _pulls(self, scalars: Residues, rng: np.random.Generator, widest: bool) -> Fields:
         """The gradients that some dataset of the class makes."""
         if self.symmetry is None:
-            return PointFields(self.program, self.loss, scalars, rng, widest=widest)
+            program, source = given(self.program, self.loss, self.data, scalars)
+            return PointFields(program, source, scalars, rng, widest=widest)
         if self.averaged:
             return AveragedFields(self.program, self.symmetry, scalars, rng)
         ((_, shape),) = self.program.inputs
         real = bool(self.program.choices)
         orbit = listed(self.symmetry, shape[-1], self.program.shape[-1], scalars, real=real)
-        return PointFields(self.program, self.loss, scalars, rng, orbit)
+        return PointFields(self.program, Orbits(self.program, self.loss, orbit), scalars, rng)
+
+
+def given(
+    program: Program, loss: Loss, data: DataClass | None, scalars: Residues
+) -> tuple[Program, Source]:
+    """The data of all fields, or of a class that is no group, and the program that takes them.
+
+    Raises:
+        Redraw: a prime that divides a denominator.
+    """
+    if data is None:
+        return program, Everything(program, loss)
+    ((_, shape),) = program.inputs
+    if data.points is not None:
+        points = table(data.points, shape, scalars)
+        real = table(data.points, shape, Reals()) if program.choices else points
+        rows = data.points if data.labels == "inputs" else data.labels
+        labels = None if isinstance(rows, str) else table(rows, program.shape, scalars)
+        return program, Listed(program, loss, points, real, labels)
+    basis = None
+    if data.basis is not None:
+        program = combined(program, data.basis)
+        basis = table(data.basis, (prod(shape),), scalars)
+    if data.labels == "inputs":
+        return program, Autoencoding(program, loss, scalars, basis)
+    return program, Everything(program, loss)
+
+
+def _lift(symmetry: Symmetry) -> Lift:
+    assert symmetry.lift is not None
+    return symmetry.lift

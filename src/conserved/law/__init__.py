@@ -16,21 +16,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-import conserved.law.written  # noqa: F401  # how each form is written
+import conserved.law.written
+import conserved.law.written_state  # noqa: F401  # how each form is written
 from conserved.errors import InputError
+from conserved.kernel.law import Origin
 from conserved.kernel.reader import Reader
-from conserved.law.base import Kind, Law, Origin
+from conserved.law.base import Kind, Law
+from conserved.law.cross import CrossLaw, CrossTerm
 from conserved.law.gram import GramLaw, GramTerm
 from conserved.law.layout import Layout
 from conserved.law.phase import PhaseLaw
 from conserved.law.polynomial import Polynomial, PolynomialLaw
 from conserved.law.rational import RationalLaw
 from conserved.law.span import SpanLaw
+from conserved.law.timed import TimedLaw
 from conserved.law.vectors import SpanPart
 
 __all__ = [
+    "CrossLaw",
+    "CrossTerm",
     "GramLaw",
     "GramTerm",
     "Kind",
@@ -43,6 +49,7 @@ __all__ = [
     "RationalLaw",
     "SpanLaw",
     "SpanPart",
+    "TimedLaw",
     "law_from_json",
 ]
 
@@ -53,6 +60,7 @@ _FORMS: dict[str, Callable[[Reader, Layout], Law]] = {
     RationalLaw.form: RationalLaw.read,
     SpanLaw.form: SpanLaw.read,
     PhaseLaw.form: PhaseLaw.read,
+    CrossLaw.form: CrossLaw.read,
 }
 
 
@@ -71,7 +79,7 @@ def law_from_json(data: Any, layout: Layout, path: str = "law") -> Law:
     law = _formed(reader, layout)
     law = replace(
         law,
-        origin=cast(Origin, reader["origin"].choice("architecture", "data symmetry")),
+        origin=cast(Origin, reader["origin"].choice(*get_args(Origin))),
         independent=reader["independent"].integer(0, law.size),
     )
     expected = law.to_json()
@@ -85,9 +93,11 @@ def law_from_json(data: Any, layout: Layout, path: str = "law") -> Law:
 
 def _formed(reader: Reader, layout: Layout) -> Law:
     """A law of the form that it says; what its constructor refuses is told with the place."""
-    read = _FORMS[reader["form"].choice(*_FORMS)]
+    form = reader["form"].choice(*_FORMS, TimedLaw.form)
     try:
-        return read(reader, layout)
+        if form == TimedLaw.form:
+            return TimedLaw.read(reader, layout, _formed)
+        return _FORMS[form](reader, layout)
     except InputError as error:
         if error.argument.startswith(reader.path):
             raise

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from conserved import notation
 from conserved.errors import InputError, Redraw
+from conserved.kernel.law import Origin
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.layout import Layout
@@ -23,7 +24,6 @@ from conserved.notation import Formula
 if TYPE_CHECKING:
     from torch import Tensor
 
-Origin = Literal["architecture", "data symmetry"]
 Kind = Literal["linear", "quadratic", "polynomial", "rational", "range"]
 
 
@@ -36,7 +36,7 @@ class Law(ABC):
 
     Attributes:
         layout: the parameters it speaks of.
-        origin: whether the network owes it to itself or to the symmetry of the data.
+        origin: whether the network owes it to itself, to the symmetry of the data, or to the data.
         independent: how many independent laws it adds to those listed before it.
     """
 

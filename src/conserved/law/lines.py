@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conserved import notation
-from conserved.law.base import Kind, Law, Origin
+from conserved.kernel.law import Origin
+from conserved.law.base import Kind, Law
 from conserved.notation import Block, Family, Formula, Item, Name, Place
 
 

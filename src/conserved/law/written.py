@@ -202,12 +202,12 @@ def _whole(law: GramLaw, term: GramTerm) -> Formula:
     """The square of all entries: ‖W‖², and t² where there is but one."""
     if law.layout.shape(term.tensor) in ((), (1,)) and not term.offset:
         return Power(Name.of(term.tensor), 2)
-    return _squared(_rows(law, term))
+    return _squared(sliced(law.layout, term))
 
 
-def _rows(law: GramLaw, term: GramTerm) -> Formula:
+def sliced(layout: Layout, term: GramTerm) -> Formula:
     """The X of a term: a tensor, slices of it, or one of its equal blocks; shifted, I + A."""
-    shape, tensor = law.layout.shape(term.tensor), _tensor(law, term)
+    shape, tensor = layout.shape(term.tensor), _tensor(layout, term)
     if term.rows is None:
         return tensor
     start, stop, step = term.rows
@@ -221,11 +221,11 @@ def _rows(law: GramLaw, term: GramTerm) -> Formula:
     return Item(tensor, tuple(places))
 
 
-def _tensor(law: GramLaw, term: GramTerm) -> Formula:
+def _tensor(layout: Layout, term: GramTerm) -> Formula:
     tensor = Name.of(term.tensor)
     if not term.offset:
         return tensor
-    one = Name.of("I") if len(law.layout.shape(term.tensor)) > 1 else _ONE
+    one = Name.of("I") if len(layout.shape(term.tensor)) > 1 else _ONE
     return Sum(((Fraction(term.offset), one), (Fraction(1), tensor)))
 
 
@@ -255,7 +255,7 @@ def _slices(law: GramLaw, terms: list[GramTerm], index: str) -> list[tuple[Fract
     if len(gaps) > 1 or 0 in gaps or len({chosen.step for chosen in rows}) > 1:
         return [part for one in terms for part in _slices(law, [one], index)]
     bare = len(shape) == 1  # 1 + b[j], but (I + A)[j,:]
-    tensor = Name.of(term.tensor) if bare else _tensor(law, term)
+    tensor = Name.of(term.tensor) if bare else _tensor(law.layout, term)
     value = _running(tensor, term.axis, shape, rows, gaps.pop(), Affine.of(index))
     return [(term.factor, _squared(value, term.offset if bare else 0))]
 
@@ -298,7 +298,7 @@ def _blocks_summed(law: GramLaw) -> list[tuple[Fraction, Formula]]:
     letters, free = dict[int, str](), _letters(law.layout, "hkmn")
     for same in _alike(law.terms):
         axes = len(law.layout.shape(same[0].tensor))
-        blocks = [_rows(law, term) for term in same]
+        blocks = [sliced(law.layout, term) for term in same]
         summed = _follow_on([block for block in blocks if isinstance(block, Block)])
         if summed is not None and len(blocks) == (count := summed.counts[-1]):
             index = letters.setdefault(count, free[len(letters) % len(free)])

@@ -133,9 +133,7 @@ class Network(ABC):
 
         Choices by inputs alone, such as tokens, are met whatever θ is.
         """
-        program = self.program
-        chosen_by = (program.nodes[i].args[0] for i in program.choices)
-        return not any(program.on_parameters[i] for i in chosen_by)
+        return self.program.by_inputs == self.program.choices
 
     def feature_axes(self) -> list[tuple[str, int, Side]]:
         """Which axes of which parameters carry the input's or the output's features.

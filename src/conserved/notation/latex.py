@@ -10,6 +10,7 @@ from conserved.notation.tree import (
     Block,
     Contraction,
     Described,
+    Exponential,
     Family,
     Formula,
     Item,
@@ -60,6 +61,8 @@ def latex(formula: Formula) -> str:
             return rf"{_closed(base)}^\top"
         case Power(base, exponent):
             return f"{_closed(base)}^{exponent if exponent < 10 else f'{{{exponent}}}'}"
+        case Exponential():
+            return f"e^{{{formula.exponent.replace('−', '-')}}}"
         case Norm(base):
             return rf"\left\|{latex(base)}\right\|"
         case Product(factors):

@@ -12,6 +12,7 @@ from conserved.notation.tree import (
     Block,
     Contraction,
     Described,
+    Exponential,
     Family,
     Formula,
     Item,
@@ -60,6 +61,8 @@ def _written(formula: Formula) -> str:
             return _above(base, "<mo>⊤</mo>")
         case Power(base, exponent):
             return _above(base, f"<mn>{exponent}</mn>")
+        case Exponential():
+            return f"<msup><mi>e</mi>{_mtext(formula.exponent)}</msup>"
         case Norm(base):
             return _fenced("‖", _written(base), "‖")
         case Product(factors):

@@ -9,6 +9,7 @@ from conserved.notation.tree import (
     Block,
     Contraction,
     Described,
+    Exponential,
     Family,
     Formula,
     Item,
@@ -71,6 +72,8 @@ def _written(formula: Formula, ranges: list[str]) -> str:
             return f"{closed(base)}ᵀ"
         case Power(base, exponent):
             return closed(base) + str(exponent).translate(_UPPER)
+        case Exponential():
+            return f"e^{{{formula.exponent}}}"
         case Norm(base):
             return f"‖{inner(base)}‖"
         case Product(factors):

@@ -155,6 +155,20 @@ class Power(Formula):
 
 
 @dataclass(frozen=True)
+class Exponential(Formula):
+    """e^{λt}."""
+
+    rate: Fraction
+
+    @property
+    def exponent(self) -> str:
+        """λt on one line: 3t/2."""
+        above, below = self.rate.numerator, self.rate.denominator
+        sign, size = ("−" if above < 0 else ""), abs(above)
+        return f"{sign}{size if size != 1 else ''}t" + (f"/{below}" if below != 1 else "")
+
+
+@dataclass(frozen=True)
 class Norm(Formula):
     """‖X‖, the root of the sum of the squares of all entries."""
 

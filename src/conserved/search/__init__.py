@@ -8,13 +8,15 @@ and counts by the rank of its gradient next to those of all laws before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from conserved.arithmetic.threads import threads_for
+from conserved.dynamics import Gradient
 from conserved.errors import Redraw
 from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
 from conserved.law import Kind, Law
+from conserved.law.timed import degree_of, in_time
 from conserved.problem import Problem
 from conserved.search.ansatz import all_quadratic, linear, quadratic, unknowns_of
 from conserved.search.lifted import SECONDS
@@ -22,8 +24,9 @@ from conserved.search.monomials import polynomials, quotients
 from conserved.search.reciprocals import reciprocals
 from conserved.search.spans import block_laws, tensor_laws
 from conserved.search.state import Report, State
+from conserved.search.timed import laws_in_time
 
-__all__ = ["FIRST", "WAYS", "Found", "State", "Way", "find_laws", "run", "unknowns_of"]
+__all__ = ["FIRST", "WAYS", "Found", "State", "Way", "find_laws", "run", "unknowns_of", "ways_for"]
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,44 @@ WAYS = (
 )
 
 
-def run(state: State, ways: Sequence[Way] = WAYS) -> None:
+def carried(state: State) -> Iterator[list[Law]]:
+    """Laws of gradient flow, where decay only scales θ: h of degree d becomes e^{dλt} h."""
+    flow, plain = state.problem.moves, replace(state.problem, flow=Gradient())
+    inner = State(plain, seed=state.seed, upper=state.upper, degree=state.degree)
+    run(inner)
+    state.notes += [note for note in inner.notes if note not in state.notes]
+    degrees = [(law, degree_of(law)) for law in inner.laws]
+    yield [in_time(law, state.layout, d, flow.unit) for law, d in degrees if d is not None]
+
+
+IN_TIME = (Way("laws of velocities and time", laws_in_time),)
+DECAYING = (*IN_TIME, Way("laws of gradient flow, as they decay", carried))
+
+
+def ways_for(problem: Problem, *, first: bool = False) -> Sequence[Way]:
+    """The ways for a problem; ``first`` are those before the number of laws is known."""
+    flow = problem.moves
+    if not flow.timed:
+        return FIRST if first else WAYS
+    scaled = len({value for _, value in flow.decay}) == 1 and len(flow.decay) == len(
+        problem.network.parameters
+    )
+    return IN_TIME if first or flow.moving or not scaled else DECAYING
+
+
+def run(state: State, ways: Sequence[Way] | None = None) -> None:
     """Try ways in their order until the bound is met; one that fails is noted, and costs no other.
+
+    Args:
+        state: of the search.
+        ways: by default all that there are for its problem.
 
     Raises:
         LimitError: a degree asked for that has too many unknowns.
     """
-    state.unknowns = max(state.unknowns, unknowns_of(state.problem))
+    ways = ways_for(state.problem) if ways is None else ways
+    if not state.problem.moves.timed:
+        state.unknowns = max(state.unknowns, unknowns_of(state.problem))
     if state.done:
         return
     try:
@@ -157,5 +191,6 @@ def find_laws(
         budget=budget,
         progress=progress,
     )
-    run(state, (*FIRST, WHOLE) if upper is None else WAYS)
+    all_quadratic_first = upper is None and not problem.moves.timed
+    run(state, (*FIRST, WHOLE) if all_quadratic_first else None)
     return Found(tuple(state.laws), state.unknowns, tuple(state.notes))

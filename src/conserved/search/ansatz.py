@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -80,7 +81,7 @@ def _linear(state: State) -> list[Law]:
     """Every c with c·w = 0 for all fields: c·θ is conserved."""
     scalars, size = state.fields.scalars, state.layout.size
     basis = solutions(scalars, size, lambda count: samples(state.fields, count)[1])
-    return _sums(state.layout, as_fractions(basis, scalars))
+    return sums(state.layout, as_fractions(basis, scalars))
 
 
 def _quadratic(state: State, limit: int) -> Iterator[list[Law]]:
@@ -107,7 +108,8 @@ def _quadratic(state: State, limit: int) -> Iterator[list[Law]]:
         return np.concatenate(parts)
 
     basis = solutions(scalars, unknowns.size, conditions)
-    yield [_widened(state, law) for law in _presented(unknowns, scalars, basis)]
+    laws = (_widened(state, law) for law in presented(unknowns, scalars, basis))
+    yield [_weighted(state, law) for law in laws]
 
 
 def _widened(state: State, law: Law) -> Law:
@@ -118,7 +120,16 @@ def _widened(state: State, law: Law) -> Law:
     return whole if whole.size <= _WIDE_LIMIT and state.survives(whole) else law
 
 
-def _presented(unknowns: Unknowns, scalars: Residues, basis: Array) -> list[Law]:
+def _weighted(state: State, law: Law) -> Law:
+    """Each term over its rate, where tensors have rates of their own."""
+    rates = dict(state.problem.moves.rates)
+    if not isinstance(law, GramLaw) or not rates:
+        return law
+    rate = rates.get(law.terms[0].tensor, Fraction(1))
+    return replace(law, terms=tuple(replace(t, coefficient=t.factor / rate) for t in law.terms))
+
+
+def presented(unknowns: Unknowns, scalars: Residues, basis: Array) -> list[Law]:
     """The solutions as laws: families first, then norms, then short polynomials."""
     if not len(basis):
         return []
@@ -160,7 +171,7 @@ def _single(unknowns: Unknowns, vector: Vector) -> Law:
     return PolynomialLaw(layout=unknowns.layout, components=(polynomial,))
 
 
-def _sums(layout: Layout, vectors: list[Vector]) -> list[Law]:
+def sums(layout: Layout, vectors: list[Vector]) -> list[Law]:
     """Linear laws; those that are sums along one axis of a tensor become one law."""
     laws: list[Law] = []
     sums: dict[tuple[str, int], list[tuple[int, Polynomial]]] = {}

@@ -196,16 +196,16 @@ def _blocks(
     """The families of laws that a table of held entries (n, n) amounts to."""
     layout = unknowns.layout
     singles: list[int] = []
-    for group in _cliques(held):
+    for group in cliques(held):
         if len(group) == 1:
             singles += group
             continue
-        for start, stop, step in _runs(group):
+        for start, stop, step in runs(group):
             law = GramLaw(layout=layout, terms=_terms(unknowns, family, start, stop, step))
             local = np.arange(start, stop, step)
             i, j = np.triu_indices(len(local))
             yield law, (local[i], local[j])
-    for start, stop, step in _runs(singles):
+    for start, stop, step in runs(singles):
         terms = _terms(unknowns, family, start, stop, step)
         local = np.arange(start, stop, step)
         part = "diagonal" if len(local) > 1 else "symmetric"
@@ -225,7 +225,7 @@ def _terms(
     return tuple(terms)
 
 
-def _cliques(held: NDArray[np.bool_]) -> list[list[int]]:
+def cliques(held: NDArray[np.bool_]) -> list[list[int]]:
     """Groups of indices all of whose entries are held; an index without any is in none."""
     left, groups = held.diagonal().copy(), []
     while left.any():
@@ -240,7 +240,7 @@ def _cliques(held: NDArray[np.bool_]) -> list[list[int]]:
     return groups
 
 
-def _runs(indices: list[int]) -> list[tuple[int, int, int]]:
+def runs(indices: list[int]) -> list[tuple[int, int, int]]:
     """A list of indices as few (start, stop, step)."""
     runs = []
     left = list(indices)

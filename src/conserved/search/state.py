@@ -151,11 +151,11 @@ class State:
         """Those that verification confirms, each with what it is owed to."""
         holds = verify(self.problem, laws, seed=self.seed).holds
         true = [law for law, held in zip(laws, holds, strict=True) if held]
-        if not self.problem.symmetric:
+        if not self.problem.restricted:
             return true
         always = verify(self.problem.architecture(), true, seed=self.seed).holds
         return [
-            law if held else replace(law, origin="data symmetry")
+            law if held else replace(law, origin=self.problem.origin)
             for law, held in zip(true, always, strict=True)
         ]
 

@@ -210,11 +210,15 @@ def one_hot(c: Context, x: Value, num_classes: int = -1) -> Value:
 
 
 def taken_along(c: Context, x: Value, dim: int, index: Value, **kwargs: Any) -> Value:
-    """gather: at constant places, or at the places of maxima along the last axis."""
+    """gather: at constant places, or at places of maxima."""
     x = c.var(x)
-    if isinstance(index, Chosen) and dim % len(x.shape) == len(x.shape) - 1:
-        column = x.reshape(*x.shape, 1)
-        return (index.rows @ column).reshape(*index.shape)
+    if isinstance(index, Chosen):
+        rank, dim = len(x.shape), dim % len(x.shape)
+        order = [*(axis for axis in range(rank) if axis != dim), dim]
+        column = x.transpose(*order).reshape(*(x.shape[axis] for axis in order), 1)
+        rows = index.rows.transpose(*order, rank)
+        found = (rows @ column).reshape(*(index.shape[axis] for axis in order))
+        return found.transpose(*np.argsort(order).tolist())
     if not c.is_constant(index):
         raise c.refused("its indices depend on data")
     return replaced(c, x, dim, index)

@@ -1,0 +1,87 @@
+"""What another dynamics makes of the laws of gradient flow, and why (theory §14)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conserved.dynamics import Natural
+from conserved.kernel.flow import GRADIENT, Flow
+from conserved.law import GramLaw, Law
+from conserved.law.lines import lines
+from conserved.problem import Problem
+
+
+def flow_reasons(
+    problem: Problem, upper: int, plain: int | None = None, laws: Sequence[Law] = ()
+) -> tuple[str, ...]:
+    """Sentences; none for gradient flow.
+
+    Args:
+        problem: what was counted.
+        upper: how many laws it has at most.
+        plain: how many gradient flow has at most, where that is known.
+        laws: some of those of gradient flow.
+    """
+    flow = problem.moves
+    if flow == GRADIENT:
+        if isinstance(problem.flow, Natural):
+            return (
+                "F is symmetric and its range is the span of all pulls, so F⁺ maps that span onto "
+                "itself: the laws are those of gradient flow.",
+            )
+        return ()
+    told = [line.text.split(", ")[0] for line in lines(laws)]
+    return (*_counts(upper, plain), *_kept(flow, told, plain == upper), *_broken(flow, laws))
+
+
+def _counts(upper: int, plain: int | None) -> list[str]:
+    if plain is None or plain == upper:
+        return []
+    return [f"Gradient flow has {plain} laws, this flow {upper}."]
+
+
+def _kept(flow: Flow, told: Sequence[str], same: bool) -> list[str]:
+    """How laws of gradient flow come over."""
+    example = f", as {told[0]} does," if told else ""
+    if flow.moving:
+        return [
+            "With momentum a law needs a motion of θ that leaves the loss and the kinetic energy "
+            f"alone: rotations keep their angular momentum, what comes from rescalings{example} "
+            "is lost."
+        ]
+    lines_ = []
+    if flow.mirror:
+        lines_.append(
+            "With θ = u²/4 the mirror flow is gradient flow in u, where squares u² are linear in θ."
+        )
+    if flow.rates:
+        lines_.append(
+            "With θ = √η φ this is gradient flow in φ, so squares of a tensor come divided by η."
+        )
+    if flow.free and not same:
+        lines_.append(
+            "A rate for every entry turns rotations of several units into no isometry of φ, θ = "
+            f"√η φ; what mixes units{example} is lost, squares over single units stay."
+        )
+    if flow.decay and same:
+        lines_.append("Decay only scales θ by e^{−λt}: h of degree d becomes e^{dλt} h.")
+    return lines_
+
+
+def _broken(flow: Flow, laws: Sequence[Law]) -> list[str]:
+    """Laws whose parts decay at different rates."""
+    if flow.moving or not flow.decay:
+        return []
+    rates = dict(flow.decay)
+    reasons = []
+    for line in lines(laws):
+        tensors = {t.tensor for law in line.laws if isinstance(law, GramLaw) for t in law.terms}
+        found = {rates.get(tensor, 0): tensor for tensor in sorted(tensors, reverse=True)}
+        if len(found) > 1:
+            shown = line.text.split(", ")[0]
+            (one, first), (other, second), *_ = sorted(found.items(), key=lambda pair: pair[1])
+            reasons.append(
+                f"Different decay on {first} and {second}, {one} and {other}, destroys {shown}:"
+                " its parts shrink at different rates."
+            )
+    return reasons
