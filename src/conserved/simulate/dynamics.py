@@ -23,8 +23,8 @@ State = tuple[Array, ...]
 class Dynamics(ABC):
     """How θ moves, given ∇L.
 
-    Not to be confused with ``dynamics.Dynamics``, the dynamics whose constants are counted: a law of
-    gradient flow is watched here along other dynamics too.
+    Not to be confused with ``dynamics.Dynamics``, whose constants are counted: a law of gradient
+    flow is watched here along other dynamics too.
 
     Attributes:
         decay: λ ≥ 0, the weight decay, λθ added to the gradient (to the step for Adam).
