@@ -45,6 +45,7 @@ LEVELS = {
     "analysis": 5.1,
     "certificate": 5,
     "simulate": 5,
+    "watching": 6,  # real training
     "blocks": 5,  # whole models, without an exact rank
     "monitor": 5,
     "dataset": 5.2,  # what data fix, and what a network keeps on them

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from conserved.search import find_laws
     from conserved.search.lifted import lift_report
     from conserved.verification import verify
+    from conserved.watching import check_gradients, watch
 
 _MODULES = (
     "atlas",
@@ -72,6 +73,7 @@ _HOMES = {
     "analyze": "analysis",
     "check_file": "certificate",
     "block_laws": "blocks",
+    "check_gradients": "watching",
     "coverage": "modules",
     "estimate": "closure.cost",
     "find_laws": "search",
@@ -79,6 +81,7 @@ _HOMES = {
     "lie_closure": "closure",
     "lift_report": "search.lifted",
     "verify": "verification",
+    "watch": "watching",
     "write_report": "report",
 }
 
@@ -96,6 +99,7 @@ __all__ = [
     "atlas",
     "block_laws",
     "check_file",
+    "check_gradients",
     "coverage",
     "data",
     "dynamics",
@@ -112,6 +116,7 @@ __all__ = [
     "symmetry",
     "testing",
     "verify",
+    "watch",
     "write_report",
 ]
 

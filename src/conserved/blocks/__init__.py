@@ -89,7 +89,7 @@ class BlockLaws:
             out += [(line.text, line.size, without) for line in lines(mine)]
             for one in self.laws:
                 if one.without_eps == without and not one.laws:
-                    out.append((_plain(one.family), one.functions, without))
+                    out.append((plain(one.family), one.functions, without))
         return tuple(out)
 
     def text(self) -> str:
@@ -257,7 +257,7 @@ def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
     return not scalars.reduce(np.asarray(total)).any()
 
 
-def _plain(family: Family) -> str:
+def plain(family: Family) -> str:
     """A family that is not written out."""
     words = [f"{c} × {column.tensor} along axis {column.axis + 1}" for c, column in family.terms]
     kind = "sums" if family.key[0] == "linear" else "squares"

@@ -17,8 +17,9 @@ import numpy as np
 from conserved.kernel.brackets import Nested, directional, evaluate
 from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.deadline import check_time
-from conserved.kernel.degree import Degree, field_degree
+from conserved.kernel.degree import credible, field_degree
 from conserved.kernel.errors import Redraw
+from conserved.kernel.extent import Degree
 from conserved.kernel.fields import Fields
 from conserved.kernel.primes import Prime, modulus
 from conserved.kernel.residues import residues
@@ -161,7 +162,8 @@ def existence(
 
 def degree_of(statement: Statement, rng: np.random.Generator) -> Degree | None:
     """Of the fields, mod a fresh prime."""
-    return field_degree(statement.fields(residues(statement.prime(rng)), rng))
+    found = field_degree(statement.fields(residues(statement.prime(rng)), rng))
+    return credible(found, statement.degree, rational=not statement.program.has_roots)
 
 
 def _closed_at_a_point(

@@ -1,0 +1,11 @@
+"""Watching real training: which invariants must hold, and did they.
+
+``check_gradients`` asks one backward pass, ``watch`` a whole run. Both take the laws of the whole
+model (``conserved.blocks``) and test that every raw gradient is orthogonal to them, whatever the
+optimizer makes of it.
+"""
+
+from conserved.watching.gradients import GradientError, GradientReport, check_gradients
+from conserved.watching.training import Watch, watch
+
+__all__ = ["GradientError", "GradientReport", "Watch", "check_gradients", "watch"]

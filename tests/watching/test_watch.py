@@ -1,0 +1,204 @@
+"""Real training against its laws: they hold, and planted faults are named."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import conserved as cq
+from conserved.errors import InputError
+from conserved.watching import GradientError
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+
+DATA = torch.Generator().manual_seed(5)
+
+
+def model_of(seed: int = 0) -> Any:
+    from examples.models import Llama
+
+    torch.manual_seed(seed)
+    return Llama(layers=2)
+
+
+@cache
+def laws() -> cq.BlockLaws:
+    tokens = torch.zeros(1, 3, dtype=torch.long)
+    return cq.block_laws(model_of(), tokens, loss="cross-entropy")
+
+
+def loss_of(model: Any, batch: int = 4) -> Any:
+    tokens = torch.randint(7, (batch, 6), generator=DATA)
+    logits = model(tokens[:, :-1]).flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits, tokens[:, 1:].flatten())
+
+
+def test_gradients_of_a_model_hold_its_laws() -> None:
+    model = model_of()
+    report = cq.check_gradients(model, lambda: loss_of(model), laws=laws())
+    assert report.holds
+    assert report.checked == len(laws().laws)
+    assert report.worst < 50
+
+
+FAULTS = {
+    "one head's gradient scaled": ("layers.0.attention.q.weight", lambda g: g[:4].mul_(2)),
+    "a gain's gradient dropped": ("layers.1.before.weight", lambda g: g.zero_()),
+    "one unit of the MLP wrong": ("layers.1.mlp.down.weight", lambda g: g[:, 2].neg_()),
+    "an all-reduce left out": ("head.weight", lambda g: g.add_(0.01)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_are_named(fault: str) -> None:
+    name, spoil = FAULTS[fault]
+    model = model_of()
+    loss_of(model).backward()
+    spoil(dict(model.named_parameters())[name].grad)
+    with pytest.raises(GradientError) as caught:
+        cq.check_gradients(model, laws=laws())
+    assert name in str(caught.value)
+
+
+def test_a_wrong_backward_is_found() -> None:
+    class Half(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g / 2
+
+    model = model_of()
+    inner = model.layers[0].mlp.up.forward
+    model.layers[0].mlp.up.forward = lambda x: Half.apply(inner(x))
+    with pytest.raises(GradientError, match=r"layers\.0\.mlp"):
+        cq.check_gradients(model, lambda: loss_of(model), laws=laws())
+
+
+OPTIMIZERS = {
+    "plain": {"lr": 0.05},
+    "momentum": {"lr": 0.02, "momentum": 0.9},
+    "decay": {"lr": 0.05, "weight_decay": 0.1},
+    "both": {"lr": 0.02, "momentum": 0.8, "weight_decay": 0.05},
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_sgd_drifts_as_predicted(name: str) -> None:
+    """In float64 the ledger is right to rounding, step by step."""
+    model = model_of().double()
+    optimizer = torch.optim.SGD(model.parameters(), **OPTIMIZERS[name])
+    with cq.watch(model, optimizer, laws=laws()) as watched:
+        for _ in range(20):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+    assert not watched.violated
+    moved = 0.0
+    for track in watched.tracks:
+        if track.without_eps or track.predicted is None:
+            continue
+        moved = max(moved, abs(track.drift) / track.size)
+        assert abs(track.drift - track.predicted) <= 1e-11 * track.size
+    assert moved > 1e-7
+
+
+def test_schedules_and_clipping_change_nothing() -> None:
+    model = model_of().double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.8)
+    watched = cq.watch(model, optimizer, laws=laws())
+    for _ in range(10):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+        schedule.step()
+    watched.close()
+    tracks = [t for t in watched.tracks if t.predicted is not None and not t.without_eps]
+    assert all(abs(t.drift - t.predicted) <= 1e-11 * t.size for t in tracks)
+    assert "violated" not in watched.verdict()
+
+
+def test_adam_is_no_error() -> None:
+    model = model_of()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    with cq.watch(model, optimizer, laws=laws()) as watched:
+        for _ in range(5):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(model).backward()
+            optimizer.step()
+    assert not watched.violated
+    assert "which is no error under this optimizer" in watched.verdict()
+
+
+def test_a_fault_is_named_with_its_step() -> None:
+    model = model_of()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with cq.watch(model, optimizer, laws=laws()) as watched:
+        for step in range(6):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            if step == 3:
+                model.layers[1].mlp.up.weight.grad.mul_(1.5)
+            optimizer.step()
+    assert {track.since for track in watched.violated} == {3}
+    assert any("layers.1.mlp.up.weight" in track.text for track in watched.violated)
+    assert "violated since step 3" in watched.verdict()
+
+
+def test_a_change_by_hand_shows_in_the_ledger() -> None:
+    model = model_of().double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with cq.watch(model, optimizer, laws=laws()) as watched:
+        for step in range(4):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+            if step == 1:
+                with torch.no_grad():
+                    model.norm.weight.mul_(1.3)
+    changed = [t for t in watched.tracks if t.predicted is not None and "norm.weight" in t.text]
+    assert any("predicted" in t.verdict() and "as predicted" not in t.verdict() for t in changed)
+
+
+def test_a_log_is_a_line_a_step(tmp_path: Path) -> None:
+    model = model_of()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with cq.watch(model, optimizer, laws=laws(), log=tmp_path / "run.jsonl"):
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+    rows = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text("utf-8").splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert all(len(row["values"]) == len(laws().laws) for row in rows)
+
+
+def test_after_closing_nothing_is_watched() -> None:
+    model = model_of()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    watched = cq.watch(model, optimizer, laws=laws())
+    watched.close()
+    loss_of(model).backward()
+    optimizer.step()
+    assert watched.steps == 0
+
+
+def test_unusable_arguments() -> None:
+    model = model_of()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with pytest.raises(InputError, match="example"):
+        cq.watch(model, optimizer)
+    with pytest.raises(InputError, match="every"):
+        cq.watch(model, optimizer, laws=laws(), every=0)
+    with pytest.raises(InputError, match="no parameter has a gradient"):
+        cq.check_gradients(model, laws=laws())
+    with pytest.raises(InputError, match="give an input of the model"):
+        cq.check_gradients(model, lambda: loss_of(model))
