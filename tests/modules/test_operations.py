@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is what is read here")
 
-from conserved.kernel.choices import real_choices  # noqa: E402
 from conserved.kernel.evaluate import Run, given  # noqa: E402
 from conserved.kernel.functions import FormalRing  # noqa: E402
 from conserved.kernel.primes import WIDE_PRIMES  # noqa: E402
 from conserved.kernel.real import Reals  # noqa: E402
+from conserved.kernel.signs import certain_choices  # noqa: E402
 from conserved.kernel.wide import WideResidues  # noqa: E402
 from conserved.networks.torch.network import Reading, examples  # noqa: E402
 from conserved.networks.torch.ops import TABLE  # noqa: E402
@@ -92,8 +92,9 @@ class Sample:
     def run(self, ring: FormalRing, number):
         """Value, gradient and jet of the program over some scalars."""
         program = self.program
-        chosen = real_choices(program, self.theta[:1], [self.x])
-        run = Run(program, ring, number(self.theta), [number(self.x)], given(chosen))
+        met, _ = certain_choices(program, self.theta[0], self.x[0], np.abs(self.x[0]))
+        chosen = given({index: choices[None] for index, choices in met.items()})
+        run = Run(program, ring, number(self.theta), [number(self.x)], chosen)
         fields = run.gradient(number(self.pull[None, None, None]))
         jets = fields[1, 0] if len(fields) > 1 else np.zeros_like(fields[0, 0])
         return run.output[0, 0, 0].reshape(self.torch[0].shape), fields[0, 0], jets

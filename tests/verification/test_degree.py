@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import conserved as cq
 from conserved.certificate.laws import program_of
 from conserved.fields import Route, make_fields
-from conserved.kernel.degree import Degree, field_degree, law_degree, rational_degree
+from conserved.kernel.degree import field_degree, law_degree, rational_degree
+from conserved.kernel.extent import Degree
 from conserved.kernel.primes import INT64_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.law import Law, Layout, Polynomial, PolynomialLaw, RationalLaw, SpanLaw, SpanPart

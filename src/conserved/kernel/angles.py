@@ -1,23 +1,24 @@
 """Rotations by angles that are no fraction of a turn, as exact constants (theory §12).
 
-``cos(3*0.01)`` is the cosine of three times 0.01. Over GF(p) one formal rotation stands for each
-base angle and its powers for the multiples: e^{iω} of algebraic ω that are independent over Q are
-algebraically independent (Lindemann and Weierstrass).
+``cos(3*0.01)`` is the cosine of three times 0.01. Such angles of up to 8 decimals, or of up to 16,
+…, are whole multiples of one unit ω; over GF(p) a formal rotation stands for that, and powers of it
+for the angles: e^{iω} is transcendental (Lindemann).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import cos, sin
 
-import numpy as np
-
 from conserved.kernel.errors import Redraw
-from conserved.kernel.scalars import Array, Scalars
+from conserved.kernel.residues import Residues
+from conserved.kernel.scalars import Array
 
 _FORM = re.compile(r"(cos|sin)\((\d{1,9})\*(\d{1,9}(?:\.\d{1,25})?(?:e-\d{1,2})?)\)")
+_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -39,34 +40,44 @@ class Angle:
         """Its value in float64."""
         return (sin if self.sine else cos)(self.multiple * float(self.base))
 
-    def value(self, scalars: Scalars, half: Array) -> Array:
-        """Its value where tan(base/2) has this one.
+    @property
+    def digits(self) -> int:
+        """Decimals of the unit, a multiple of 8: so many powers of 10 leave a rotation random."""
+        below, digits = Fraction(self.base).denominator, _DIGITS
+        while 10**digits % below:
+            digits += _DIGITS
+        return digits
+
+    @property
+    def steps(self) -> int:
+        """How many units the angle has."""
+        return self.multiple * int(Fraction(self.base) * 10**self.digits)
+
+    def value(self, scalars: Residues, half: Array) -> Array:
+        """Its value where tan(unit/2) has this one.
 
         Raises:
             Redraw: there is no such rotation.
         """
-        one = np.asarray(scalars.fraction(1, 1), dtype=scalars.dtype)
-        square = scalars.mul(half, half)
-        below = scalars.reduce(one + square)
-        if scalars.is_zero(below):
-            raise Redraw(f"no rotation by {self.base}")
-        inverse = scalars.inverse(below)
-        turn = scalars.mul(scalars.reduce(one - square), inverse), scalars.mul(2 * half, inverse)
-        total = one, scalars.reduce(one - one)
-        for bit in bin(self.multiple)[2:]:
-            total = _after(scalars, total, total)
-            if bit == "1":
-                total = _after(scalars, total, turn)
-        return total[self.sine]
+        p = int(scalars.prime)
+        turned = _turned(p, int(scalars.canonical(half)), self.steps)
+        return scalars.from_integers(turned[self.sine])
 
 
-def _after(scalars: Scalars, a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-    """The rotation (cos, sin) = a after the rotation b."""
-    mul = scalars.mul
-    return (
-        scalars.reduce(mul(a[0], b[0]) - mul(a[1], b[1])),
-        scalars.reduce(mul(a[0], b[1]) + mul(a[1], b[0])),
-    )
+@lru_cache(maxsize=65536)
+def _turned(p: int, half: int, steps: int) -> tuple[int, int]:
+    """(cos, sin) mod p of so many units, by squaring."""
+    below = (1 + half * half) % p
+    if not below:
+        raise Redraw("no rotation by the unit of angles")
+    inverse = pow(below, -1, p)
+    c, s = (1 - half * half) * inverse % p, 2 * half * inverse % p
+    total = 1, 0
+    for bit in bin(steps)[2:]:
+        a, b = total
+        a, b = (a * a - b * b) % p, 2 * a * b % p
+        total = ((a * c - b * s) % p, (a * s + b * c) % p) if bit == "1" else (a, b)
+    return total
 
 
 @lru_cache(maxsize=65536)  # the entries of a table repeat

@@ -27,8 +27,9 @@ from conserved.kernel.certificate import (
 )
 from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.deadline import time_limit
-from conserved.kernel.degree import Degree, field_degree, law_degree
+from conserved.kernel.degree import credible, field_degree, law_degree
 from conserved.kernel.errors import InputError, LimitError, Redraw
+from conserved.kernel.extent import Degree, extent
 from conserved.kernel.fields import Fields
 from conserved.kernel.genericity import genericity
 from conserved.kernel.height import bits
@@ -153,7 +154,11 @@ class _Check:
         found: dict[int, Statement] = {}
         try:
             fresh = self._drawn(stated, stated.top, self.programs[left[0]].roots)
-            fields = field_degree(fresh.fields)
+            if unproved := fresh.fields.unproved_roots():
+                raise Redraw(unproved)
+            fields = credible(
+                field_degree(fresh.fields), stated.degree, rational=not stated.program.has_roots
+            )
         except FAULTS as error:
             return [Statement(self.titles[n], data, str(error), "refuted") for n in mine]
         self.seen.add(data)
@@ -178,7 +183,8 @@ class _Check:
         roots = programs[0].roots  # those of the others divide it
         try:
             ring = residues(stated.prime(self.rng, 2**31, roots))
-            degrees = [_identity_degree(fields, law_degree(p, ring, self.rng)) for p in programs]
+            measured = [credible(law_degree(p, ring, self.rng), extent(p)[0]) for p in programs]
+            degrees = [_identity_degree(fields, degree) for degree in measured]
             sizes = [stated.bits + bits(program) for program in programs]
             fresh = self._enough(stated, roots, list(zip(degrees, sizes, strict=True)), first)
             held = [True] * len(programs)
@@ -254,9 +260,8 @@ class _Check:
         stated = self._stated(claim.data)
         try:
             fields, ranks = replay(stated, recipe)
-            if claim.data not in self.seen:
-                # mod an unlucky prime a group may seem to be another than it is
-                stated.fields(residues(stated.prime(self.rng)), self.rng)
+            if stated.symmetry is not None and claim.data not in self.seen:
+                self._require_as_stated(stated)
             generic = genericity(fields) if upper.rigorous else None
         except FAULTS as error:
             return str(error), "refuted"
@@ -275,6 +280,18 @@ class _Check:
         if generic.arguments:
             done += f", {generic.arguments} independent arguments"
         return done, "proved"
+
+    def _require_as_stated(self, stated: Stated) -> None:
+        """Mod an unlucky prime a group may seem to be another than it is.
+
+        Raises:
+            InputError: it is not as stated.
+            LimitError: that cannot be told mod the primes there are.
+        """
+        wanted = [(0 if stated.symmetry and stated.symmetry.order else None, stated.bits)]
+        fresh = self._enough(stated, 1, wanted, self._drawn(stated, stated.top, 1))
+        if not missed(*wanted[0], [drawn.modulus for drawn in fresh]) <= SURE:
+            raise LimitError("symmetry: its numbers are too large to be tested mod a prime")
 
     def _lower(self, claim: Claim) -> Outcome:
         lower, minor, laws = claim.lower, claim.lower.minor, self.certificate.laws

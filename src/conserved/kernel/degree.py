@@ -10,7 +10,6 @@ points by half of Euclid's algorithm.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from conserved.kernel import law
 from conserved.kernel.errors import Redraw
+from conserved.kernel.extent import Degree
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.formal import FormalValues
 from conserved.kernel.primes import Prime
@@ -28,15 +28,22 @@ from conserved.kernel.scalars import Array
 _FIRST = 16  # points on the line; doubled until they tell
 _MOST = 2048
 _LINES = 8  # tried for a law
+_WRAPS = 2**16  # degrees below the primes by far
+_HUGE = 2**64
 _SPARE = 4  # degrees that must stay unused before a function counts as found
 
 
-@dataclass(frozen=True)
-class Degree:
-    """Total degrees of the numerator and the denominator of a rational function."""
+def credible(found: Degree | None, bound: Degree, *, rational: bool = True) -> Degree | None:
+    """What was measured, unless powers could wrap around mod p: then no more is known than a bound.
 
-    above: int
-    below: int = 0
+    Args:
+        found: as measured.
+        bound: read off the program (``conserved.kernel.extent``).
+        rational: whether there are no square roots; otherwise nothing bounds what is not found.
+    """
+    if bound.above + bound.below > _WRAPS or (found is None and rational):
+        return Degree(min(bound.above, _HUGE), min(bound.below, _HUGE))
+    return found
 
 
 def field_degree(fields: Fields) -> Degree | None:

@@ -28,16 +28,18 @@ class Elementary:
         real: its value on float64 arrays.
         formal: its value over GF(p), from formal values and ring operations.
         slope: (ring, z, f(z)) → f′(z), on jets.
-        family: arguments of one family must be independent over Q for the rank to bound
-            ("exp": z itself enters an exponential; "circle": a sine; "log": a logarithm, whose
-            values count among those of "exp"; "" for none).
+        meets: (ring, z, f(z)) → what the formal values rest on, for ``genericity``, by family:
+            "exp", arguments of exponentials; "circle", of sines; "log", of logarithms; "softplus",
+            z where 1 + exp(z) is one; "value", what these logarithms are, up to other arguments.
     """
 
     name: str
     real: Callable[[Array], Array]
     formal: Callable[[FormalRing, Array], Array]
     slope: Callable[[FormalRing, Array, Array], Array]
-    family: str = "exp"
+    meets: Callable[[FormalRing, Array, Array], list[tuple[str, Array]]] = lambda ring, z, f: [
+        ("exp", z)
+    ]
 
 
 class FormalRing(Jets):
@@ -66,14 +68,12 @@ class FormalRing(Jets):
             low, tangent = halves(z)
             value = self.function(name, low)
             return join(value, self.mul(rule.slope(self, low, value), tangent))
-        if self.arguments is not None and rule.family:
-            self.arguments.append((rule.family, z))
         if self.values is None:
             return rule.real(z)
         self.used_formal_values = True
         value = rule.formal(self, z)
-        if self.arguments is not None and rule.family == "log":  # z = exp(value)
-            self.arguments.append(("exp", value))
+        if self.arguments is not None:
+            self.arguments += rule.meets(self, z, value)
         return value
 
     def slope(self, name: str, z: Array, value: Array) -> Array:
@@ -86,7 +86,9 @@ class FormalRing(Jets):
         if self.values is None:
             return CONSTANTS[name] if turned is None else turned.real
         if turned is not None:
-            return turned.value(self.scalars, self.values.constant(f"tan {turned.base}/2"))
+            unit = f"cosines of {turned.digits} decimals"
+            self.used_constants.add(unit)
+            return turned.value(self.values.scalars, self.values.constant(unit))
         self.used_constants.add(name)
         return self.values.constant(name)
 
@@ -142,6 +144,12 @@ def _softplus(ring: FormalRing, z: Array) -> Array:
     return ring.add(ring.scale(z, ring.scalars.fraction(1, 2)), even)
 
 
+def _softplus_meets(ring: FormalRing, z: Array, f: Array) -> list[tuple[str, Array]]:
+    """softplus(z) − z/2 = log(1 + exp(z)) − z/2, and it is the same for −z."""
+    even = ring.sub(f, ring.scale(z, ring.scalars.fraction(1, 2)))
+    return [("exp", z), ("softplus", z), ("value", even)]
+
+
 def _log(ring: FormalRing, z: Array) -> Array:
     """An odd function of the two values z and 1/z, because log(1/z) = −log(z); log(1) = 0."""
     values = ring.formal()
@@ -161,10 +169,20 @@ def _circle(ring: FormalRing, z: Array) -> tuple[Array, Array]:
 
 def _gaussian(ring: FormalRing, z: Array, half: bool, constant: str) -> Array:
     """c·exp(−z²), or c·exp(−z²/2): the slope of erf and of the normal distribution function."""
+    return ring.scale(ring.function("exp", _exponent(ring, z, half)), ring.constant(constant))
+
+
+def _exponent(ring: FormalRing, z: Array, half: bool) -> Array:
     square = ring.neg(ring.mul(z, z))
-    if half:
-        square = ring.scale(square, ring.scalars.fraction(1, 2))
-    return ring.scale(ring.function("exp", square), ring.constant(constant))
+    return ring.scale(square, ring.scalars.fraction(1, 2)) if half else square
+
+
+def _gaussian_meets(
+    ring: FormalRing, z: Array, half: bool, constant: str
+) -> list[tuple[str, Array]]:
+    """The integral is met even where its slope is not."""
+    ring.constant(constant)
+    return [("exp", _exponent(ring, z, half))]
 
 
 _ERF = np.frompyfunc(erf, 1, 1)
@@ -200,35 +218,42 @@ ELEMENTARY: dict[str, Elementary] = {
             lambda z: np.logaddexp(0.0, z),
             _softplus,
             lambda ring, z, f: ring.function("sigmoid", z),
+            _softplus_meets,
         ),
         Elementary(
             "erf",
             _real_erf,
             lambda ring, z: ring.formal().odd("erf", z),
             lambda ring, z, f: _gaussian(ring, z, False, "2/√π"),
-            family="",  # its slope's exponential records −z²
+            lambda ring, z, f: _gaussian_meets(ring, z, False, "2/√π"),
         ),
         Elementary(  # Φ(z) − 1/2, the odd part of the normal distribution function
             "normal",
             _real_normal,
             lambda ring, z: ring.formal().odd("normal", z),
             lambda ring, z, f: _gaussian(ring, z, True, "1/√(2π)"),
-            family="",
+            lambda ring, z, f: _gaussian_meets(ring, z, True, "1/√(2π)"),
         ),
-        Elementary("log", _real_log, _log, lambda ring, z, f: ring.inverse(z), family="log"),
+        Elementary(
+            "log",
+            _real_log,
+            _log,
+            lambda ring, z, f: ring.inverse(z),
+            lambda ring, z, f: [("log", z), ("value", f)],
+        ),
         Elementary(
             "sin",
             np.sin,
             lambda ring, z: _circle(ring, z)[1],
             lambda ring, z, f: ring.function("cos", z),
-            family="circle",
+            lambda ring, z, f: [("circle", z)],
         ),
         Elementary(
             "cos",
             np.cos,
             lambda ring, z: _circle(ring, z)[0],
             lambda ring, z, f: ring.neg(ring.function("sin", z)),
-            family="circle",
+            lambda ring, z, f: [("circle", z)],
         ),
     )
 }

@@ -4,7 +4,9 @@ By Ax's theorem (theory §8) exponentials of functions that are linearly indepen
 constants are algebraically independent, so independent random values are a generic point. Tested
 here: the distinct arguments that one field meets, as functions of (θ, x), are linearly independent
 modulo functions of θ alone. Since different fields have independent data, that suffices for all of
-them together. When the test fails the number stands as it is, but no longer as a proof.
+them together. A logarithm (softplus is one) counts as an argument, since its exponential is known,
+and no product of powers of exponentials and of what logarithms are taken of may be a function of θ
+alone. When the test fails the number stands as it is, but no longer as a proof.
 """
 
 from __future__ import annotations
@@ -43,10 +45,12 @@ def genericity(fields: Fields) -> Genericity:
     """
     if unproved := fields.unproved_roots():
         return Genericity(False, unproved)
+    first, _ = _arguments(fields, fields.points(2))
     if len(fields.ring.used_constants) > 1:
         names = " and ".join(sorted(fields.ring.used_constants))
-        return Genericity(False, f"the constants {names} are related, their formal values are not")
-    first, _ = _arguments(fields, fields.points(2))
+        return Genericity(
+            False, f"the constants {names} may be related, their formal values are not"
+        )
     if not first:
         return Genericity(True)
     slots = max(values.shape[1] for values in first.values())
@@ -54,22 +58,34 @@ def genericity(fields: Fields) -> Genericity:
         return Genericity(
             False, f"{slots:,} arguments of exp are too many to test for independence", slots
         )
-    count = slots + _SPARE
+    count = needed = sum(values.shape[1] for values in first.values()) + _SPARE
     for _ in range(_ROUNDS):  # until enough samples have a value
         theta = fields.points(count)
         (here, valid), (there, valid_there) = (_arguments(fields, theta) for _ in range(2))
         valid = valid & valid_there
-        if valid.sum() >= slots + _SPARE:
+        if valid.sum() >= needed:
             break
         count *= 2
-    distinct = 0
-    if "log" in here and not _no_product(
-        fields.scalars, here.pop("log")[valid], there.pop("log")[valid]
-    ):
-        return Genericity(False, "a product of some arguments of log may be constant")
-    for family, values in here.items():
-        kept, rank = _independent(fields.scalars, values[valid], there[family][valid])
-        distinct += kept
+    met = {family: (here[family][valid], there[family][valid]) for family in here}
+    return _of_arguments(fields, met)
+
+
+_SPARE = 24
+_ROUNDS = 5
+_WORDS = {"exp": "exp", "circle": "sin and cos"}
+
+Met = tuple[Array, Array]  # functions of (θ, x), (count, slots): same θ in both, other data
+
+
+def _of_arguments(fields: Fields, met: dict[str, Met]) -> Genericity:
+    scalars, distinct = fields.scalars, 0
+    for family in ("exp", "circle"):
+        if family not in met:
+            continue
+        # a logarithm w is an argument as well: exp(w) is known
+        groups = [met[family], *([met["value"]] if family == "exp" and "value" in met else [])]
+        kept, rank = _independent(scalars, groups)
+        distinct += len(_up_to_sign(scalars, met[family][0]))
         if rank < kept:
             return Genericity(
                 False,
@@ -77,12 +93,9 @@ def genericity(fields: Fields) -> Genericity:
                 "linear relations, so their formal values may not be generic",
                 kept,
             )
+    if not _no_product(fields, met):
+        return Genericity(False, "a product of some arguments of log may be constant")
     return Genericity(True, "", distinct)
-
-
-_SPARE = 8
-_ROUNDS = 5
-_WORDS = {"exp": "exp", "circle": "sin and cos"}
 
 
 def _arguments(fields: Fields, theta: Array) -> tuple[dict[str, Array], NDArray[np.bool_]]:
@@ -95,16 +108,27 @@ def _arguments(fields: Fields, theta: Array) -> tuple[dict[str, Array], NDArray[
         met, had_value = fields.arguments(here)
         valid.append(had_value)
         for family in dict.fromkeys(name for name, _ in met):
-            rows = [z.reshape(here.shape[1], -1) for name, z in met if name == family]
+            rows = [_rows(z, here.shape[1]) for name, z in met if name == family]
             table.setdefault(family, []).append(np.concatenate(rows, axis=1))
     merged = {family: np.concatenate(parts) for family, parts in table.items()}
     return merged, np.concatenate(valid)
 
 
-def _independent(scalars: Residues, here: Array, there: Array) -> tuple[int, int]:
-    """(distinct arguments, rank): same θ in both, other data, so functions of θ alone drop out."""
-    distinct = _up_to_sign(scalars, here)
-    here, there = here[:, distinct], there[:, distinct]
+def _rows(z: Array, count: int) -> Array:
+    """Arguments (1, count or 1, …) as (count, slots)."""
+    return np.broadcast_to(z[0], (count, *z.shape[2:])).reshape(count, -1)
+
+
+def _independent(scalars: Residues, groups: list[Met]) -> tuple[int, int]:
+    """(distinct functions, their rank modulo functions of θ alone).
+
+    Equal ones of one group count once.
+    """
+    parts = []
+    for group in groups:
+        distinct = _up_to_sign(scalars, group[0])
+        parts.append([values[:, distinct] for values in group])
+    here, there = (np.concatenate(columns, axis=1) for columns in zip(*parts, strict=True))
     change = scalars.reduce(here - there)
     moving = change.any(axis=0)
     still = np.concatenate([here[:, ~moving], np.ones((len(here), 1), here.dtype)], axis=1)
@@ -113,17 +137,37 @@ def _independent(scalars: Residues, here: Array, there: Array) -> tuple[int, int
         space = RowSpace(scalars, columns.shape[1])
         space.add(columns)
         rank += space.rank - constants
-    return len(distinct), rank
+    return here.shape[1], rank
 
 
-def _no_product(scalars: Residues, here: Array, there: Array) -> bool:
-    """Whether no product of powers of these functions is one of θ alone (same θ, other data).
+def _no_product(fields: Fields, met: dict[str, Met]) -> bool:
+    """Whether no product of powers of exponentials and arguments of logarithms is one of θ alone.
 
     Primitive exponents are odd somewhere, so it would be one of θ alone times a square.
     """
-    still = (here == there).all(axis=0)
-    pairs = scalars.mul(here[:, ~still], there[:, ~still])  # what depends on θ alone is squared
-    return independent(scalars, pairs) and independent(scalars, here[:, still])
+    scalars = fields.scalars
+    groups = [met["log"]] if "log" in met else []
+    if "softplus" in met:
+        here, there = _exponentials(fields, met["softplus"])
+        groups.append((scalars.reduce(1 + here), scalars.reduce(1 + there)))
+    if not groups:
+        return True
+    if "exp" in met:
+        groups.append(_exponentials(fields, met["exp"]))
+    moving, fixed = [], []
+    for here, there in groups:
+        still = (here == there).all(axis=0)
+        # what depends on θ alone is squared
+        moving.append(scalars.mul(here[:, ~still], there[:, ~still]))
+        fixed.append(here[:, still])
+    return independent(scalars, *moving) and independent(scalars, *fixed)
+
+
+def _exponentials(fields: Fields, arguments: Met) -> Met:
+    """Of the distinct arguments, z and −z counted once."""
+    distinct = _up_to_sign(fields.scalars, arguments[0])
+    here, there = (fields.ring.function("exp", z[None, :, distinct])[0] for z in arguments)
+    return here, there
 
 
 def _up_to_sign(scalars: Residues, columns: Array) -> NDArray[np.intp]:

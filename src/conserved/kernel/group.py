@@ -21,6 +21,7 @@ from conserved.kernel.orbit import Orbit, moved
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
+from conserved.kernel.rowspace import inverse_matrix
 from conserved.kernel.scalars import Array, Scalars
 
 ORDER_LIMIT = 50_000
@@ -129,7 +130,7 @@ def listed(symmetry: Symmetry, n: int, m: int, scalars: Residues, *, real: bool)
     """All elements of a finite group, by what generators make of them.
 
     Raises:
-        InputError: not as many as stated.
+        InputError: not as many as stated, or a generator without an inverse.
         LimitError: too many for memory.
     """
     order = symmetry.order or 0
@@ -138,6 +139,7 @@ def listed(symmetry: Symmetry, n: int, m: int, scalars: Residues, *, real: bool)
     g, h = matrices(symmetry.generators, n, m, scalars)
     both = np.zeros((len(g), n + m, n + m), dtype=scalars.dtype)
     both[:, :n, :n], both[:, n:, n:] = g, h
+    _require_invertible(both, scalars)
     elements, words = _closure(both, order, scalars)
     inputs, labels = elements[:, :n, :n], elements[:, n:, n:]
     over, spelt = Reals(), inputs
@@ -154,6 +156,16 @@ def listed(symmetry: Symmetry, n: int, m: int, scalars: Residues, *, real: bool)
         ),
         lambda x: moved(spelt, x, over),
     )
+
+
+def _require_invertible(generators: Array, scalars: Residues) -> None:
+    """Products of other matrices may be finitely many as well, and no group."""
+    for index, generator in enumerate(generators):
+        try:
+            inverse_matrix(scalars, generator)
+        except Redraw as error:
+            advice = f"generator {index + 1} has no inverse"
+            raise InputError("symmetry.generators", len(generators), advice) from error
 
 
 Words = list[tuple[int, int]]  # (an earlier element, the generator it is multiplied by)

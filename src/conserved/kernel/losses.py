@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.errors import InputError, is_whole, nearest, require_text
+from conserved.kernel.extent import Degree
 from conserved.kernel.formal import FormalValues
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.jets import halves, join
@@ -62,6 +63,10 @@ class Loss(ABC):
     def pulls(self, scalars: Scalars, random: Array) -> Array:
         """Random members of V_ℓ, the span of ∇ℓ over all labels: by default everything."""
         return random
+
+    def extent(self, prediction: Degree, classes: int) -> Degree:
+        """At most that of ∇ℓ in all that is drawn: by default of formal values, or of a softmax."""
+        return Degree(2 * classes + 2, 2 * classes + 1)
 
     @abstractmethod
     def gradient(
@@ -105,6 +110,9 @@ class PolynomialLoss(Loss):
         self.spec = f"poly:{degree}"
         self.orders = ", ".join(str(k) for k in range(min(degree, 4)))
         self.orders += f", …, {degree - 1}" if degree > 4 else ""
+
+    def extent(self, prediction: Degree, classes: int) -> Degree:
+        return prediction.plus(Degree(1)).power(self.degree - 1)
 
     def gradient(
         self, ring: FormalRing, prediction: Array, labels: Array, key: NDArray[np.uint64]

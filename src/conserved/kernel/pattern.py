@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.kernel.choices import real_choices
+from conserved.kernel.deadline import check_time
+from conserved.kernel.errors import Redraw
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
+from conserved.kernel.signs import certain_choices
 from conserved.kernel.source import Source
 
 _PROBES = 256  # real inputs on which every unit must be active at least once
 _PATTERN_POINTS = 100_000  # real inputs looked at together
+_ENTRIES = 2 * 10**7  # of all values at them
 _ROUNDS = 100
+_IDLE = 20  # draws without one pattern that is certain
 
 
 class RealPattern:
@@ -59,17 +63,40 @@ class RealPattern:
         return self.theta, dead
 
     def draw(self, count: int) -> tuple[NDArray[np.int8], ...]:
-        """Patterns at ``count`` fresh real inputs: (count, data, *shape) for each choice."""
-        step = max(1, _PATTERN_POINTS // self.source.points)
-        parts = [self._draw(min(step, count - start)) for start in range(0, count, step)]
+        """Patterns at ``count`` fresh real inputs: (count, data, *shape) for each choice.
+
+        Raises:
+            Redraw: rounding decides at all inputs.
+        """
+        entries = self.program.size + self.program.volume() + 1
+        step = max(1, min(_PATTERN_POINTS, _ENTRIES // entries) // self.source.points)
+        parts: list[list[NDArray[np.int8]]] = []
+        left, idle = count, 0
+        while left:
+            check_time()
+            found = self._draw(min(step, left))
+            met = len(found[0])
+            idle = 0 if met else idle + 1
+            if idle > _IDLE:
+                raise Redraw("activation patterns that rounding decides")
+            left -= met
+            parts.append(found)
         return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))
 
     def _draw(self, count: int) -> list[NDArray[np.int8]]:
+        """Those of so many real inputs that are certain."""
         program = self.program
         data = self.source.real(self.rng, count)
+        order, shape = data.shape[1], data.shape[2:]
+        # entries of an orbit are sums of those of one input
+        sizes = np.abs(data).max(axis=(1, -1), keepdims=True) * data.shape[-1]
+        sizes = np.broadcast_to(sizes, data.shape)
         if self.moving:
-            theta = self.scalars.random(self.rng, (1, count, program.size))
+            theta = self.scalars.random(self.rng, (count, program.size))
         else:
-            theta = np.broadcast_to(self.theta, (1, count, program.size))
-        met = real_choices(program, theta, [data])
-        return [met[index] for index in program.choices]
+            theta = np.broadcast_to(self.theta[0], (count, program.size))
+        points = (each.reshape(count * order, *shape) for each in (data, sizes))
+        met, sure = certain_choices(program, np.repeat(theta, order, axis=0), *points)
+        kept = sure.reshape(count, order).all(axis=1)
+        chosen = (met[index] for index in program.choices)
+        return [gates.reshape(count, order, *gates.shape[1:])[kept] for gates in chosen]

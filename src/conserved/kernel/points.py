@@ -34,11 +34,11 @@ class PointFields(Fields):
     (batch, data, *shape).
 
     Piecewise networks: for all data the fields of all patterns count, as in 2307.00144: a law must
-    survive every pattern. Where the arguments of gates are independent every pattern is met, and
-    where they enter linearly, random residues in place of 0 and 1 span the same space, and no
-    pattern is rare. Where they are not, patterns come from real random networks, each at its own
-    parameters. Under a symmetry, and where inputs are listed, the patterns are those of one real
-    network along all points: the count is that of one cell of parameter space.
+    survive every pattern. Where every pattern is known to be met, and gates enter linearly, random
+    residues in place of 0 and 1 span the same space, and no pattern is rare. Where that is not
+    known, patterns come from real random networks, each at its own parameters. Under a symmetry,
+    and where inputs are listed, the patterns are those of one real network along all points: the
+    count is that of one cell of parameter space.
 
     Args:
         program: of the network, with one input.
@@ -102,8 +102,8 @@ class PointFields(Fields):
         self.sampled_patterns = True
         if moving:
             self.note = (
-                "the arguments of its gates are dependent, so patterns are drawn from real "
-                "networks; rare ones may be missed"
+                "not every pattern of its gates is known to be met, so patterns are drawn from "
+                "real networks; rare ones may be missed"
             )
             return
         self.one_cell = True

@@ -13,11 +13,14 @@ from __future__ import annotations
 from itertools import count
 from typing import NoReturn, Self, final
 
+import numpy as np
+
 from conserved.kernel.errors import InputError, LimitError
 
 _SMALLEST_REPLAYED = 2**20  # below it, a certificate's random point would prove too little
 _LARGEST = 2**61  # centred or not, residues then fit int64
 _MILLER_RABIN_LIMIT = 2**64
+_DRAWS = 20_000  # numbers looked at for a random prime
 _WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
 
@@ -131,6 +134,25 @@ def prime_with_roots(k: int, below: int = 2**23, index: int = 0) -> Prime:
         f"no prime number {index} that is 1 mod 4·{k} below {below}: "
         f"k ≥ 1, index ≥ 0 and a bound of at most 2^61 are needed, with 4k well below it"
     )
+
+
+def random_prime(rng: np.random.Generator, top: int, roots: int) -> Prime:
+    """A prime from top/2 to top that is 1 mod 4·roots, each as likely as any other.
+
+    Raises:
+        LimitError: there are next to none.
+
+    Example:
+        >>> random_prime(np.random.default_rng(0), 2**31, 5) % 20
+        1
+    """
+    step = 4 * roots
+    low, high = top // 2 // step, top // step
+    for _ in range(_DRAWS if low < high else 0):
+        number = 1 + step * int(rng.integers(low, high))
+        if is_prime(number):
+            return modulus(number)
+    raise LimitError(f"next to no primes below {top} are 1 mod {step}")
 
 
 def modulus(p: object) -> Prime:

@@ -88,6 +88,11 @@ class Program:
         """The nodes that choose a piece: gates, maxima and orders."""
         return tuple(i for i, node in enumerate(self.nodes) if node.op in CHOICES)
 
+    @property
+    def has_roots(self) -> bool:
+        """Whether it takes square roots."""
+        return any(node.op == "root" for node in self.nodes)
+
     @cached_property
     def by_inputs(self) -> tuple[int, ...]:
         """The choices that inputs alone make, such as which token stands at a place."""
@@ -211,8 +216,9 @@ def make_node(
     if isinstance(shape, str):
         given = f"{op} of shapes {', '.join(map(str, shapes)) or 'none'}"
         raise _error(place, given, shape)
-    if prod(shape) > SIZE_LIMIT:
-        raise _error(place, f"{op} of {prod(shape):,} entries", f"the limit is {SIZE_LIMIT:,}")
+    if not 0 < prod(shape) <= SIZE_LIMIT:
+        advice = f"tensors have 1 to {SIZE_LIMIT:,} entries"
+        raise _error(place, f"{op} of {prod(shape):,} entries", advice)
     return Node(op, args, data, shape)
 
 

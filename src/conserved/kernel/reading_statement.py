@@ -85,8 +85,8 @@ def _require_fit(reader: Reader, statement: Statement) -> None:
     if symmetry.lift is not None:
         if loss.spec not in ("mse", "poly:2"):
             raise reader["lift"].error("moments are all that squared error sees, and no other loss")
-        if statement.program.choices:
-            raise reader["lift"].error("a network with gates has no lift")
+        if statement.program.choices or statement.program.has_roots:
+            raise reader["lift"].error("a network with gates or square roots has no lift")
     if loss.one_hot:
         for move in (*symmetry.generators, *symmetry.turns):
             rows = move.labels or ()

@@ -146,17 +146,17 @@ def _movable(supports: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def independent(scalars: Residues, arguments: Array) -> bool:
+def independent(scalars: Residues, *groups: Array) -> bool:
     """Whether no product of some of these functions is a constant times a square.
 
     Args:
         scalars: residues.
-        arguments: their values at random points, (count, k), more points than functions; equal
-            columns are one function, zeros have no part in it.
+        groups: their values at random points, (count, k) each, more points than functions; equal
+            columns of one group are one function, zeros have no part in it.
 
     Quadratic characters as a matrix over GF(2), with a column of ones: full column rank proves it.
     """
-    columns = np.unique(arguments, axis=1)
+    columns = np.concatenate([np.unique(values, axis=1) for values in groups], axis=1)
     columns = columns[(columns != 0).all(axis=1)]
     signs = ~is_square(scalars, columns)
     ones = np.ones((len(signs), 1), dtype=np.bool_)

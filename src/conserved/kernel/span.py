@@ -17,8 +17,9 @@ import numpy as np
 from conserved.kernel.brackets import Nested, directional, evaluate
 from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.deadline import check_time
-from conserved.kernel.degree import Degree, field_degree
+from conserved.kernel.degree import credible, field_degree
 from conserved.kernel.errors import Redraw
+from conserved.kernel.extent import Degree
 from conserved.kernel.fields import Fields
 from conserved.kernel.primes import Prime, modulus
 from conserved.kernel.residues import residues
@@ -43,14 +44,19 @@ class Recipe:
         prime: the modulus.
         seed: fixes the point, the data and all formal values.
         counts: brackets of length 1, 2, 4, … to draw.
+        points: which of the listed inputs to draw from; all where none are named. Fewer inputs
+            pull in fewer directions, so that the bound they give holds for all.
     """
 
     prime: int
     seed: int
     counts: tuple[int, ...]
+    points: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        return {"prime": self.prime, "seed": self.seed, "counts": list(self.counts)}
+        made: dict[str, object] = {"prime": self.prime, "seed": self.seed}
+        made["counts"] = list(self.counts)
+        return made | {"points": list(self.points)} if self.points else made
 
 
 def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...]]:
@@ -63,7 +69,8 @@ def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...
     prime = modulus(recipe.prime)
     if (prime - 1) % (4 * statement.roots) and statement.roots > 1:
         raise Redraw(f"a prime that is 1 mod {4 * statement.roots} is needed")
-    fields = statement.fields(residues(prime), np.random.default_rng([recipe.seed, 0]))
+    drawn_from = statement.thinned(recipe.points)
+    fields = drawn_from.fields(residues(prime), np.random.default_rng([recipe.seed, 0]))
     theta = fields.point()
     space, ranks = RowSpace(fields.scalars, fields.dimension), []
     for level, count in enumerate(recipe.counts):
@@ -155,7 +162,8 @@ def existence(
 
 def degree_of(statement: Statement, rng: np.random.Generator) -> Degree | None:
     """Of the fields, mod a fresh prime."""
-    return field_degree(statement.fields(residues(statement.prime(rng)), rng))
+    found = field_degree(statement.fields(residues(statement.prime(rng)), rng))
+    return credible(found, statement.degree, rational=not statement.program.has_roots)
 
 
 def _closed_at_a_point(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm, prod
@@ -10,22 +11,21 @@ from typing import Literal
 import numpy as np
 
 from conserved.kernel.data import DataClass, combined, table
-from conserved.kernel.errors import LimitError
+from conserved.kernel.extent import Degree, extent
 from conserved.kernel.fields import Fields
 from conserved.kernel.flow import GRADIENT, Flow, FlowFields
 from conserved.kernel.group import Lift, Symmetry, listed
-from conserved.kernel.height import bits
+from conserved.kernel.height import bits, group_bits
 from conserved.kernel.losses import Loss, PolynomialLoss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.points import PointFields
-from conserved.kernel.primes import Prime, is_prime, modulus
+from conserved.kernel.primes import Prime, random_prime
 from conserved.kernel.program import Program, Tensors
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
 from conserved.kernel.source import Autoencoding, Everything, Listed, Orbits, Source
 
 Kind = Literal["all", "symmetric", "given"]
-_DRAWS = 20_000  # numbers looked at for a prime
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,12 @@ class Statement:
         """The same on all data."""
         return replace(self, symmetry=None, data=None)
 
+    def thinned(self, places: Sequence[int]) -> Statement:
+        """The same on some of its points alone; on all of them where none are named."""
+        if not places or self.data is None or self.data.points is None:
+            return self
+        return replace(self, data=self.data.thinned(places))
+
     @property
     def kind(self) -> Kind:
         """What class of data it is of."""
@@ -70,7 +76,8 @@ class Statement:
     @cached_property
     def bits(self) -> float:
         """Bits of the numbers that its fields are written with."""
-        return self._bits_of_pulls + self.flow.bits
+        group = 0.0 if self.symmetry is None else group_bits(self.symmetry)
+        return self._bits_of_pulls + self.flow.bits + group
 
     @property
     def _bits_of_pulls(self) -> float:
@@ -98,6 +105,20 @@ class Statement:
         """Its primes are 1 mod 4·roots."""
         return lcm(self.program.roots, 1 if self.symmetry is None else self.symmetry.roots)
 
+    @cached_property
+    def degree(self) -> Degree:
+        """At most that of its fields."""
+        value, slope = extent(self.program)
+        seed = Degree(1)
+        if self.averaged:
+            seed = value.times(Degree(1)).summed(self.points).plus(Degree(1))
+        elif self.symmetry is not None or (self.data is not None and self.data.labelled):
+            seed = self.loss.extent(value, self.program.shape[-1]).times(Degree(1))  # a weight
+        pull = slope.times(seed).summed(self.points * prod(self.program.shape))
+        if self.flow == GRADIENT:
+            return pull
+        return pull.times(Degree(2)).plus(Degree(4))  # a rate and θ; a weight, a clock and v
+
     @property
     def averaged(self) -> bool:
         """Whether its group is not listed."""
@@ -114,12 +135,7 @@ class Statement:
         Raises:
             LimitError: there are next to none.
         """
-        top, step = top or self.top, 4 * lcm(roots, self.roots)
-        for _ in range(_DRAWS):
-            number = 1 + step * int(rng.integers(top // 2 // step, top // step))
-            if is_prime(number):
-                return modulus(number)
-        raise LimitError(f"next to no primes below {top} are 1 mod {step}")
+        return random_prime(rng, top or self.top, lcm(roots, self.roots))
 
     def fields(
         self, scalars: Residues, rng: np.random.Generator, *, widest: bool = False
