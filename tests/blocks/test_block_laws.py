@@ -165,6 +165,18 @@ def test_false_families_are_refused() -> None:
     )
 
 
+def test_projections_in_one_matrix_come_apart() -> None:
+    """torch's own layer keeps q, k and v in one tensor."""
+    layer = torch.nn.TransformerEncoderLayer(
+        4, 2, 6, dropout=0.0, norm_first=True, batch_first=True
+    )
+    example = torch.zeros(1, 3, 4)
+    found = block_laws(layer, example)
+    exact = cq.analyze(cq.from_torch(layer, example)).count
+    assert exact.certified
+    assert found.lower == exact.upper == 31
+
+
 def test_a_matrix_on_all_heads_is_no_law() -> None:
     found = block_laws(cq.networks.parse_network("attention:dim=4,tokens=3,head=2,heads=2"))
     assert {one.family.key for one in found.laws} == {("quadratic", 2, 2)}
@@ -195,7 +207,8 @@ def test_independent_functions_of_thin_tensors() -> None:
     assert functions(family) == 10
     assert least([family], {"X": (4, 1)}) == 4
     assert least([family], {"X": (4, 4)}) == 10
-    assert least([family, family], {"X": (4, 4)}) == 0  # no tensor of its own
+    same = Family(((Fraction(1), Column("X", 1, Pattern((4,), ("matrix",)))),))
+    assert least([family, same], {"X": (4, 4)}) == 0  # no tensor of their own
 
 
 def test_laws_of_a_family_are_its_functions() -> None:

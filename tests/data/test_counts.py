@@ -10,8 +10,10 @@ from torch import Tensor
 
 import conserved as cq
 from conserved.certificate import check_certificate, read_json, read_text
+from conserved.errors import InputError
 from conserved.losses import parse_loss
 from conserved.networks import Network, Parameter, Var
+from conserved.report import render, watch
 from tests.data.road import Given
 from tests.road.count import laws
 from tests.road.forward import Model, group_of, layers, loss_of
@@ -221,3 +223,73 @@ def test_the_order_and_repetition_of_inputs_do_not_matter() -> None:
     for listed in (rows, rows[::-1]):
         problem = cq.Problem(network, inputs=cq.data.points(listed))
         assert cq.lie_closure(problem).upper == 3
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("n", [2, 4, 6])
+def test_many_inputs_of_a_smooth_network_are_certified(n: int, bias: bool) -> None:
+    """Arguments of tanh at more inputs than dimensions depend; fewer inputs bound the rest."""
+    rows = [*POINTS[2], [2, 3], [1, 1]][:n]
+    network = cq.networks.MLP(2, 3, 1, bias=bias)
+    analysis = cq.analyze(cq.Problem(network, inputs=cq.data.points(rows)))
+    assert analysis.count.certified
+    road = floats(layers([2, 3, 1], torch.tanh, bias=bias), points=rows)
+    assert laws(road, seed=1, longest=6) == analysis.count.upper
+    assert len(analysis.closure.points) == (0 if n <= 2 + bias else 2 + bias)
+    document = analysis.certificate.to_json()
+    assert check_certificate(read_json(document), seed=2).status == "CERTIFIED"
+
+
+def test_fewer_inputs_are_named_in_the_recipe() -> None:
+    """And nothing else is taken for them."""
+    problem = cq.Problem(cq.networks.MLP(2, 2, 1), inputs=cq.data.points(POINTS[2]))
+    document = cq.analyze(problem).certificate.to_json()
+    recipe = document["claims"][0]["upper"]["recipe"]
+    assert recipe["points"] == [0, 1]
+    for places in ([], [1, 0], [0, 0], [4], [-1], ["0"], 3):
+        recipe["points"] = places
+        with pytest.raises(InputError, match=r"recipe\.points"):
+            read_json(document)
+    recipe["points"] = [0]  # these alone pull less
+    assert check_certificate(read_json(document), seed=2).status == "REFUTED"
+    del recipe["points"]  # all of them: formal values are no longer shown generic
+    assert check_certificate(read_json(document), seed=2).status == "REFUTED"
+    recipe["points"] = [0, 1]
+    document["claims"][1]["upper"]["recipe"]["points"] = [0]
+    with pytest.raises(InputError, match=r"claims\[1\]\.upper\.recipe\.points"):
+        read_json(document)
+
+
+def test_a_report_of_given_data() -> None:
+    """Runs are on the data given, along which the laws owed to them hold."""
+    inputs = cq.data.samples(POINTS[3][:2], LABELS[1][:2], "samples:two.csv")
+    analysis = cq.analyze(cq.Problem(cq.networks.Linear(3, 2, 1), inputs=inputs))
+    runs = watch(analysis)
+    assert [run.data.summary for run in runs] == ["the inputs given, the labels given"] * 2
+    assert all(verdict.outcome != "violated" for run in runs for verdict in run.verdicts)
+    page = render(analysis, runs)
+    assert "owed to these data: 2" in page
+    assert "--samples two.csv" in page
+    assert "samples=&#39;two.csv&#39;" in page
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_runs_are_on_data_of_the_class(name: str) -> None:
+    analysis = cq.analyze(cq.Problem(cq.networks.Linear(3, 2, 3), inputs=CERTIFIED[name]))
+    for run in watch(analysis):
+        assert {verdict.outcome for verdict in run.verdicts} <= {
+            "conserved",
+            "drifting as predicted",
+        }
+
+
+@pytest.mark.parametrize(
+    "flow, known", [("momentum", 10), ("decay:1/2", 7), ("rates:W1=3,W2=7", 7)]
+)
+def test_other_flows_on_given_data(flow: str, known: int) -> None:
+    """Momentum on one input: 2 laws of 1-2-1, and W1 v with its velocity for v ⊥ x, 2 · 2 · 2."""
+    problem = cq.Problem.from_text("linear:3-2-1", flow=flow)
+    given = cq.Problem(problem.network, flow=problem.flow, inputs=cq.data.points(POINTS[3][:1]))
+    analysis = cq.analyze(given)
+    assert analysis.count.certified
+    assert analysis.count.upper == known

@@ -19,7 +19,7 @@ from conserved.blocks.laws import functions, laws_of, least
 from conserved.blocks.patterns import Terms, columns_of, weights_of
 from conserved.blocks.probe import Probe, RealSamples, probe
 from conserved.blocks.sketch import Family, candidates
-from conserved.blocks.splits import splits_of
+from conserved.blocks.splits import cuts_of, splits_of
 from conserved.errors import InputError, Redraw
 from conserved.kernel.losses import Loss, parse_loss
 from conserved.kernel.primes import is_prime, modulus
@@ -169,7 +169,7 @@ def block_laws(
     rng = np.random.default_rng(seed)
     free = programs[-1]  # with eps → 0: whatever holds with eps holds there too
     with threads_for(0):
-        columns = columns_of(free.parameters, splits_of(free))
+        columns = columns_of(free.parameters, splits_of(free), cuts_of(free))
         found = candidates(columns, RealSamples(free, loss, start, rng), seed)
     primes: list[int] = []
     held = _verified(free, loss, found, rng, primes)

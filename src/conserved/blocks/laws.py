@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
@@ -33,12 +32,8 @@ def least(families: Sequence[Family], shapes: Shapes) -> int:
     """
     left, total = list(families), 0
     while left:
-        held = Counter(name for family in left for name in family.tensors)
-        sizes = [
-            _in_tensors(family, {name for name in family.tensors if held[name] == 1}, shapes)
-            for family in left
-        ]
-        whole = [_in_tensors(family, set(family.tensors), shapes) for family in left]
+        sizes = [_in_parts(family, _own(family, left), shapes) for family in left]
+        whole = [_in_parts(family, [c for _, c in family.terms], shapes) for family in left]
         # those that lose nothing first: then others have more tensors to themselves
         best = max(range(len(left)), key=lambda k: (sizes[k] == whole[k], sizes[k]))
         if not sizes[best]:
@@ -48,15 +43,32 @@ def least(families: Sequence[Family], shapes: Shapes) -> int:
     return total
 
 
-def _in_tensors(family: Family, names: set[str], shapes: Shapes) -> int:
-    """How many of a family's functions are independent in some tensors alone."""
+def _own(family: Family, others: Sequence[Family]) -> list[Column]:
+    """The columns of a family that have no entry in common with another family."""
+    rest = [c for other in others if other is not family for _, c in other.terms]
+    return [c for _, c in family.terms if not any(_overlap(c, other) for other in rest)]
+
+
+def _overlap(one: Column, other: Column) -> bool:
+    if one.tensor != other.tensor:
+        return False
+    apart = one.start + one.length <= other.start or other.start + other.length <= one.start
+    return not (one.axis == other.axis and apart)
+
+
+def _in_parts(family: Family, columns: Sequence[Column], shapes: Shapes) -> int:
+    """How many of a family's functions are independent in some of its columns alone."""
     degree, blocks, size = family.key
-    mine = [column.tensor for _, column in family.terms if column.tensor in names]
-    if len(set(mine)) < len(mine) or not mine:
+    twice = any(_overlap(a, b) for k, a in enumerate(columns) for b in columns[:k])
+    if twice or not columns:
         return 0
     if degree == "linear":
         return blocks
-    beside = sum(prod(shapes[name]) // (blocks * size) for name in mine)  # entries for each row
+    beside = 0  # entries for each row
+    for column in columns:
+        shape = shapes[column.tensor]
+        entries = prod(shape) // shape[column.axis] * column.length
+        beside += entries // (blocks * size)
     rank = min(size, beside)
     return blocks * rank * (2 * size + 1 - rank) // 2
 
@@ -67,7 +79,12 @@ def laws_of(family: Family, layout: Layout) -> list[Law]:
     if degree == "linear":
         return _linear(family, layout)
     if size == 1 and all(column.pattern.repeats == 1 for _, column in family.terms):
-        terms = tuple(GramTerm(c.tensor, c.axis, factor) for factor, c in family.terms)
+        terms = tuple(
+            GramTerm(
+                c.tensor, c.axis, factor, None if c.whole else (c.start, c.start + c.length, 1)
+            )
+            for factor, c in family.terms
+        )
         return [GramLaw(layout=layout, terms=terms, part="diagonal")]
     if blocks > _LAWS:
         return []
@@ -81,9 +98,13 @@ def laws_of(family: Family, layout: Layout) -> list[Law]:
     return made
 
 
+def _part(column: Column) -> tuple[int, int, int]:
+    return column.start, column.start + column.length, 1
+
+
 def _terms(factor: Fraction, column: Column, block: int) -> list[GramTerm]:
-    places = column.pattern.indices()[block]  # (repeats, size)
-    length = prod(column.pattern.split)
+    places = column.places()[block]  # (repeats, size)
+    length = column.extent or column.length
     if column.pattern.size == 1:
         places = places.reshape(1, -1)  # a trace takes them together, where they are evenly spaced
     steps = np.diff(places, axis=1)
@@ -107,7 +128,7 @@ def _linear(family: Family, layout: Layout) -> list[Law]:
         terms: dict[tuple[int, ...], Fraction] = {}
         for factor, column in family.terms:
             slices = np.moveaxis(layout.indices(column.tensor), column.axis, 0)
-            for i in np.ravel(slices[j]).tolist():
+            for i in np.ravel(slices[column.places()[j].ravel()]).tolist():
                 terms[i,] = factor
         components.append(Polynomial.of(terms))
     return [PolynomialLaw(layout=layout, components=tuple(components))]

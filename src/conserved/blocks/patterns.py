@@ -92,12 +92,33 @@ class Column:
         axis: along which slices are taken.
         pattern: of R.
         degree: 2 for ⟨R, X Xᵀ⟩; 1 for ⟨R, sums of the slices⟩.
+        start, extent: where the part of the axis begins that counts, and how long the whole axis
+            is; by default all of it counts.
+        vector: whether the tensor has no other axis.
     """
 
     tensor: str
     axis: int
     pattern: Pattern
     degree: int = 2
+    start: int = 0
+    extent: int = 0
+    vector: bool = False
+
+    @property
+    def length(self) -> int:
+        """Slices that count."""
+        return prod(self.pattern.split)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole axis counts."""
+        return self.extent in (0, self.length)
+
+    def places(self) -> Array:
+        """Positions on the axis, (blocks, repeats, size)."""
+        found: Array = self.start + self.pattern.indices()
+        return found
 
     @property
     def key(self) -> Key:
@@ -123,11 +144,11 @@ class Terms:
         self._blocks: dict[tuple[str, int], list[_Cells]] = {}
         plain: dict[tuple[str, int, int], list[tuple[int, Array]]] = {}
         for index, column in enumerate(self.columns):
-            places, mine = column.pattern.indices(), weights[column.key]
+            places, mine = column.places(), weights[column.key]
             if column.pattern.size > 1:
                 self._add_cells(index, column, mine)
                 continue
-            spread = np.empty(places.size, dtype=mine.dtype)
+            spread = np.zeros(column.extent or column.length, dtype=mine.dtype)
             spread[places] = mine
             place = (column.tensor, column.axis, column.degree)
             plain.setdefault(place, []).append((index, spread))
@@ -135,7 +156,7 @@ class Terms:
             self._plain[place] = [i for i, _ in held], np.stack([w for _, w in held])
 
     def _add_cells(self, index: int, column: Column, weights: Array) -> None:
-        places = column.pattern.indices()
+        places = column.places()
         cells = places.reshape(-1, places.shape[2])
         owner = np.repeat(np.arange(len(places)), places.shape[1])
         order = np.argsort(cells[:, 0])
@@ -200,14 +221,18 @@ def weights_of(key: Key, draw: Any) -> Array:
 
 
 def columns_of(
-    parameters: Sequence[tuple[str, tuple[int, ...]]], splits: Mapping[int, Sequence[Split]]
+    parameters: Sequence[tuple[str, tuple[int, ...]]],
+    splits: Mapping[int, Sequence[Split]],
+    cuts: Mapping[int, Sequence[int]] | None = None,
 ) -> list[Column]:
     """All terms that laws are made of, those with the freest R first.
 
     Args:
         parameters: (name, shape) of each.
         splits: how axes of each length fall apart.
+        cuts: into how many equal parts axes of each length are cut: projections in one matrix.
     """
+    cuts = {} if cuts is None else cuts
     found: dict[tuple[Any, ...], Column] = {}
     for name, shape in parameters:
         for axis, length in enumerate(shape):
@@ -217,9 +242,30 @@ def columns_of(
                 indices = pattern.indices()
                 same = (name, axis, indices.tobytes(), indices.shape)
                 found.setdefault(same, Column(name, axis, pattern))
-            each = Column(name, axis, Pattern((length,), ("each",)), degree=1)
+            for start, size in _parts(length, cuts.get(length, ())):
+                for pattern in patterns(size, splits.get(size, ())):
+                    indices = pattern.indices()
+                    part = (name, axis, start, indices.tobytes(), indices.shape)
+                    column = Column(name, axis, pattern, start=start, extent=length)
+                    found.setdefault(part, column)
+                some = Pattern((size,), ("each",))
+                alone = len(shape) == 1
+                linear = Column(name, axis, some, 1, start, length, alone)
+                found.setdefault((name, axis, start, size, "linear"), linear)
+            alone = len(shape) == 1
+            each = Column(name, axis, Pattern((length,), ("each",)), degree=1, vector=alone)
             found.setdefault((name, axis, "linear"), each)
+            total = Column(name, axis, Pattern((length,), ("sum",)), degree=1)
+            if 1 not in shape:  # else one of those before
+                found.setdefault((name, "total"), total)
     return sorted(found.values(), key=lambda c: -c.pattern.blocks * c.pattern.size**2)
+
+
+def _parts(length: int, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """(start, size) of the parts of an axis."""
+    for count in cuts:
+        size = length // count
+        yield from ((k * size, size) for k in range(count))
 
 
 def patterns(length: int, splits: Sequence[Split]) -> Iterator[Pattern]:

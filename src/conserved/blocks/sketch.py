@@ -58,9 +58,12 @@ def candidates(columns: Sequence[Column], sample: Sampler, seed: int = 0) -> lis
     for column in columns:
         groups.setdefault(column.key, []).append(column)
     tables = _tables(groups, sample, seed)
+    cut = {column.tensor for column in columns if not column.whole}
     found: list[Family] = []
-    for key, mine in groups.items():
-        known = [v for family in found for v in _implied(family, mine, tables[key])]
+    for key, mine in sorted(groups.items(), key=lambda item: item[0][0]):  # linear ones first
+        known = _identities(mine, cut, sample)
+        known += [_unit(k, len(mine)) for k, c in enumerate(mine) if _is_frozen(c, found)]
+        known += [v for family in found for v in _implied(family, mine, tables[key])]
         for vector in _null_vectors(tables[key], known):
             terms = tuple((c, mine[i]) for i, c in enumerate(vector) if c)
             found.append(Family(terms))
@@ -83,17 +86,39 @@ def _tables(
     return found
 
 
+def _identities(
+    columns: Sequence[Column], cut: set[str], sample: Sampler
+) -> list[NDArray[np.float64]]:
+    """What the columns of tensors that are cut have to do with each other: a whole and its parts.
+
+    Null vectors whatever the gradient: they are 0, and no laws.
+    """
+    mine = [k for k, column in enumerate(columns) if column.tensor in cut]
+    if not mine:
+        return []
+    rng = np.random.default_rng(len(columns))
+    chosen = [columns[k] for k in mine]
+    key = chosen[0].key
+    terms = Terms(chosen, {key: weights_of(key, lambda shape: rng.normal(size=shape))})
+    parameters, _ = sample()
+    shapes = {column.tensor: parameters[column.tensor].shape for column in chosen}
+    rows = [
+        terms.row(Reals(), parameters, {n: rng.normal(size=s) for n, s in shapes.items()})
+        for _ in range(len(chosen) + _SPARE)
+    ]
+    out = []
+    for null in _nullspace(np.stack(rows)):
+        vector = np.zeros(len(columns))
+        vector[mine] = null
+        out.append(vector)
+    return out
+
+
 def _null_vectors(
     table: NDArray[np.float64], known: Sequence[NDArray[np.float64]]
 ) -> Iterator[tuple[Fraction, ...]]:
     """Rational null vectors beyond those known, as short as elimination makes them."""
-    scale = np.linalg.norm(table, axis=0)
-    dead = scale <= _TIGHT * max(scale.max(initial=0), 1e-300)
-    scale[dead] = 1
-    _, singular, right = np.linalg.svd(table / scale, full_matrices=True)
-    padded = np.zeros(table.shape[1])
-    padded[: len(singular)] = singular
-    null = right[padded <= _TIGHT * padded.max(initial=1)] / scale
+    null = _nullspace(table)
     if not len(null):
         return
     reduced = _echelon(null)
@@ -104,6 +129,17 @@ def _null_vectors(
         exact = _rational(_shortened(vector, space.vectors[:-1]))
         if exact is not None:
             yield exact
+
+
+def _nullspace(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A basis, as rows."""
+    scale = np.linalg.norm(table, axis=0)
+    scale[scale <= _TIGHT * max(scale.max(initial=0), 1e-300)] = 1
+    _, singular, right = np.linalg.svd(table / scale, full_matrices=True)
+    padded = np.zeros(table.shape[1])
+    padded[: len(singular)] = singular
+    null: NDArray[np.float64] = right[padded <= _TIGHT * padded.max(initial=1)] / scale
+    return null
 
 
 def _shortened(vector: NDArray[np.float64], known: Sequence[NDArray[np.float64]]) -> Any:
@@ -202,8 +238,7 @@ def _implied(
         vector = np.zeros(len(columns))
         for (coefficient, _), k in zip(family.terms, chosen, strict=True):
             vector[k] += float(coefficient)
-        size = np.abs(table) @ np.abs(vector)
-        if (np.abs(table @ vector) <= 1e-9 * size.max(initial=1e-300)).all():
+        if (np.abs(table @ vector) <= 1e-9 * np.abs(table).max(initial=1e-300)).all():
             yield vector
 
 
@@ -222,9 +257,32 @@ def _alike(
 
 def _says(less: Column, column: Column) -> bool:
     """Whether a column with a less free R is part of what another says."""
+    if (less.start, less.whole) != (column.start, column.whole):
+        return False
     if _is_trace(less):
-        return True
-    return less.axis == column.axis and within(less.pattern, column.pattern)
+        return column.whole or (less.axis, less.length) == (column.axis, column.length)
+    if (less.axis, less.length) != (column.axis, column.length):
+        return False
+    return within(less.pattern, column.pattern)
+
+
+def _is_frozen(column: Column, found: Sequence[Family]) -> bool:
+    """Whether it is about entries of a vector that are constant each."""
+    for family in found:
+        if len(family.terms) == 1 and family.terms[0][1].degree == 1 < column.degree:
+            frozen = family.terms[0][1]
+            inside = frozen.start <= column.start and (
+                column.start + column.length <= frozen.start + frozen.length
+            )
+            if frozen.tensor == column.tensor and frozen.vector and inside:
+                return True
+    return False
+
+
+def _unit(k: int, size: int) -> NDArray[np.float64]:
+    vector = np.zeros(size)
+    vector[k] = 1
+    return vector
 
 
 def _is_trace(column: Column) -> bool:

@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from conserved.blocks.patterns import Split
-from conserved.kernel.program import Program
+from conserved.kernel.program import Node, Program
+
+_CUTS = 4  # projections in one matrix, at most
 
 
 def splits_of(program: Program) -> dict[int, list[Split]]:
@@ -39,6 +41,33 @@ def splits_of(program: Program) -> dict[int, list[Split]]:
                 whole *= n
             found[whole].add((*split[:-1], *parts))
     return {length: sorted(ways, key=len) for length, ways in found.items()}
+
+
+def cuts_of(program: Program) -> dict[int, list[int]]:
+    """For each length into how many equal parts axes of that length are cut."""
+    found: dict[int, set[int]] = defaultdict(set)
+    picked = {n for node in program.nodes for n in _picked(program, node)}
+    for node in program.nodes:
+        before = program.nodes[node.args[0]].shape if node.args else ()
+        if node.op == "slice":
+            for length, (start, stop, step) in zip(before, node.data, strict=True):
+                size = stop - start
+                if step == 1 and size < length and length % size == 0 and start % size == 0:
+                    found[length].add(length // size)
+        elif node.op == "reshape":
+            for length, parts in _groups(before, node.shape):
+                found[length] |= {parts[0], parts[-1]} & picked
+    few = {length: sorted(n for n in counts if 1 < n <= _CUTS) for length, counts in found.items()}
+    return {length: counts for length, counts in few.items() if counts}
+
+
+def _picked(program: Program, node: Node) -> Iterator[int]:
+    """Lengths of axes of which a node takes one place: several projections made at once."""
+    if node.op in ("slice", "gather"):
+        before = program.nodes[node.args[0]].shape
+        for length, now in zip(before, node.shape, strict=True):
+            if now == 1 < length:
+                yield length
 
 
 def _grouped(found: dict[int, set[Split]]) -> None:

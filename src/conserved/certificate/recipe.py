@@ -40,7 +40,7 @@ def recipe_for(
     if (prime - 1) % (4 * statement.roots) and statement.roots > 1:
         prime = int(prime_with_roots(statement.roots))
     rises = np.diff(closure.ranks, prepend=0).tolist()
-    recipe = Recipe(prime, seed, tuple(rise + _SPARE for rise in rises))
+    recipe = Recipe(prime, seed, tuple(rise + _SPARE for rise in rises), closure.points)
     best: tuple[Recipe, Fields, tuple[int, ...]] | None = None
     for _ in range(_ROUNDS):
         try:

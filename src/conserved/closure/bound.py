@@ -7,7 +7,9 @@ rank stands still makes it tight with overwhelming probability.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
 from numbers import Real
 from time import perf_counter
 from typing import Any
@@ -19,9 +21,11 @@ from conserved.closure.cost import estimate
 from conserved.closure.span import LieSpan, Progress
 from conserved.errors import ConservedError, InputError, Redraw, is_whole
 from conserved.fields import Fields, Route, make_fields, unlucky
+from conserved.kernel.data import table
 from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
 from conserved.kernel.residues import Residues, residues
+from conserved.kernel.rowspace import RowSpace
 from conserved.problem import Problem
 from conserved.symmetry import files_of
 
@@ -44,6 +48,7 @@ class Closure:
         note: what weakens the bound, or "".
         one_cell: whether it speaks of one cell of activation patterns only.
         prime, seed: replay the run.
+        points: which of the listed inputs were drawn from, from 0; all where none are named.
         evaluations: field evaluations (each a forward and a backward pass over one orbit).
         seconds: wall time.
     """
@@ -58,6 +63,7 @@ class Closure:
     route: str = "none"
     note: str = ""
     prime: int = int(BLAS_PRIMES[0])
+    points: tuple[int, ...] = ()
     evaluations: int = 0
     seconds: float = 0.0
     one_cell: bool = False
@@ -125,9 +131,16 @@ def lie_closure(
     modulus_used = _choose_prime(problem, prime, seed, route)
     deadline = None if budget is None else start + budget
     with threads_for(problem.state.size):
-        fields, run, stopped, generic = _at_some_point(
-            problem, residues(modulus_used), seed, route, lower, deadline, progress
-        )
+        scalars = residues(modulus_used)
+        rest = (scalars, seed, route, lower, deadline, progress)
+        points: tuple[int, ...] = ()
+        fields, run, stopped, generic = _at_some_point(problem, *rest)
+        if not generic.holds:
+            for places, fewer in _on_fewer_inputs(problem, scalars):
+                found = _at_some_point(fewer, *rest)
+                if found[3].holds and found[1].space.rank >= run.space.rank:
+                    (fields, run, stopped, generic), points = found, places
+                    break
     upper = fields.dimension - run.space.rank
     if upper < lower:
         raise ConservedError(
@@ -140,7 +153,8 @@ def lie_closure(
         ranks=tuple(run.ranks),
         closed=run.closed,
         stopped=stopped,
-        route=fields.route,
+        route=fields.route if not points else f"{fields.route}: others depend on them",
+        points=points,
         rigorous=generic.holds,
         note=generic.note or fields.note,
         prime=int(modulus_used),
@@ -196,6 +210,24 @@ def _at_some_point(
     raise Redraw(
         f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
     )
+
+
+def _on_fewer_inputs(
+    problem: Problem, scalars: Residues
+) -> Iterator[tuple[tuple[int, ...], Problem]]:
+    """The problem on listed inputs of which none depends on others, so that arguments do not.
+
+    What they pull, all of them do, so that the bound they give holds for all.
+    """
+    if problem.inputs is None or problem.inputs.stated.points is None:
+        return
+    rows = table(problem.inputs.stated.points, (prod(problem.network.input_shape),), scalars)
+    ones = np.ones((len(rows), 1), dtype=scalars.dtype)
+    for one in (np.concatenate([rows, ones], axis=1), rows):  # with a bias, and without
+        chosen = np.flatnonzero(RowSpace(scalars, one.shape[1]).add(one))
+        if len(chosen) < len(rows):
+            places = tuple(chosen.tolist())
+            yield places, replace(problem, inputs=problem.inputs.thinned(places))
 
 
 def _choose_prime(problem: Problem, prime: int | None, seed: int, route: Route) -> Prime:

@@ -55,6 +55,19 @@ class Inputs:
         """Whether every input is its own label."""
         return self.stated.labels == "inputs"
 
+    @property
+    def options(self) -> dict[str, str | bool]:
+        """What ``parse_inputs`` and the command line take for it, by option."""
+        if self.name.startswith(_SAMPLES):
+            return {"samples": self.name.removeprefix(_SAMPLES)}
+        name = self.name.removesuffix(f",{_AUTOENCODING}").removesuffix(_AUTOENCODING)
+        given: dict[str, str | bool] = {"inputs": name} if name else {}
+        return given | {"autoencoding": True} if self.autoencoding else given
+
+    def thinned(self, places: Sequence[int]) -> Inputs:
+        """Some of the listed inputs alone."""
+        return replace(self, stated=self.stated.thinned(places))
+
     def is_named(self, shape: Sequence[int]) -> bool:
         """Whether its name, where that is no matter of files, names this class."""
         if self.stated == DataClass(labels="inputs") or self.name == _AUTOENCODING:

@@ -5,6 +5,7 @@ from conserved.dynamics.combined import Combined
 from conserved.dynamics.first_order import Decay, FreeRates, Gradient, Mirror, Natural, Rates
 from conserved.dynamics.grammar import FLOWS, FlowFamily, parse_flow
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
+from conserved.dynamics.steps import Forecast, Steps
 
 __all__ = [
     "ALL",
@@ -13,6 +14,7 @@ __all__ = [
     "Decay",
     "Dynamics",
     "FlowFamily",
+    "Forecast",
     "FreeRates",
     "Gradient",
     "Mirror",
@@ -21,5 +23,6 @@ __all__ = [
     "Natural",
     "Nesterov",
     "Rates",
+    "Steps",
     "parse_flow",
 ]

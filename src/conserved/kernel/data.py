@@ -57,6 +57,14 @@ class DataClass:
         below = max((number.denominator for number in numbers), default=1)
         return float(above.bit_length()), float((below - 1).bit_length())
 
+    def thinned(self, places: Sequence[int]) -> DataClass:
+        """Some of the points alone, with their labels: what they pull, all of them do."""
+        assert self.points is not None
+        points = tuple(self.points[place] for place in places)
+        if isinstance(self.labels, str):
+            return replace(self, points=points)
+        return replace(self, points=points, labels=tuple(self.labels[place] for place in places))
+
     def to_json(self) -> dict[str, Any]:
         labels = self.labels if isinstance(self.labels, str) else _listed(self.labels)
         return {

@@ -117,8 +117,8 @@ def read_json(document: Any) -> Certificate:
     laws = tuple(_law(item, statement) for item in reader["laws"].items())
     wanted: tuple[Data, ...] = ("all",) if statement.kind == "all" else (statement.kind, "all")
     items = reader["claims"].items(exactly=len(wanted))
-    size = statement.size
-    claims = tuple(_claim(item, data, laws, size) for item, data in zip(items, wanted, strict=True))
+    pairs = zip(items, wanted, strict=True)
+    claims = tuple(_claim(item, data, laws, statement) for item, data in pairs)
     return Certificate(statement, laws, claims, version, _object(reader["words"]))
 
 
@@ -143,13 +143,13 @@ def _law(reader: Reader, statement: Statement) -> StatedLaw:
     return StatedLaw(program, origin, _object(reader["words"]))
 
 
-def _claim(reader: Reader, data: Data, laws: tuple[StatedLaw, ...], size: int) -> Claim:
+def _claim(reader: Reader, data: Data, laws: tuple[StatedLaw, ...], statement: Statement) -> Claim:
     reader.keys("data", "upper", "lower", "status", "next")
     reader["data"].choice(data)
     claim = Claim(
         data,
-        _upper(reader["upper"], size),
-        _lower(reader["lower"], data, laws, size),
+        _upper(reader["upper"], statement.size, statement.points if data == "given" else 0),
+        _lower(reader["lower"], data, laws, statement.size),
         cast(Status, reader["status"].choice("CERTIFIED", "OPEN")),
         tuple(item.choice(*NEXT.values()) for item in reader["next"].items(most=len(NEXT))),
     )
@@ -169,9 +169,9 @@ def _claim(reader: Reader, data: Data, laws: tuple[StatedLaw, ...], size: int) -
     return claim
 
 
-def _upper(reader: Reader, size: int) -> UpperBound:
+def _upper(reader: Reader, size: int, points: int) -> UpperBound:
     reader.keys("laws", "ranks", "rigorous", "patterns", "recipe")
-    recipe = _recipe(reader["recipe"])
+    recipe = _recipe(reader["recipe"], points)
     ranks = [item.integer(0, size) for item in reader["ranks"].items(len(recipe.counts))]
     if ranks != sorted(ranks):
         raise reader["ranks"].error("ranks do not fall")
@@ -187,8 +187,8 @@ def _upper(reader: Reader, size: int) -> UpperBound:
     )
 
 
-def _recipe(reader: Reader) -> Recipe:
-    reader.keys("prime", "seed", "counts")
+def _recipe(reader: Reader, points: int) -> Recipe:
+    reader.keys("prime", "seed", "counts", "points")
     counts = reader["counts"].items(most=LEVEL_LIMIT)
     if not counts:
         raise reader["counts"].error("at least one count is needed")
@@ -196,7 +196,16 @@ def _recipe(reader: Reader) -> Recipe:
         _prime(reader["prime"], 2**31),
         reader["seed"].integer(0, SEED_LIMIT),
         tuple(item.integer(1, COUNT_LIMIT) for item in counts),
+        _places(reader["points"], points) if "points" in reader.value else (),
     )
+
+
+def _places(reader: Reader, points: int) -> tuple[int, ...]:
+    """Which of so many listed inputs are meant."""
+    places = [item.integer(0, points - 1) for item in reader.items(most=points)]
+    if not places or places != sorted(set(places)):
+        raise reader.error("places of listed inputs, from 0, ascend, each once")
+    return tuple(places)
 
 
 def _prime(reader: Reader, below: int) -> int:

@@ -44,14 +44,19 @@ class Recipe:
         prime: the modulus.
         seed: fixes the point, the data and all formal values.
         counts: brackets of length 1, 2, 4, … to draw.
+        points: which of the listed inputs to draw from; all where none are named. Fewer inputs
+            pull in fewer directions, so that the bound they give holds for all.
     """
 
     prime: int
     seed: int
     counts: tuple[int, ...]
+    points: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        return {"prime": self.prime, "seed": self.seed, "counts": list(self.counts)}
+        made: dict[str, object] = {"prime": self.prime, "seed": self.seed}
+        made["counts"] = list(self.counts)
+        return made | {"points": list(self.points)} if self.points else made
 
 
 def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...]]:
@@ -64,7 +69,8 @@ def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...
     prime = modulus(recipe.prime)
     if (prime - 1) % (4 * statement.roots) and statement.roots > 1:
         raise Redraw(f"a prime that is 1 mod {4 * statement.roots} is needed")
-    fields = statement.fields(residues(prime), np.random.default_rng([recipe.seed, 0]))
+    drawn_from = statement.thinned(recipe.points)
+    fields = drawn_from.fields(residues(prime), np.random.default_rng([recipe.seed, 0]))
     theta = fields.point()
     space, ranks = RowSpace(fields.scalars, fields.dimension), []
     for level, count in enumerate(recipe.counts):

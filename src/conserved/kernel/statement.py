@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm, prod
@@ -58,6 +59,12 @@ class Statement:
     def architecture(self) -> Statement:
         """The same on all data."""
         return replace(self, symmetry=None, data=None)
+
+    def thinned(self, places: Sequence[int]) -> Statement:
+        """The same on some of its points alone; on all of them where none are named."""
+        if not places or self.data is None or self.data.points is None:
+            return self
+        return replace(self, data=self.data.thinned(places))
 
     @property
     def kind(self) -> Kind:

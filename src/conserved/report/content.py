@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import get_args
 
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
+from conserved.kernel.law import Origin
 from conserved.law.lines import lines, parameter_list
 from conserved.networks import FAMILIES
 from conserved.notation import mathml
@@ -68,9 +70,11 @@ class BlockRow:
 def question(analysis: Analysis) -> tuple[str, str, str]:
     """The question in one sentence, around the network's text."""
     problem = analysis.problem
-    data = (
-        f"on data closed under {problem.group.name}" if problem.symmetric else "on any data at all"
-    )
+    data = "on any data at all"
+    if problem.symmetric:
+        data = f"on data closed under {problem.group.name}"
+    elif problem.inputs is not None:
+        data = f"on {problem.inputs.summary}"
     return (
         "What stays constant while ",
         problem.network.spec,
@@ -95,7 +99,9 @@ def verdict(analysis: Analysis) -> str:
 
 
 def surplus(analysis: Analysis) -> str:
-    """What the symmetry of the data adds, as far as it is known."""
+    """What the class of data adds, as far as it is known."""
+    if analysis.problem.inputs is not None:
+        return _given(analysis)
     if not analysis.problem.symmetric:
         return "All data: no symmetry is assumed, so every law is owed to network and loss."
     extra, architecture = analysis.from_data_symmetry, analysis.architecture
@@ -109,6 +115,12 @@ def surplus(analysis: Analysis) -> str:
         f"adds {found} that {'is' if found == 1 else 'are'} known" if found else "adds no known one"
     )
     return f"The symmetry of the data ({name}) {added}; all data have {architecture}."
+
+
+def _given(analysis: Analysis) -> str:
+    architecture = analysis.architecture
+    found = sum(law.independent for law in analysis.laws if law.origin == "data")
+    return f"Known to be owed to these data: {found}; all data have {architecture}."
 
 
 def law_cards(analysis: Analysis) -> list[LawCard]:
@@ -143,13 +155,15 @@ def left_out(analysis: Analysis) -> list[str]:
 
 def directions(analysis: Analysis) -> list[tuple[str, str, int]]:
     """D directions, as (role, words, count): those that move, those frozen, those still open."""
-    known = {"architecture": 0, "data symmetry": 0}
+    known = dict.fromkeys(get_args(Origin), 0)
     for law in analysis.laws:
         known[law.origin] += law.independent
+    given = analysis.problem.inputs is not None
+    owed = "frozen by these data" if given else "frozen by the symmetry of the data"
     return [
         ("moving", "move under some data", analysis.closure.rank),
         ("architecture", "frozen by the architecture", known["architecture"]),
-        ("data", "frozen by the symmetry of the data", known["data symmetry"]),
+        ("data", owed, known[analysis.problem.origin]),
         ("open", "frozen by no law written down", analysis.count.upper - analysis.count.written),
     ]
 
@@ -161,7 +175,7 @@ def setting(analysis: Analysis) -> list[tuple[str, str, str]]:
     rows = [
         ("network", problem.network.spec, f"{problem.network.size:,} parameters: {shapes}"),
         ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
-        ("data", problem.group.name, problem.group.describe()),
+        ("data", problem.class_name, problem.class_words),
     ]
     if problem.symmetric:
         rows.append(("labels", problem.labels.name, problem.labels.summary))
@@ -207,6 +221,9 @@ def shell_command(analysis: Analysis) -> str:
     for option, default in _DEFAULTS.items():
         if texts[option] != default:
             words += [f"--{option}", texts[option]]
+    if analysis.problem.inputs is not None:
+        for option, value in analysis.problem.inputs.options.items():
+            words += [f"--{option}"] if value is True else [f"--{option}", str(value)]
     if analysis.seed:
         words += ["--seed", str(analysis.seed)]
     return shlex.join([*words, "--report", "report.html"])
@@ -220,6 +237,9 @@ def python_code(analysis: Analysis) -> str:
         for option, default in _DEFAULTS.items()
         if texts[option] != default
     )
+    if analysis.problem.inputs is not None:
+        given = analysis.problem.inputs.options.items()
+        options += "".join(f", {option}={value!r}" for option, value in given)
     made = f"cq.Problem.from_text({texts['network']!r}{options})"
     reference = analysis.problem.network.reference
     if reference or texts["network"].partition(":")[0] not in FAMILIES:

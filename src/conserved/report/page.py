@@ -193,7 +193,7 @@ def _charts(analysis: Analysis) -> list[RankChart]:
     if not analysis.closure.ranks:
         return []
     asked = RankChart(analysis.closure, "The data asked for", "asked")
-    if not analysis.problem.symmetric:
+    if not analysis.problem.restricted:
         return [asked]
     return [asked, RankChart(analysis.architecture_closure, "All data", "all")]
 

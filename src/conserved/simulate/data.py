@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from conserved.errors import InputError, is_whole, nearest
+from conserved.kernel.data import table
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
@@ -100,20 +101,43 @@ def check_dataset(problem: Problem, data: Dataset) -> None:
 
 
 def _teacher(problem: Problem, samples: int, rng: np.random.Generator) -> Dataset:
-    """Gaussian inputs, labelled by a random network of the same shape."""
+    """Gaussian inputs, labelled by a random network of the same shape; or as the class demands."""
     network = problem.network
-    x = rng.standard_normal((samples, *network.input_shape))
+    x, what = _inputs(problem, samples, rng)
     theta = initial(network, rng)
     y = network.run(FormalRing(Reals()), theta[None, None], x[None]).output[0, 0]
-    labels = _as_labels(problem, y)
-    return Dataset("teacher", "Gaussian inputs, labels from a random teacher network", x, labels)
+    labels, whose = _labels(problem, x, y, "labels from a random teacher network")
+    return Dataset("teacher", f"{what}, {whose}", x, labels)
 
 
 def _random(problem: Problem, samples: int, rng: np.random.Generator) -> Dataset:
     """Gaussian inputs and labels that know nothing of each other."""
-    x = rng.standard_normal((samples, *problem.network.input_shape))
-    y = rng.standard_normal((samples, *problem.network.output_shape))
-    return Dataset("random", "Gaussian inputs, random labels", x, _as_labels(problem, y))
+    x, what = _inputs(problem, samples, rng)
+    y = rng.standard_normal((len(x), *problem.network.output_shape))
+    labels, whose = _labels(problem, x, y, "random labels")
+    return Dataset("random", f"{what}, {whose}", x, labels)
+
+
+def _inputs(problem: Problem, samples: int, rng: np.random.Generator) -> tuple[Array, str]:
+    """Inputs of the class of data, as many as it lists, and what they are."""
+    stated, shape = problem.stated, problem.network.input_shape
+    if stated is not None and stated.points is not None:
+        return table(stated.points, shape, Reals()), "the inputs given"
+    if stated is not None and stated.basis is not None:
+        basis = table(stated.basis, shape, Reals())
+        weights = rng.standard_normal((samples, len(basis)))
+        return np.tensordot(weights, basis, 1), "random combinations of the inputs given"
+    return rng.standard_normal((samples, *shape)), "Gaussian inputs"
+
+
+def _labels(problem: Problem, x: Array, outputs: Array, whose: str) -> tuple[Array, str]:
+    """Labels of the class of data, or such made from outputs; and what they are."""
+    stated = problem.stated
+    if stated is None or stated.labels == "any":
+        return _as_labels(problem, outputs), whose
+    if isinstance(stated.labels, str):
+        return x.copy(), "each its own label"
+    return table(stated.labels, problem.network.output_shape, Reals()), "the labels given"
 
 
 def _as_labels(problem: Problem, outputs: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from conserved.dynamics.steps import Steps
 from conserved.errors import InputError, is_whole, nearest
 from conserved.kernel.scalars import Array
 
@@ -22,8 +23,8 @@ State = tuple[Array, ...]
 class Dynamics(ABC):
     """How θ moves, given ∇L.
 
-    Not to be confused with ``flows.Flow``, the dynamics whose constants are counted: a law of
-    gradient flow is watched here along other dynamics too.
+    Not to be confused with ``dynamics.Dynamics``, whose constants are counted: a law of gradient
+    flow is watched here along other dynamics too.
 
     Attributes:
         decay: λ ≥ 0, the weight decay, λθ added to the gradient (to the step for Adam).
@@ -117,6 +118,11 @@ class Descent(Dynamics):
         """How far along gradient flow one step gets, for small steps."""
         return self.rate
 
+    @property
+    def ledger(self) -> Steps | None:
+        """Its steps as those whose effect on a law is known exactly; None for any others."""
+        return Steps(self.rate, decay=self.decay)
+
     def begin(self, theta: Array) -> State:
         """The state before the first step."""
         return ()
@@ -196,6 +202,10 @@ class Momentum(Descent):
     def time_per_step(self) -> float:
         return self.rate / (1 - self.momentum)
 
+    @property
+    def ledger(self) -> Steps:
+        return Steps(self.rate, self.momentum, decay=self.decay)
+
     def begin(self, theta: Array) -> State:
         return (np.zeros_like(theta),)
 
@@ -234,6 +244,10 @@ class Adam(Descent):
     @property
     def batch(self) -> int | None:
         return self.size
+
+    @property
+    def ledger(self) -> None:
+        return None
 
     def begin(self, theta: Array) -> State:
         return np.zeros_like(theta), np.zeros_like(theta), np.zeros(())

@@ -1,13 +1,9 @@
 """The exact ledger of descent (theory §10): what each step must do to a true law, and what it did.
 
-Let h(θ) = θᵀMθ + lᵀθ + const and ⟨∇h(θ), g⟩ = 0 for every gradient g met at θ. Steps
-θ⁺ = θ − ηv⁺, v⁺ = μv + g + λθ (heavy ball; μ = 0 is plain descent) then change h by exactly
-
-    h(θ⁺) − h(θ) = −ηw + η² v⁺ᵀMv⁺,   w = μβ + λ⟨∇h(θ), θ⟩,   β⁺ = w − 2η v⁺ᵀMv⁺,
-
-β = ⟨∇h(θ), v⟩ being 0 at the start: the velocities alone predict h. For plain descent and l = 0
-that is h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg. With momentum, without decay, it also says that
-h − (2ημ/(1−μ)) θᵀMv grows by η² (1+μ)/(1−μ) v⁺ᵀMv⁺. For a false law a step adds −η⟨∇h, g⟩.
+What a step must do is in ``dynamics.steps``: the velocities alone predict h. For plain descent of a
+law without linear part that is h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg. With momentum, without decay, it
+also says that h − (2ημ/(1−μ)) θᵀMv grows by η² (1+μ)/(1−μ) v⁺ᵀMv⁺. For a false law a step adds
+−η⟨∇h, g⟩.
 
 A law that is no polynomial of degree 2 has no such closed form; there −η⟨∇h, g⟩ itself, which
 must be 0, is looked at on some of the steps.
@@ -20,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.steps import Forecast, Steps
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
-from conserved.simulate.dynamics import Adam, Descent, Momentum
+from conserved.simulate.dynamics import Descent
 
 _BLOCK = 64  # steps whose laws are evaluated at once
 _KEPT = 100  # moments at which prediction and observation are kept
@@ -32,16 +29,12 @@ SCALE_FLOOR = 1e-280  # a law as small as this underflows: what is left of it is
 
 def has_exact_rule(law: Law, dynamics: Descent) -> bool:
     """Whether the ledger predicts every step of this law."""
-    return law.kind in ("linear", "quadratic") and not isinstance(dynamics, Adam)
+    return law.kind in ("linear", "quadratic") and dynamics.ledger is not None
 
 
 def rule_text(dynamics: Descent) -> str:
-    """The prediction as on paper."""
-    if isinstance(dynamics, Momentum) and dynamics.momentum:
-        return "h(θ⁺) = h(θ) − ηw + η² v⁺ᵀMv⁺, w = μβ + λ⟨∇h, θ⟩, β⁺ = w − 2η v⁺ᵀMv⁺"
-    if dynamics.decay:
-        return "h(θ⁺) = (1 − ηλ)² h(θ) + η² gᵀMg"
-    return "h(θ⁺) = h(θ) + η² gᵀMg"
+    """The prediction as on paper, or that of plain descent where there is none."""
+    return (dynamics.ledger or Steps(dynamics.rate, decay=dynamics.decay)).formula
 
 
 @dataclass(eq=False)
@@ -50,7 +43,7 @@ class _Page:
 
     law: Law
     even: bool  # h(−θ) = h(θ) and h(0) = 0: nothing but θᵀMθ
-    tilt: Array  # β
+    forecast: Forecast
     predicted: Array
     observed: Array
     rows: list[tuple[int, Array, Array]]  # step, predicted, observed
@@ -74,7 +67,6 @@ class Accounts:
 
     def __init__(self, laws: tuple[Law, ...], dynamics: Descent) -> None:
         self.dynamics = dynamics
-        self.momentum = dynamics.momentum if isinstance(dynamics, Momentum) else 0.0
         self.steps = 0
         self.pages = {
             number: self._open(law)
@@ -90,7 +82,9 @@ class Accounts:
         odd = np.abs(law.values(Reals(), probe) - law.values(Reals(), -probe)).max()
         rest = np.abs(law.values(Reals(), 0 * probe)).max()
         rows = [(0, zero, zero)]
-        return _Page(law, not odd and not rest, zero, zero, zero, rows, [])
+        assert self.dynamics.ledger is not None
+        forecast = Forecast(self.dynamics.ledger)
+        return _Page(law, not odd and not rest, forecast, zero, zero, rows, [])
 
     def add(self, theta: Array, direction: Array, moved: Array) -> None:
         """One step: θ, what η was multiplied by, θ⁺."""
@@ -110,22 +104,17 @@ class Accounts:
             self._write(page, theta, direction, moved)
 
     def _write(self, page: _Page, theta: Array, direction: Array, moved: Array) -> None:
-        rate, decay = self.dynamics.rate, self.dynamics.decay
+        rate = self.dynamics.rate
         before = page.law.values(Reals(), theta)
         change = page.law.values(Reals(), moved) - before
         square, _ = _parts(page, direction)
-        pull = np.zeros_like(before)
-        if decay:
+        radial = np.zeros_like(before)
+        if self.dynamics.decay:
             quadratic, linear = _parts(page, theta)
-            pull = decay * (2 * quadratic + linear)
-        expected = rate**2 * square
-        if self.momentum:
-            for row, drag, curved in zip(expected, pull, square, strict=True):
-                w = self.momentum * page.tilt + drag
-                page.tilt = w - 2 * rate * curved
-                row -= rate * w
-        else:
-            expected -= rate * pull
+            radial = 2 * quadratic + linear
+        expected = np.stack(
+            [page.forecast.change(*parts) for parts in zip(radial, square, strict=True)]
+        )
         predicted = page.predicted + np.cumsum(expected, axis=0)
         observed = page.observed + np.cumsum(change, axis=0)
         page.predicted, page.observed = predicted[-1], observed[-1]

@@ -73,14 +73,14 @@ class _Term:
     def __post_init__(self) -> None:
         import torch
 
-        places = self.column.pattern.indices()
+        places = self.column.places()
         device = self.like.device
         self._places = torch.as_tensor(places, device=device)
         self._signs = torch.as_tensor(self.signs, dtype=torch.float64, device=device)
         del self.like
 
     def pairing(self, x: Tensor, y: Tensor, linear: bool) -> tuple[float, float]:
-        if self.column.key == ("quadratic", 1, 1):  # a trace
+        if self.column.key == ("quadratic", 1, 1) and self.column.whole:  # a trace
             return _dot(x, y), float(x.norm() * y.norm())
         there = self._rows(y)
         if linear:
