@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -175,7 +176,7 @@ def sums(layout: Layout, vectors: list[Vector]) -> list[Law]:
     """Linear laws; those that are sums along one axis of a tensor become one law."""
     laws: list[Law] = []
     sums: dict[tuple[str, int], list[tuple[int, Polynomial]]] = {}
-    for vector in vectors:
+    for vector in sorted(vectors, key=partial(_column_first, layout)):
         polynomial = Polynomial.of({(position,): value for position, value in integral(vector)})
         place = _fibre(layout, vector)
         if place is None:
@@ -193,6 +194,12 @@ def sums(layout: Layout, vectors: list[Vector]) -> list[Law]:
         components = tuple(polynomial for _, polynomial in parts)
         laws.append(PolynomialLaw(layout=layout, components=components, title=title))
     return laws
+
+
+def _column_first(layout: Layout, vector: Vector) -> tuple[Any, ...]:
+    """Linear laws that are alike in all rows of a tensor stand together."""
+    places = [(*layout.locate(position), value) for position, value in vector]
+    return [(name, place[1:], value) for name, place, value in places], places[0][1][:1]
 
 
 def _fibre(layout: Layout, vector: Vector) -> tuple[str, int, int] | None:
