@@ -97,7 +97,7 @@ class Constants:
         if self.eps:
             found.append(f"eps: {', '.join(sorted(self.eps))}")
         if self.generic and not self.frozen:
-            found.append(f"{self.generic} numbers of no simple form, taken as the fractions they are")
+            found.append(f"{self.generic} numbers of no simple form, as the fractions they are")
         return (*found, *self.notes)
 
 
