@@ -31,7 +31,11 @@ def flow_reasons(
             )
         return ()
     told = [line.text.split(", ")[0] for line in lines(laws)]
-    return (*_counts(upper, plain), *_kept(flow, told, plain == upper), *_broken(flow, laws))
+    return (
+        *_counts(upper, plain),
+        *_kept(flow, told, plain in (None, upper)),
+        *_broken(flow, laws),
+    )
 
 
 def _counts(upper: int, plain: int | None) -> list[str]:
