@@ -85,10 +85,7 @@ def ways_for(problem: Problem, *, first: bool = False) -> Sequence[Way]:
     flow = problem.moves
     if not flow.timed:
         return FIRST if first else WAYS
-    scaled = len({value for _, value in flow.decay}) == 1 and len(flow.decay) == len(
-        problem.network.parameters
-    )
-    if scaled and not flow.moving:
+    if flow.scales(problem.network.program.parameters):
         return DECAYING[:1] if first else DECAYING
     # where many unknowns would be sought in vain, the bound comes first
     return () if first and problem.state.size > _SMALL else IN_TIME
