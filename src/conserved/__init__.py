@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from conserved.analysis import Analysis, Count, analyze
     from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
-    from conserved.closure import Closure, lie_closure
+    from conserved.closure import Closure, lie_closure, rank_at
     from conserved.closure.cost import Estimate, estimate
     from conserved.errors import ConservedError
     from conserved.modules import Coverage, coverage, from_torch
@@ -79,6 +79,7 @@ _HOMES = {
     "find_laws": "search",
     "from_torch": "modules",
     "lie_closure": "closure",
+    "rank_at": "closure",
     "lift_report": "search.lifted",
     "verify": "verification",
     "watch": "watching",
@@ -112,6 +113,7 @@ __all__ = [
     "lift_report",
     "losses",
     "networks",
+    "rank_at",
     "simulate",
     "symmetry",
     "testing",

@@ -40,6 +40,12 @@ def cosine(multiple: int, base: str, x: Var) -> Var:
     return x.scale(f"cos({multiple}*{base})")
 
 
+def test_what_is_true_is_accepted() -> None:
+    """Otherwise nothing below would mean anything."""
+    assert checked(hidden(lambda x, y: x)).status == "CERTIFIED"
+    assert checked(hidden(lambda x, y: exp(x) + y.function("tanh"))).status == "CERTIFIED"
+
+
 RELATIONS: dict[str, Callable[[Var, Var], Var]] = {
     "exp of softplus": lambda x, y: exp(x.function("softplus")) - exp(x) - 1,
     "exp of log": lambda x, y: exp(log(x)) - x,

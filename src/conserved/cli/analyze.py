@@ -54,6 +54,9 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     is_flag=True,
     help="Laws of a whole model too large for an exact rank: no upper bound.",
 )
+@click.option(
+    "--start", metavar="FILE.npz|zeros:NAME", help="Also the rank at this θ, as information."
+)
 @click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")
 @click.option("--no-laws", is_flag=True, help="Count only: no search for laws, no reasons.")
 @click.option(
@@ -77,6 +80,7 @@ def analyze(
     output: str | None,
     batch: int | None,
     blocks: bool,
+    start: str | None,
     degree: int | None,
     no_laws: bool,
     budget: float | None,
@@ -95,12 +99,15 @@ def analyze(
     from conserved.analysis import analyze as run
     from conserved.cli.factory import network_of
     from conserved.cli.text import analysis_text
+    from conserved.closure import rank_at
     from conserved.problem import Problem
 
     given = Given(input_shape, batch, tokens, output)
     if blocks:
         refused = {"--symmetry": symmetry != "none", "--labels": labels != "invariant"}
         refused |= {"--flow": flow != "gradient", "--degree": degree is not None}
+        refused |= {"--inputs": inputs is not None, "--samples": samples is not None}
+        refused |= {"--autoencoding": autoencoding, "--start": start is not None}
         refused |= {"--certificate": certificate is not None, "--report": report is not None}
         return _blocks(network, given, loss, seed, as_json, refused)
     problem = Problem.around(
@@ -125,11 +132,15 @@ def analyze(
             progress=progress,
         )
     without = _without_eps(analysis)
+    there = None if start is None else rank_at(problem, start, analysis.closure, seed=seed)
     if as_json:
         told = {**analysis.to_json(), **_of_module(analysis, without)}
+        told |= {} if there is None else {"start": there.to_json()}
         click.echo(json.dumps(told, ensure_ascii=False))
     else:
         click.echo(analysis_text(analysis, without))
+        if there is not None:
+            click.echo(f"Start {there.source}: {there.words}.")
     if certificate is not None:
         with naming({"path": "--certificate"}):
             analysis.certificate.save(certificate)
