@@ -157,7 +157,7 @@ def test_both_counts_where_eps_matters(folder: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     "name, options, laws, said",
     [
-        ("frozen", ["--input-shape", "3"], 0, "frozen, taken as generic numbers: 0.bias 4"),
+        ("frozen", ["--input-shape", "3"], 0, "frozen at their values: 0.bias 4"),
         ("words", ["--tokens", "5"], 6, "0.weightᵀ 0.weight − 1.weightᵀ 1.weight"),
         ("words", ["--tokens", "5", "--input-shape", "2"], 6, "0.weightᵀ 0.weight"),
         ("several", ["--input-shape", "3", "--output", "second"], 0, "w0 3×2"),

@@ -22,6 +22,7 @@ from conserved.law import Law
 from conserved.problem import Problem
 from conserved.search import State, run, ways_for
 
+_COMPARED = 1000  # parameters up to which gradient flow is counted beside another flow
 _PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
 
 
@@ -100,8 +101,10 @@ class Inquiry:
         plain = replace(self.problem, flow=Gradient())
         known = self._state(plain)
         run(known, ways_for(plain, first=True))
-        bound = self._closure(plain, known.rank)
-        most = bound.upper if bound.closed else None
+        most = None
+        if plain.state.size <= _COMPARED:
+            bound = self._closure(plain, known.rank)
+            most = bound.upper if bound.closed else None
         return flow_reasons(self.problem, closure.upper, most, known.laws)
 
     def _answer(

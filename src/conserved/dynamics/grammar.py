@@ -73,6 +73,16 @@ FLOWS: dict[str, FlowFamily] = {
 }
 
 
+# known by name, and not counted
+_NO_FLOWS = {
+    "sign": "its fields are constant on cells of parameter space, and cells are not counted",
+    "adam": "steps entry by entry, and no flow: see conserved simulate --dynamics adam",
+    "adamw": "steps entry by entry, and no flow: see conserved simulate --dynamics adam",
+    "sgd": "steps, and no flow: see conserved simulate --dynamics sgd, or --flow gradient",
+    "gd": "steps, and no flow: see conserved simulate --dynamics gd, or --flow gradient",
+}
+
+
 def parse_flow(text: str) -> Dynamics:
     """The dynamics that a text such as ``momentum:1/2`` names; parts are joined by +.
 
@@ -100,6 +110,8 @@ def parse_flow(text: str) -> Dynamics:
 def _one(text: str, part: str) -> Dynamics:
     name, colon, rest = (word.strip() for word in part.partition(":"))
     family = FLOWS.get(name)
+    if name in _NO_FLOWS:
+        raise InputError("flow", text, _NO_FLOWS[name])
     if family is None:
         raise InputError("flow", text, f"unknown; {nearest(name, FLOWS)}")
     needed = not family.takes.endswith("?") and family.takes != "nothing"

@@ -31,7 +31,10 @@ def flow_reasons(
             )
         return ()
     told = [line.text.split(", ")[0] for line in lines(laws)]
-    return (*_counts(upper, plain), *_kept(flow, told, plain == upper), *_broken(flow, laws))
+    told_of = [*_counts(upper, plain), *_kept(flow, told, plain == upper), *_broken(flow, laws)]
+    if flow.scales(problem.network.program.parameters):
+        told_of.append("Decay only scales θ by e^{−λt}: h of degree d becomes e^{dλt} h.")
+    return tuple(told_of)
 
 
 def _counts(upper: int, plain: int | None) -> list[str]:
@@ -63,8 +66,6 @@ def _kept(flow: Flow, told: Sequence[str], same: bool) -> list[str]:
             "A rate for every entry turns rotations of several units into no isometry of φ, θ = "
             f"√η φ; what mixes units{example} is lost, squares over single units stay."
         )
-    if flow.decay and same:
-        lines_.append("Decay only scales θ by e^{−λt}: h of degree d becomes e^{dλt} h.")
     return lines_
 
 

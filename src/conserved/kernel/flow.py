@@ -64,6 +64,11 @@ class Flow:
         """Whether the state has a clock."""
         return self.moving or bool(self.decay)
 
+    def scales(self, tensors: Tensors) -> bool:
+        """Whether all that time does is to multiply θ by one number."""
+        one = len({value for _, value in self.decay}) == 1 and len(self.decay) == len(tensors)
+        return one and not self.moving
+
     @cached_property
     def unit(self) -> Fraction:
         """c with s = e^{ct}, the greatest that all rates of drift are multiples of.

@@ -88,11 +88,14 @@ class RealPattern:
         program = self.program
         data = self.source.real(self.rng, count)
         order, shape = data.shape[1], data.shape[2:]
-        # entries of an orbit are sums of those of one input
-        sizes = np.abs(data).max(axis=(1, -1), keepdims=True) * data.shape[-1]
-        sizes = np.broadcast_to(sizes, data.shape)
+        sizes = np.abs(data)
+        if self.source.points > 1:  # entries of an orbit are sums of those of one input
+            sizes = sizes.max(axis=(1, -1), keepdims=True) * data.shape[-1]
+            sizes = np.broadcast_to(sizes, data.shape)
         if self.moving:
             theta = self.scalars.random(self.rng, (count, program.size))
+            # small ones too: at large ones rounding decides, where exponentials are summed
+            theta *= 10 ** self.rng.uniform(-1.5, 0, size=(count, 1))
         else:
             theta = np.broadcast_to(self.theta[0], (count, program.size))
         points = (each.reshape(count * order, *shape) for each in (data, sizes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 
 from conserved.arithmetic.threads import threads_for
@@ -60,18 +61,23 @@ WAYS = (
 )
 
 
-def carried(state: State) -> Iterator[list[Law]]:
+def carried(state: State, ways: Sequence[Way] = WAYS) -> Iterator[list[Law]]:
     """Laws of gradient flow, where decay only scales θ: h of degree d becomes e^{dλt} h."""
     flow, plain = state.problem.moves, replace(state.problem, flow=Gradient())
     inner = State(plain, seed=state.seed, upper=state.upper, degree=state.degree)
-    run(inner)
+    run(inner, ways)
+    state.unknowns = max(state.unknowns, inner.unknowns)
     state.notes += [note for note in inner.notes if note not in state.notes]
     degrees = [(law, degree_of(law)) for law in inner.laws]
     yield [in_time(law, state.layout, d, flow.unit) for law, d in degrees if d is not None]
 
 
+_SMALL = 300  # entries of a state
 IN_TIME = (Way("laws of velocities and time", laws_in_time),)
-DECAYING = (*IN_TIME, Way("laws of gradient flow, as they decay", carried))
+DECAYING = (
+    Way("quadratic laws of gradient flow, as they decay", partial(carried, ways=FIRST)),
+    Way("laws of gradient flow, as they decay", carried),
+)
 
 
 def ways_for(problem: Problem, *, first: bool = False) -> Sequence[Way]:
@@ -79,10 +85,10 @@ def ways_for(problem: Problem, *, first: bool = False) -> Sequence[Way]:
     flow = problem.moves
     if not flow.timed:
         return FIRST if first else WAYS
-    scaled = len({value for _, value in flow.decay}) == 1 and len(flow.decay) == len(
-        problem.network.parameters
-    )
-    return IN_TIME if first or flow.moving or not scaled else DECAYING
+    if flow.scales(problem.network.program.parameters):
+        return DECAYING[:1] if first else DECAYING
+    # where many unknowns would be sought in vain, the bound comes first
+    return () if first and problem.state.size > _SMALL else IN_TIME
 
 
 def run(state: State, ways: Sequence[Way] | None = None) -> None:

@@ -30,7 +30,7 @@ from conserved.law import (
 )
 from conserved.law.layout import Index
 from conserved.law.timed import in_time
-from conserved.search.ansatz import UNKNOWN_LIMIT, presented, sums, table
+from conserved.search.ansatz import JOINT_LIMIT, UNKNOWN_LIMIT, presented, sums, table
 from conserved.search.families import cliques, runs
 from conserved.search.null import Vector, as_fractions, integral, samples, solutions
 from conserved.search.state import State
@@ -164,7 +164,12 @@ class Products:
 
     def __init__(self, state: State, layout: Layout) -> None:
         self.layout = state.layout
-        self.linear = 2 * layout.size
+        self.linear = 2 * layout.size if 2 * layout.size <= JOINT_LIMIT else 0
+        if not self.linear:
+            state.note(
+                f"linear laws have {2 * layout.size:,} unknown coefficients, more than "
+                f"{JOINT_LIMIT:,}: they were not looked for"
+            )
         names = velocities(layout.tensors)
         room = UNKNOWN_LIMIT - self.linear
         sides = [

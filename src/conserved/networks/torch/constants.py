@@ -2,7 +2,7 @@
 
 A rounded irrational is never reduced mod p as the binary fraction that it happens to be: relations
 such as cos² + sin² = 1 would fail, and laws would break. What is recognised is written exactly;
-what is not is generic: its binary fraction stands for any number, and the output says so.
+what is not, such as a frozen weight, is the binary fraction that it is, and the output says so.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Constants:
         found = []
         if self.frozen:
             shown = ", ".join(f"{name} {_times(shape)}" for name, shape in self.frozen.items())
-            found.append(f"frozen, taken as generic numbers: {shown}")
+            found.append(f"frozen at their values: {shown}")
         if self.roots:
             found.append(f"exact: {', '.join(sorted(self.roots))}")
         if self.angles.bases:
@@ -97,7 +97,7 @@ class Constants:
         if self.eps:
             found.append(f"eps: {', '.join(sorted(self.eps))}")
         if self.generic and not self.frozen:
-            found.append(f"{self.generic} numbers of no simple form, taken as generic")
+            found.append(f"{self.generic} numbers of no simple form, as the fractions they are")
         return (*found, *self.notes)
 
 
