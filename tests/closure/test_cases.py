@@ -57,7 +57,17 @@ def test_the_moment_route(case: Case) -> None:
     assert_tight(closure, case.laws)
 
 
-@pytest.mark.parametrize("case", params(tuple(c for c in ENUMERABLE if c not in DEEP_ORBITS)))
+LARGE_ORBITS = ("linear:6-5-1 permutation", "linear:8-2-2 permutation")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(c, id=c.id, marks=[pytest.mark.slow] * (c.id in LARGE_ORBITS))
+        for c in ENUMERABLE
+        if c not in DEEP_ORBITS
+    ],
+)
 def test_the_orbit_route(case: Case) -> None:
     closure = cq.lie_closure(case.problem(), route="orbits")
     assert closure.route.startswith("explicit orbits")

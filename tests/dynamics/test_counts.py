@@ -29,7 +29,7 @@ def test_exact(network: str, flow: str, laws: int) -> None:
 # ------------------------------------------------------------------ the second road
 
 
-LARGE = ("linear:2-4-1", "linear:1-5-1", "linear:1-3-2")
+LARGE = ("linear:2-4-1", "linear:1-5-1", "linear:1-3-2", "linear:2-2-2-1", "linear:1-2-1-1")
 FLOATS = [
     pytest.param(*case, id=f"{case[0]} {case[1]}", marks=[pytest.mark.slow] * (case[0] in LARGE))
     for case in COUNTS

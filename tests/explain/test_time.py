@@ -113,10 +113,12 @@ def test_averages_beyond_the_limit_are_said(monkeypatch):
 @pytest.mark.parametrize(
     "network, symmetry",
     [
-        ("lightning:dim=6,tokens=2,head=1,out=1", "shift"),  # took 65 s
+        pytest.param(  # took 65 s
+            "lightning:dim=6,tokens=2,head=1,out=1", "shift", marks=pytest.mark.slow
+        ),
         ("lightning:dim=4,tokens=2,head=1,out=1", "negation"),  # took 40 s and 13 GB
         ("lightning:dim=5,tokens=3,head=1,out=1", "permutation:3+none:2"),
-        ("poly:12-1-1,power=2", "shift"),
+        pytest.param("poly:12-1-1,power=2", "shift", marks=pytest.mark.slow),
     ],
 )
 def test_small_groups_on_large_lifts(network, symmetry):

@@ -62,6 +62,7 @@ SEEDS = {"deep_sets": 1, "squeeze_excite": 1}  # at another θ a unit is dead, w
 each = pytest.mark.parametrize("block", VARIANTS, ids=lambda block: block.name)
 
 
+@pytest.mark.slow
 @each
 def test_the_count_is_certified_and_laws_hold_in_training(block: Block) -> None:
     problem = block.problem()
