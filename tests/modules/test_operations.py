@@ -22,8 +22,8 @@ from conserved.networks.torch.ops import TABLE  # noqa: E402
 from conserved.networks.torch.reading import operation_name  # noqa: E402
 from tests.modules.operations import CASES, Case, Written  # noqa: E402
 
-LISTED = [
-    pytest.param(name, case, id=f"{name}-{k}")
+LISTED = [  # the first case of every operation each time, its variants with the slow ones
+    pytest.param(name, case, id=f"{name}-{k}", marks=[pytest.mark.slow] * (k > 0))
     for name, cases in CASES.items()
     for k, case in enumerate(cases)
 ]
