@@ -34,13 +34,13 @@ def compare(first: int) -> None:
     assert len(undecided) <= UNDECIDED, undecided
 
 
-@pytest.mark.parametrize("first", range(0, 40, CHUNK))
+@pytest.mark.parametrize("first", range(0, 20, CHUNK))
 def test_counts_agree(first: int) -> None:
     compare(first)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(40, 300, CHUNK))
+@pytest.mark.parametrize("first", range(20, 300, CHUNK))
 def test_counts_agree_on_more(first: int) -> None:
     compare(first)
 
