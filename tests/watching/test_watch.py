@@ -84,6 +84,7 @@ def test_a_wrong_backward_is_found() -> None:
 OPTIMIZERS = {
     "plain": {"lr": 0.05},
     "momentum": {"lr": 0.02, "momentum": 0.9},
+    "dampening": {"lr": 0.02, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
     "decay": {"lr": 0.05, "weight_decay": 0.1},
     "both": {"lr": 0.02, "momentum": 0.8, "weight_decay": 0.05},
 }

@@ -6,7 +6,7 @@ identity on the whole program mod random primes, with no D × D matrix (``probe`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -22,9 +22,9 @@ from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import cuts_of, splits_of
 from conserved.errors import InputError, Redraw
 from conserved.kernel.losses import Loss, parse_loss
-from conserved.kernel.primes import is_prime, modulus
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
+from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout
 from conserved.law.lines import lines
 from conserved.networks import Network
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SCHEMA = "conserved.blocks/1"
-_PROBES = 2  # primes below 2^23, a random point mod each
+_PROBES = 2  # primes, a random point mod each
+_TOP = 2**23  # a bound for them: those of BLAS
 _TRIES = 6
 
 
@@ -232,20 +233,12 @@ def _verified(
 
 def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
     for _ in range(_TRIES):
-        prime = next(_primes(4 * program.roots, rng))
+        prime = Statement(program, loss).prime(rng, _TOP)
         try:
-            return probe(program, loss, residues(modulus(prime)), rng)
+            return probe(program, loss, residues(prime), rng)
         except Redraw as error:
             last = error
     raise last
-
-
-def _primes(step: int, rng: np.random.Generator) -> Iterator[int]:
-    """Random ones between 2^22 and 2^23 that are 1 mod ``step``."""
-    while True:
-        number = 1 + step * int(rng.integers(2**22 // step, 2**23 // step))
-        if is_prime(number):
-            yield number
 
 
 def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.errors import Redraw
+from conserved.kernel.choices import any_value
 from conserved.kernel.deadline import check_time
 from conserved.kernel.evaluate import Run, split
 from conserved.kernel.functions import FormalRing
@@ -79,25 +80,10 @@ class _Point:
         return np.concatenate(parts)[None, None]
 
     def choose(self, index: int, node: Node, z: Array) -> Array:
-        """Random values for every gate, as if each were free: more than any network shows."""
+        """Random values for every choice, as if each were free: more than any network shows."""
         if index not in self._gates:
-            self._gates[index] = self._chosen(node)
+            self._gates[index] = any_value(self.scalars, self.rng, (1, 1), node)[None]
         return self._gates[index]
-
-    def _chosen(self, node: Node) -> Array:
-        shape = node.shape
-        if node.op == "gate":
-            return self.scalars.random(self.rng, (1, 1, 1, *shape))
-        axis = node.data[0] if node.op == "argmax" else len(shape) - 1
-        length = shape[axis]
-        if node.op == "order":
-            rows = np.zeros((*shape[:-2], length, length), dtype=self.scalars.dtype)
-            for place in np.ndindex(*shape[:-2]):
-                rows[place] = np.eye(length)[self.rng.permutation(length)]
-            return rows[None, None, None]
-        picked = self.rng.integers(length, size=(*shape[:axis], 1, *shape[axis + 1 :]))
-        steps = np.arange(length).reshape(-1, *(1,) * (len(shape) - axis - 1))
-        return np.asarray(picked == steps, dtype=self.scalars.dtype)[None, None, None]
 
     def settle(self) -> None:
         """Evaluate node by node; at a root that is missing, draw again what was used last."""
@@ -134,11 +120,11 @@ class _Point:
             held = self._held(node)
             old, kept = held.copy(), dict(values)
             self._redraw(held)
+            moved: set[int] = set()
             for later in range(index, source + 1):
-                if later == index or any(a in self._moved for a in self.program.nodes[later].args):
-                    self._moved.add(later)
+                if later == index or not moved.isdisjoint(self.program.nodes[later].args):
+                    moved.add(later)
                     values[later] = self._value(later, self.program.nodes[later], values)
-            self._moved.clear()
             now = self._missing(values[source])
             if now <= missing:
                 missing = now
@@ -148,8 +134,6 @@ class _Point:
             if not missing:
                 return
         raise Redraw("square roots that exist at no point drawn")
-
-    _moved: set[int] = set()  # noqa: RUF012 (empty between repairs)
 
     def _missing(self, x: Array) -> int:
         return int((~is_square(self.scalars, x)).sum())

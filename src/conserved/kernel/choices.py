@@ -82,6 +82,18 @@ class Pieces:
         return out
 
 
+def any_value(
+    scalars: Residues, rng: np.random.Generator, shape: tuple[int, int], node: Node
+) -> Array:
+    """Residues for one choice, as if it had nothing to do with others: (batch, data, *shape).
+
+    What is conserved for all of these is conserved on every pattern.
+    """
+    if node.op == "gate":
+        return scalars.random(rng, (*shape, *node.shape))
+    return _one_hot(scalars, rng, shape, node, False)
+
+
 def _entries(
     scalars: Residues, rng: np.random.Generator, shape: tuple[int, ...], bits: bool
 ) -> Array:

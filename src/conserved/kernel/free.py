@@ -58,11 +58,15 @@ def is_free(
         private = marks & left & (marks[:, left].sum(axis=1) == 1)[:, None]
         fixed = private & looking.fixed_slopes(left)[:, None]
         single = fixed & (np.cumsum(fixed, axis=0) == 1)
-        straight, moving, _ = looking.along(single.any(axis=1))
-        met = single.any(axis=0) & straight & moving
-        for block in (private & ~inputs, private & inputs):
-            straight, _, doubling = looking.along(block.any(axis=1))
-            met |= block.any(axis=0) & straight & doubling & alone
+        met = np.zeros_like(left)
+        if single.any():
+            straight, moving, _ = looking.along(single.any(axis=1))
+            met = single.any(axis=0) & straight & moving
+        for some in (~inputs, inputs):
+            block = private & some & alone & ~met
+            if block.any():
+                straight, _, doubling = looking.along(block.any(axis=1))
+                met |= block.any(axis=0) & straight & doubling
         if not met.any():
             return False
         left &= ~met

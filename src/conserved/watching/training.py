@@ -1,8 +1,7 @@
 """One line in a training loop: every step's gradient against the laws, and every law's ledger.
 
-For a quadratic law h = θᵀMθ with θᵀMg = 0 and SGD with momentum μ and coupled decay λ, the update
-u (θ⁺ = θ − ηu) obeys θᵀMu = a⁺ with a⁺ = μ(a − ηuᵀMu) + λh from the step before, so that
-h⁺ = h − 2ηa⁺ + η²uᵀMu: what is left over is a violation (theory §14). Under other optimizers the
+Under SGD with momentum, dampening and coupled decay the change of a law in each step is forecast
+(``conserved.dynamics.steps``), and what is left over is a violation. Under other optimizers the
 identity on raw gradients is tested alone, and drift is no error.
 """
 
@@ -10,12 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from conserved.blocks import BlockLaws, block_laws
+from conserved.dynamics.steps import Forecast, Steps
 from conserved.errors import InputError
 from conserved.watching.gradients import ROUNDINGS, GradientReport, probes, report_on
 from conserved.watching.probes import Probe
@@ -97,7 +99,7 @@ class Watch:
         self._probes = probes(laws, self._tensors(), seed)
         now = self._tensors()
         self.tracks = [self._track(probe, now) for probe in self._probes]
-        self._ledgers = [_Ledger() for _ in self._probes]
+        self._forecasts = [Forecast(Steps(1.0)) for _ in self._probes]
         self._before: dict[str, Tensor] = {}
         self._log = Path(log).open("a", encoding="utf-8") if log is not None else None  # noqa: SIM115
         self._hooks = [
@@ -144,15 +146,15 @@ class Watch:
         now = self._tensors()
         moved = {name: now[name] - before for name, before in self._before.items()}
         groups = _groups(self._optimizer, self._model)
-        for probe, track, ledger in zip(self._probes, self.tracks, self._ledgers, strict=True):
+        for probe, track, forecast in zip(self._probes, self.tracks, self._forecasts, strict=True):
             old = track.value
             track.value = probe.value(now)
             if track.predicted is None:
                 continue
-            settings = {_setting(groups.get(name)) for name in probe.tensors}
+            steps = {_steps(groups.get(name)) for name in probe.tensors}
             known = None
-            if len(settings) == 1 and self._every == 1:
-                known = ledger.step(settings.pop(), old, probe.value(moved))
+            if len(steps) == 1 and self._every == 1:
+                known = _change(forecast, steps.pop(), old, probe.value(moved))
             track.predicted = None if known is None else track.predicted + known
         self._before = {}
         self._write()
@@ -226,33 +228,6 @@ def watch(
     return Watch(model, optimizer, laws, every=every, log=log, seed=seed)
 
 
-@dataclass
-class _Ledger:
-    """The recursion of one law under SGD.
-
-    Attributes:
-        a: θᵀMu of the last update u, as predicted.
-        q: uᵀMu of it, as measured.
-    """
-
-    a: float = 0.0
-    q: float = 0.0
-    rate: float = field(default=0.0)
-
-    def step(self, setting: _Setting | None, h: float, square: float) -> float | None:
-        """The drift of one step; None where the optimizer is not understood."""
-        if setting is None:
-            return None
-        rate, momentum, decay = setting
-        self.a = momentum * (self.a - self.rate * self.q) + decay * h
-        self.q = square / rate**2 if rate else 0.0
-        self.rate = rate
-        return -2 * rate * self.a + square
-
-
-_Setting = tuple[float, float, float]  # rate, momentum, coupled decay
-
-
 def _is_sgd(optimizer: Any) -> bool:
     import torch
 
@@ -270,11 +245,25 @@ def _groups(optimizer: Any, model: nn.Module) -> dict[str, dict[str, Any]]:
     }
 
 
-def _setting(group: dict[str, Any] | None) -> _Setting | None:
-    """What the ledger knows of; Nesterov and dampening it does not."""
-    if group is None or group.get("nesterov") or group.get("dampening") or group.get("maximize"):
+def _steps(group: dict[str, Any] | None) -> Steps | None:
+    """The steps of one parameter group, where they can be forecast from its moves alone."""
+    # a step of Nesterov is not along its velocity, which is not looked at
+    if group is None or group.get("nesterov") or group.get("maximize") or not group["lr"]:
         return None
-    return float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
+    return Steps(
+        rate=float(group["lr"]),
+        momentum=float(group["momentum"]),
+        dampening=float(group["dampening"]),
+        decay=float(group["weight_decay"]),
+    )
+
+
+def _change(forecast: Forecast, steps: Steps | None, h: float, square: float) -> float | None:
+    """The drift of one step from h before it and ΔᵀMΔ of its move; None where it is not known."""
+    if steps is None:
+        return None
+    forecast.steps = steps  # a schedule changes them
+    return float(forecast.change(np.array(2 * h), np.array(square / steps.rate**2)))
 
 
 def _cut(text: str, width: int) -> str:
