@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         symmetry,
         testing,
     )
-    from conserved.analysis import Analysis, Count, analyze
+    from conserved.analysis import Analysis, Count, analyze, laws_of
     from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
     from conserved.closure import Closure, lie_closure, rank_at
@@ -78,6 +78,7 @@ _HOMES = {
     "estimate": "closure.cost",
     "find_laws": "search",
     "from_torch": "modules",
+    "laws_of": "analysis",
     "lie_closure": "closure",
     "rank_at": "closure",
     "lift_report": "search.lifted",
@@ -109,6 +110,7 @@ __all__ = [
     "find_laws",
     "from_torch",
     "law",
+    "laws_of",
     "lie_closure",
     "lift_report",
     "losses",

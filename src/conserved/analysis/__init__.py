@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conserved.analysis.answer import SCHEMA, Analysis, Count
 from conserved.analysis.inquiry import Inquiry
 from conserved.closure import Progress, check_arguments
+from conserved.dynamics import Outputs
 from conserved.errors import InputError, is_whole
+from conserved.networks.symbolic import network_of_fields
 from conserved.problem import Problem
 
-__all__ = ["SCHEMA", "Analysis", "Count", "analyze"]
+__all__ = ["SCHEMA", "Analysis", "Count", "analyze", "laws_of"]
 
 DEGREE_LIMIT = 12
 
@@ -49,6 +53,49 @@ def analyze(
     """
     check_arguments(problem, seed, 0, budget, progress)
     return Inquiry(problem, int(seed), budget, _degree(degree), progress).answer(laws=laws)
+
+
+def laws_of(
+    fields: Any,
+    parameters: Any = None,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    degree: int | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Count, and write down, what every field of a family of vector fields conserves.
+
+    The same bounds, proofs and searches as for training: at most D − dim Lie(family) functions are
+    constant along all of them, and near a generic point exactly as many exist (Hermann and Nagano).
+
+    Args:
+        fields: rational vector fields on D parameters. A list of fields, each a list of D SymPy
+            expressions, or one such list; or a ``kernel.program.Program`` with parameters, one
+            input x and D outputs. A symbol that is no parameter may have any value, in each field
+            another, and so may x. A constant that is one and the same in all fields is a parameter
+            that does not move: give it the entry 0.
+        parameters: the D symbols that move, in the order of the entries; not with a program.
+        seed, budget, degree, progress: as for ``analyze``.
+
+    Returns:
+        Bounds and laws, with a certificate that stands by itself.
+
+    Raises:
+        InputError: fields that are not rational with exact numbers, or not D entries each.
+        LimitError: more parameters than an exact rank can take.
+
+    Example:
+        >>> from sympy import symbols
+        >>> s, e, c, p, bind, part, turn = symbols("s e c p bind part turn")
+        >>> made, split, done = bind * s * e, part * c, turn * c  # S + E ⇌ C → P + E
+        >>> flow = [split - made, split + done - made, made - split - done, done]
+        >>> found = laws_of(flow, [s, e, c, p])
+        >>> print(found.count, "|", *found.laws)
+        2 | e + c s + c + p
+    """
+    problem = Problem(network=network_of_fields(fields, parameters), flow=Outputs())
+    return analyze(problem, seed=seed, budget=budget, degree=degree, progress=progress)
 
 
 def _degree(degree: int | None) -> int | None:

@@ -2,7 +2,15 @@
 
 from conserved.dynamics.base import ALL, Dynamics
 from conserved.dynamics.combined import Combined
-from conserved.dynamics.first_order import Decay, FreeRates, Gradient, Mirror, Natural, Rates
+from conserved.dynamics.first_order import (
+    Decay,
+    FreeRates,
+    Gradient,
+    Mirror,
+    Natural,
+    Outputs,
+    Rates,
+)
 from conserved.dynamics.grammar import FLOWS, FlowFamily, parse_flow
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
 from conserved.dynamics.steps import Forecast, Steps
@@ -22,6 +30,7 @@ __all__ = [
     "Momentum",
     "Natural",
     "Nesterov",
+    "Outputs",
     "Rates",
     "Steps",
     "parse_flow",

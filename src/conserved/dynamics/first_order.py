@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conserved.dynamics.base import Dynamics, checked, require_numbers, spread, told
-from conserved.kernel.flow import GRADIENT, Flow, Numbers
+from conserved.kernel.flow import GRADIENT, OUTPUTS, Flow, Numbers
 from conserved.kernel.program import Tensors
 
 
@@ -18,6 +18,21 @@ class Gradient(Dynamics):
 
     def flow(self, tensors: Tensors) -> Flow:
         return GRADIENT
+
+
+@dataclass(frozen=True)
+class Outputs(Dynamics):
+    """The outputs of the network as a field of its parameters, with no loss and no labels.
+
+    Every input x makes one field f(θ, x), so the inputs are the constants of a family of fields:
+    any flow can be asked for its laws, not those of training alone.
+    """
+
+    name = "outputs"
+    formula = "θ' = f(θ, x), any x"
+
+    def flow(self, tensors: Tensors) -> Flow:
+        return OUTPUTS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,15 @@ from typing import Literal
 
 from conserved.dynamics.base import ALL, Dynamics
 from conserved.dynamics.combined import Combined
-from conserved.dynamics.first_order import Decay, FreeRates, Gradient, Mirror, Natural, Rates
+from conserved.dynamics.first_order import (
+    Decay,
+    FreeRates,
+    Gradient,
+    Mirror,
+    Natural,
+    Outputs,
+    Rates,
+)
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
 from conserved.errors import InputError, nearest, require_text
 from conserved.kernel.flow import NUMBER_LIMIT, Numbers
@@ -69,6 +77,7 @@ FLOWS: dict[str, FlowFamily] = {
             "mirror-momentum:1/2",
         ),
         FlowFamily("natural", Natural, "nothing", "natural", "natural"),
+        FlowFamily("outputs", Outputs, "nothing", "outputs", "outputs"),
     )
 }
 

@@ -23,6 +23,8 @@ def flow_reasons(
         laws: some of those of gradient flow.
     """
     flow = problem.moves
+    if flow.outputs:
+        return ()
     if flow == GRADIENT:
         if isinstance(problem.flow, Natural):
             return (

@@ -11,6 +11,7 @@ from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
 from conserved.kernel.fields import Fields
 from conserved.kernel.flow import GRADIENT, FlowFields
+from conserved.kernel.points import OutputFields
 from conserved.kernel.residues import Residues
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
@@ -68,6 +69,8 @@ def make_fields(
     widest: bool = False,
 ) -> Fields:
     """The fields of a problem along the chosen route; ``widest`` as for ``OrbitFields``."""
+    if problem.moves.outputs:
+        return OutputFields(problem.network.program, scalars, rng)
     pulls: Fields
     if choose_route(problem, route) == "moments":
         pulls = MomentFields(problem, scalars, rng)

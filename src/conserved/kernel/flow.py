@@ -31,7 +31,7 @@ Numbers = tuple[tuple[str, Fraction], ...]  # by tensor
 
 @dataclass(frozen=True)
 class Flow:
-    """θ' = −λθ − Pη∇L; or, with velocities, θ' = Pv and v' = −τv − λθ − η∇L.
+    """θ' = −λθ − Pη∇L; or, with velocities, θ' = Pv and v' = −τv − λθ − η∇L; or θ' = f(θ, x).
 
     Args:
         rates: η of the tensors that have one other than 1.
@@ -40,6 +40,7 @@ class Flow:
         decay: λ of the tensors that have one.
         friction: τ; None for a flow without velocities.
         fading: friction is τ/t, as in Nesterov's method, in place of τ.
+        outputs: θ moves as the outputs of the program say, with no loss: f(θ, x) is the field.
 
     Example:
         >>> heavy = Flow(friction=Fraction(1, 2))
@@ -53,6 +54,7 @@ class Flow:
     decay: Numbers = ()
     friction: Fraction | None = None
     fading: bool = False
+    outputs: bool = False
 
     @property
     def moving(self) -> bool:
@@ -107,6 +109,8 @@ class Flow:
             return "friction is at least 0"
         if self.fading and (not self.friction or self.decay):
             return "friction that fades goes with momentum, and without decay"
+        if self.outputs and self != OUTPUTS:
+            return "fields that are given are the whole flow, and nothing goes with them"
         return "rates are given, or free" if self.free and self.rates else ""
 
     @cached_property
@@ -124,6 +128,7 @@ class Flow:
             "decay": [[name, str(value)] for name, value in self.decay],
             "friction": None if self.friction is None else str(self.friction),
             "fading": self.fading,
+            **({"outputs": True} if self.outputs else {}),
         }
 
     @staticmethod
@@ -135,7 +140,7 @@ class Flow:
         """
         if reader.value is None:
             return GRADIENT
-        reader.keys("rates", "free", "mirror", "decay", "friction", "fading")
+        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", "outputs")
         friction = reader["friction"]
         flow = Flow(
             _numbers(reader["rates"]),
@@ -144,6 +149,7 @@ class Flow:
             _numbers(reader["decay"]),
             None if friction.value is None else _fraction(friction),
             reader["fading"].boolean(),
+            "outputs" in reader.value and reader["outputs"].boolean(),
         )
         if fault := flow.fault(tensors):
             raise reader.error(fault)
@@ -153,6 +159,7 @@ class Flow:
 
 
 GRADIENT = Flow()
+OUTPUTS = Flow(outputs=True)
 
 
 def _numbers(reader: Reader) -> Numbers:

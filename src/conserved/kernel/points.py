@@ -16,12 +16,13 @@ from conserved.kernel.choices import Pieces, pieces
 from conserved.kernel.errors import LimitError
 from conserved.kernel.evaluate import Choose, Run, given
 from conserved.kernel.fields import Fields, Leaves
+from conserved.kernel.losses import MeanSquaredError
 from conserved.kernel.pattern import RealPattern
 from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.roots import Roots, independent, points_needed, settled
 from conserved.kernel.scalars import Array
-from conserved.kernel.source import Source
+from conserved.kernel.source import Everything, Source
 
 _ROOTS = 24  # square roots on listed inputs: points where all exist are one of 2^24
 
@@ -235,3 +236,27 @@ class PointFields(Fields):
             return ()
         drawn = self._pieces.draw(self.scalars, self.rng, (count, 1), bits=self._bits)
         return tuple(drawn[index] for index in self.program.choices)
+
+
+class OutputFields(PointFields):
+    """The outputs of a program as fields of its own parameters, one input each: θ' = f(θ, x)."""
+
+    def __init__(self, program: Program, scalars: Residues, rng: np.random.Generator) -> None:
+        super().__init__(program, Everything(program, MeanSquaredError()), scalars, rng)
+        self.route = "given fields"
+
+    def pull(self, leaves: Leaves, theta: Array) -> Array:
+        data, choose = self._data(leaves)
+        run = Run(self.program, self.ring, theta, (data,), choose)
+        shape = (len(theta), len(leaves), self.dimension)
+        return np.broadcast_to(run.output.reshape(*run.output.shape[:2], -1), shape)
+
+
+def fault_of_outputs(program: Program) -> str:
+    """Why the outputs of a program are no fields of its parameters, or ""."""
+    if prod(program.shape) != program.size:
+        return (
+            f"a field has one entry for each of the {program.size:,} parameters, and the output "
+            f"has {prod(program.shape):,}"
+        )
+    return "fields with gates or maxima are not counted" if program.choices else ""

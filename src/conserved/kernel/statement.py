@@ -18,7 +18,7 @@ from conserved.kernel.group import Lift, Symmetry, listed
 from conserved.kernel.height import bits, group_bits
 from conserved.kernel.losses import Loss, PolynomialLoss
 from conserved.kernel.moments import AveragedFields
-from conserved.kernel.points import PointFields
+from conserved.kernel.points import OutputFields, PointFields
 from conserved.kernel.primes import Prime, random_prime
 from conserved.kernel.program import Program, Tensors
 from conserved.kernel.real import Reals
@@ -109,6 +109,8 @@ class Statement:
     def degree(self) -> Degree:
         """At most that of its fields."""
         value, slope = extent(self.program)
+        if self.flow.outputs:
+            return value
         seed = Degree(1)
         if self.averaged:
             seed = value.times(Degree(1)).summed(self.points).plus(Degree(1))
@@ -147,6 +149,8 @@ class Statement:
             LimitError: too many elements or averages for memory.
             Redraw: a prime that divides a denominator.
         """
+        if self.flow.outputs:
+            return OutputFields(self.program, scalars, rng)
         pulls = self._pulls(scalars, rng, widest)
         return pulls if self.flow == GRADIENT else FlowFields(pulls, self.flow)
 

@@ -96,7 +96,9 @@ def _written(formula: Formula, ranges: list[str]) -> str:
             ranges.append(f"{index} = {first} … {last}")
             return shown
         case Quotient(above, below):
-            return f"{closed(above)} / {closed(below)}"
+            divisor = closed(below)
+            several = " " in divisor and not compound(below)  # x / y z would be x z / y to many
+            return f"{closed(above)} / " + (f"({divisor})" if several else divisor)
         case Row(items):
             shown = " ".join(inner(item) for item in items)
             return f"[{shown}]" if len(items) > 1 else shown

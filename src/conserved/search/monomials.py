@@ -10,9 +10,12 @@ as (c₂ v₁ w₂ − c₁ v₂ w₁) / (w₁ w₂), c_j = w_j² − 3 v_j², f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import reduce
 from itertools import combinations_with_replacement
 from math import comb
+from operator import and_
 
 import numpy as np
 
@@ -218,9 +221,28 @@ def _over(state: State, monomials: Monomials, index: int) -> list[Law]:
     basis = _sparse_first(monomials.solved(state.fields, monomials.size, condition))[:_TRIED]
     below = monomials.polynomial(as_fractions(np.eye(monomials.size)[[index]], scalars)[0])
     tops = [monomials.polynomial(integral(v)) for v in as_fractions(basis, scalars)]
+    pairs = [cancelled(top, below) for top in tops if top != below]
     return [
-        RationalLaw(layout=state.layout, components=((top, below),)) for top in tops if top != below
+        RationalLaw(layout=state.layout, components=(pair,)) for pair in pairs if pair[1].degree
     ]
+
+
+def cancelled(above: Polynomial, below: Polynomial) -> tuple[Polynomial, Polynomial]:
+    """A quotient by a monomial without the factors that all terms share.
+
+    Example:
+        >>> pair = cancelled(Polynomial.of({(0, 1): 2, (0,): 1}), Polynomial.of({(0, 2): 1}))
+        >>> [polynomial.terms for polynomial in pair]
+        [(((1,), Fraction(2, 1)), ((), Fraction(1, 1))), (((2,), Fraction(1, 1)),)]
+    """
+    every = [Counter(monomial) for p in (above, below) for monomial, _ in p.terms]
+    shared = reduce(and_, every)
+
+    def without(p: Polynomial) -> Polynomial:
+        left = {tuple((Counter(m) - shared).elements()): c for m, c in p.terms}
+        return Polynomial.of(left)
+
+    return without(above), without(below)
 
 
 def homogeneous(fields: Fields) -> bool:
