@@ -84,7 +84,7 @@ class _Walk:
             return joined
         if expression.is_Pow and expression.exp.is_Integer:
             exponent = int(expression.exp)
-            power = self(expression.base) ** abs(exponent)
+            power: Var = self(expression.base) ** abs(exponent)
             return power if exponent > 0 else power.reciprocal()
         if expression.is_Float:
             advice = f"numbers are exact: write Rational({str(expression)[:20]!r}) for it"
