@@ -24,10 +24,10 @@ REPORT := out/report.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all bench lint clean
+.PHONY: help demo test test-all test-lowest test-only bench lint hooks build release clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 # Status 3 is an answer too: the two bounds differ, and both are printed.
 demo: $(RUNTIME) ## analyse a network under a data symmetry; report in out/report.html
@@ -48,13 +48,35 @@ test-all: $(BROWSER) ## the default suite and the slow tests (the report's need 
 bench: $(TEST) ## the benchmarks, into benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-lint: $(TEST) ## style, format and types
+test-lowest: ## the suite with the oldest dependencies that pyproject.toml allows, in .venv-lowest
+	test -d .venv-lowest || $(PYTHON) -m venv .venv-lowest
+	$(PYTHON) -m tools.lowest > .venv-lowest/lowest.txt
+	.venv-lowest/bin/pip --disable-pip-version-check install --quiet \
+	  --constraint constraints.txt --constraint .venv-lowest/lowest.txt --editable '.[test]'
+	$(MAKE) test-only VENV=.venv-lowest
+
+test-only:
+	$(PYTEST)
+
+lint: $(TEST) ## style, format, types and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/typos
+
+hooks: $(TEST) ## run the same before every commit (pre-commit)
+	$(BIN)/pre-commit install
+
+build: $(TEST) ## wheel and source distribution into dist/, tried in a clean environment
+	$(BIN)/python -m tools.distributions
+
+DO :=
+release: $(TEST) ## what a release of _version.py would do; DO=--do does it
+	$(BIN)/python -m tools.release $(DO)
+	$(MAKE) build
 
 clean: ## remove .venv, out/, builds and caches
-	rm -rf $(VENV) out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .venv-lowest out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): pyproject.toml constraints.txt src/conserved/_version.py

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.shell import environment
 
 PROJECT = Path(__file__).parents[1]
-LEFT_OUT = {".ci", ".gitignore", "pyproject.toml"}  # the last goes into every distribution
+LEFT_OUT = {".gitignore", "pyproject.toml"}  # the last goes into every distribution
 
 
 def included() -> list[str]:

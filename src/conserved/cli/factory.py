@@ -226,6 +226,8 @@ def _told(error: BaseException) -> str:
         words = str(error.msg if isinstance(error, SyntaxError) else error)  # its place follows
     except Exception:
         words = ""
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return "it needs PyTorch: pip install 'conserved[torch]'"
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
