@@ -72,8 +72,9 @@ build: $(TEST) ## wheel and source distribution into dist/, tried in a clean env
 
 DO :=
 release: $(TEST) ## what a release of _version.py would do; DO=--do does it
-	$(BIN)/python -m tools.release $(DO)
 	$(MAKE) build
+	$(BIN)/python -m tools.release $(DO)
+	$(if $(DO),$(MAKE) build)
 
 clean: ## remove .venv, out/, builds and caches
 	rm -rf $(VENV) .venv-lowest out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
