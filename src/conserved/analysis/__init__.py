@@ -92,7 +92,7 @@ def laws_of(
         >>> flow = [split - made, split + done - made, made - split - done, done]
         >>> found = laws_of(flow, [s, e, c, p])
         >>> print(found.count, "|", *found.laws)
-        2 | e + c s + c + p
+        2 | e + c s − e + p
     """
     problem = Problem(network=network_of_fields(fields, parameters), flow=Outputs())
     return analyze(problem, seed=seed, budget=budget, degree=degree, progress=progress)

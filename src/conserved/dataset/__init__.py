@@ -153,4 +153,5 @@ def _named(width: int) -> Iterator[Group]:
 
 
 def _order(group: Closed) -> tuple[bool, bool, float]:
-    return not group.exact, not group.inputs, group.index
+    # of indices that are equal up to rounding neither comes first
+    return not group.exact, not group.inputs, round(group.index, 9)

@@ -67,7 +67,7 @@ class _Walk:
     """SymPy expressions as operations on a trace; equal parts become one."""
 
     def __init__(self, known: Mapping[Any, Var], any_tensor: Var) -> None:
-        self.met = dict(known)
+        self.met: dict[Any, Var] = dict(known)
         self.recording = any_tensor.recording
 
     def __call__(self, expression: Any) -> Var:
