@@ -56,17 +56,18 @@ def is_free(
     while left.any():
         check_time()
         private = marks & left & (marks[:, left].sum(axis=1) == 1)[:, None]
-        fixed = private & looking.fixed_slopes(left)[:, None]
-        single = fixed & (np.cumsum(fixed, axis=0) == 1)
         met = np.zeros_like(left)
-        if single.any():
-            straight, moving, _ = looking.along(single.any(axis=1))
-            met = single.any(axis=0) & straight & moving
         for some in (~inputs, inputs):
             block = private & some & alone & ~met
             if block.any():
                 straight, _, doubling = looking.along(block.any(axis=1))
                 met |= block.any(axis=0) & straight & doubling
+        if not met.any():
+            fixed = private & looking.fixed_slopes(left)[:, None]
+            single = fixed & (np.cumsum(fixed, axis=0) == 1)
+            if single.any():
+                straight, moving, _ = looking.along(single.any(axis=1))
+                met = single.any(axis=0) & straight & moving
         if not met.any():
             return False
         left &= ~met
