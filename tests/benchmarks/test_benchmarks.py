@@ -178,6 +178,7 @@ def test_a_wrong_lifted_answer_is_refused(change: dict[str, Any]) -> None:
         lifted.check(case, replace(right, **change), named=18)
 
 
+@pytest.mark.slow
 def test_a_tiny_lifted_run_is_right_and_a_wrong_one_refused() -> None:
     case = lifted.Case(Task("linear:4-2-1", "permutation"), 5, 1.0)
     result = lifted.run(1, [case], commands=False)

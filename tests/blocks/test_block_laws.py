@@ -165,6 +165,7 @@ def test_false_families_are_refused() -> None:
     )
 
 
+@pytest.mark.slow
 def test_projections_in_one_matrix_come_apart() -> None:
     """torch's own layer keeps q, k and v in one tensor."""
     layer = torch.nn.TransformerEncoderLayer(

@@ -194,7 +194,7 @@ ALGEBRAS = [
 
 
 @pytest.mark.parametrize("kind, k, copies, h, expected", ALGEBRAS)
-@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("dense", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_other_algebras(group_file, kind, k, copies, h, expected, dense):
     """Theory §6: 2κ(k − κ) + 1 over C, 4κ(k − κ) over H."""
     generators = monomial_generators(kind, k, copies)
