@@ -20,6 +20,7 @@ from conserved.kernel.certificate import NEXT, Claim
 from conserved.kernel.check import check
 from conserved.kernel.deadline import OutOfTimeError
 from conserved.kernel.minor import is_nonzero
+from conserved.kernel.report import Report, Statement
 from conserved.law import GramLaw, GramTerm, Law, Layout
 from tests.certificate.samples import NAMES, document, minor_of, sample
 from tests.verification.laws import FALSE, TRUE, balanced, per_unit
@@ -80,7 +81,7 @@ def test_what_is_proved_has_no_probability() -> None:
 
 def test_primes_are_drawn_anew() -> None:
     """A law may be made to hold mod one prime, not mod primes that nobody knows."""
-    moduli = {check_certificate(sample("linear")).statements[0].done for _ in range(3)}
+    moduli = {check_certificate(sample("linear")).statements[0].primes for _ in range(3)}
     assert len(moduli) == 3
 
 
@@ -450,3 +451,24 @@ def test_a_degree_too_high_to_measure_is_bounded() -> None:
     assert report.status == "CERTIFIED"
     assert report.error is not None
     assert report.error < 1e-9
+
+
+def test_laws_that_read_alike_share_a_row() -> None:
+    laws = [
+        Statement(f"law {n}: {title}", "all", "degree 2", verdict, law=n)
+        for n, title, verdict in [
+            (1, "range of W", "holds"),
+            (2, "range of W", "holds"),
+            (3, "‖W‖²", "holds"),
+            (4, "range of W", "holds"),
+            (5, "range of W", "refuted"),
+        ]
+    ]
+    certificate = check_certificate(sample("linear"), seed=0).certificate
+    text = Report(certificate, tuple(laws), 0, 0.0).text()
+    assert [line.split("  ")[0] for line in text.splitlines()[1:5]] == [
+        "laws 1–2, 4: range of W",
+        "law 3: ‖W‖²",
+        "law 5: range of W",
+        "",
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm
 from time import perf_counter
 
@@ -160,7 +160,7 @@ class _Check:
                 field_degree(fresh.fields), stated.degree, rational=not stated.program.has_roots
             )
         except FAULTS as error:
-            return [Statement(self.titles[n], data, str(error), "refuted") for n in mine]
+            return [self._law(n, data, str(error), "refuted") for n in mine]
         self.seen.add(data)
         while left:  # primes with the roots of one law have those of all that divide them
             roots = self.programs[left[0]].roots
@@ -193,23 +193,26 @@ class _Check:
                     here = self._at_a_point(drawn.fields, programs)
                     held = [a and b for a, b in zip(held, here, strict=True)]
         except FAULTS as error:
-            return {n: Statement(self.titles[n], data, str(error), "refuted") for n in numbers}
+            return {n: self._law(n, data, str(error), "refuted") for n in numbers}
         moduli = [drawn.modulus for drawn in fresh]
-        where = ", ".join(f"{m.points} points mod {m.prime}" for m in moduli)
-        statements = {}
+        where = f"{_POINTS} points mod each of {len(moduli)} random primes"
+        found = {}
         for n, degree, size, holds in zip(numbers, degrees, sizes, held, strict=True):
             error_bound = missed(degree, size, moduli)
             if not holds:
-                statements[n] = Statement(self.titles[n], data, f"fails at {where}", "refuted")
+                made = self._law(n, data, f"fails at {where}", "refuted")
             elif not error_bound <= SURE:
                 done = "its numbers are too large to be tested mod the primes there are"
-                statements[n] = Statement(self.titles[n], data, done, "refuted")
+                made = self._law(n, data, done, "refuted")
             else:
                 of = "degree unknown" if degree is None else f"degree {degree}"
                 told = None if degree is None else error_bound
-                done = f"{of}, {where}"
-                statements[n] = Statement(self.titles[n], data, done, "holds", told)
-        return statements
+                made = replace(self._law(n, data, f"{of}, {where}", "holds"), error=told)
+            found[n] = replace(made, primes=tuple(modulus.prime for modulus in moduli))
+        return found
+
+    def _law(self, n: int, data: Data, done: str, verdict: Verdict) -> Statement:
+        return Statement(self.titles[n], data, done, verdict, law=n + 1)
 
     def _enough(
         self,
@@ -320,7 +323,7 @@ class _Check:
             return Statement(says, claim.data, where, "refuted")
         of = "degree unknown" if found.degree is None else f"minors of degree {found.degree:,}"
         where = f"{of}, mod {len(found.primes)} random primes"
-        return Statement(says, claim.data, where, "holds", found.error)
+        return Statement(says, claim.data, where, "holds", found.error, primes=found.primes)
 
 
 def patterns_of(stated: Stated, fields: Fields) -> Patterns:

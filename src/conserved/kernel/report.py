@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ class Statement:
         verdict: "proved" (no probability left), "holds" (an identity at random points), "certified"
             (a count whose bounds meet), "open" (no more is claimed) or "refuted".
         error: for identities, a bound on the probability that a false one passes.
+        law: its number from 1, for a statement about one law.
+        primes: the random ones of an identity.
     """
 
     says: str
@@ -30,6 +33,8 @@ class Statement:
     done: str
     verdict: Verdict
     error: float | None = None
+    law: int | None = None
+    primes: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -38,6 +43,7 @@ class Statement:
             "done": self.done,
             "verdict": self.verdict,
             "error": self.error,
+            "primes": list(self.primes),
         }
 
 
@@ -96,14 +102,22 @@ class Report:
 
     def text(self) -> str:
         """An aligned table, and the outcome."""
-        rows = [("statement", "data", "what was done", "verdict")]
-        rows += [(s.says, s.data, s.done, s.verdict) for s in self.statements]
+        rows = [("statement", "data", "what was done", "verdict"), *self._rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
         return "\n".join([*lines, "", self._outcome()])
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Cells of the table; laws that read alike and fared alike share a row."""
+        rows: dict[tuple[str, ...], list[int]] = {}
+        for s in self.statements:
+            says = s.says if s.law is None else s.says.partition(": ")[2]
+            alike = rows.setdefault((says, s.data, s.done, s.verdict), [])
+            alike += [] if s.law is None else [s.law]
+        return [(_numbered(laws, says), *rest) for (says, *rest), laws in rows.items()]
 
     def _outcome(self) -> str:
         seed = f"Seed {self.seed}, {self.seconds:.2g} s."
@@ -118,3 +132,17 @@ class Report:
             return f"CERTIFIED.{error} {seed}"
         steps = dict.fromkeys(step for claim in self.certificate.claims for step in claim.next)
         return f"Valid, but OPEN. Next: {'; '.join(steps)}.{error} {seed}"
+
+
+def _numbered(laws: Sequence[int], title: str) -> str:
+    """A title behind the numbers of its laws, runs of them as 2–5."""
+    if not laws:
+        return title
+    runs: list[list[int]] = []
+    for number in laws:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+    return f"law{'s' if len(laws) > 1 else ''} {told}" + (f": {title}" if title else "")
