@@ -12,7 +12,7 @@ from conserved.errors import InputError
 from conserved.kernel import flow as flows
 from conserved.kernel.data import DataClass
 from conserved.kernel.law import Origin
-from conserved.kernel.points import fault_of_outputs
+from conserved.kernel.statement import fault_of_class
 from conserved.law.layout import Layout
 from conserved.losses import Loss, MeanSquaredError, parse_loss
 from conserved.networks import Network, parse_network
@@ -63,8 +63,11 @@ class Problem:
         _require(self.labels, LabelAction, "labels", "an action such as symmetry.Invariant()")
         _require(self.flow, Dynamics, "flow", "a flow such as dynamics.Momentum()")
         self.loss.check(self.network.output_shape)
-        if self.moves.outputs:  # refuses tensors that the network does not have
-            self._check_fields()
+        restricted = self.data is not None or self.inputs is not None
+        # ``moves`` refuses tensors that the network does not have
+        fault = fault_of_class(self.network.program, self.loss, self.moves, restricted=restricted)
+        if fault:
+            raise InputError("flow", self.flow.name, fault)
         if self.inputs is not None:
             self._check_inputs(self.inputs)
         if self.data is None:
@@ -84,13 +87,6 @@ class Problem:
         self.labels.check(self.data, self.network.output_shape)
         if self.loss.one_hot:
             self.labels.check_classes(self.data, self.network.output_shape[-1], self.loss.spec)
-
-    def _check_fields(self) -> None:
-        fault = fault_of_outputs(self.network.program)
-        if not fault and (self.data is not None or self.inputs is not None):
-            fault = "given fields go with no class of data"
-        if fault:
-            raise InputError("flow", self.flow.name, fault)
 
     def _check_inputs(self, inputs: Inputs) -> None:
         network = self.network

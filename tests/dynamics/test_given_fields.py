@@ -140,7 +140,7 @@ def test_certificates_stand_by_themselves(tmp_path: Any) -> None:
     path = tmp_path / "kepler.json"
     cq.laws_of(KEPLER, [Q[0], Q[1], V[0], V[1], R]).certificate.save(path)
     assert check_file(path).status == "CERTIFIED"
-    path.write_text(path.read_text().replace('"outputs":', '"output":'))
+    path.write_text(path.read_text().replace('"kind": "outputs"', '"sort": "outputs"'))
     with pytest.raises(InputError, match="unknown key"):
         check_file(path)
 
@@ -210,7 +210,7 @@ def test_programs_with_other_outputs_are_refused() -> None:
     [
         (("linear:3-2", "--flow", "outputs"), "a field has one entry for each of the 6 parameters"),
         (("linear:1-1", "--flow", "outputs", "--symmetry", "negation"), "no class of data"),
-        (("linear:1-1", "--flow", "outputs+decay:1"), "nothing goes with them"),
+        (("linear:1-1", "--flow", "outputs+decay:1"), "nothing goes with it"),
     ],
 )
 def test_the_command_line_refuses(

@@ -54,7 +54,6 @@ def test_texts(text: str, name: str) -> None:
         ("momentum+nesterov", "two parts speak of the same"),
         ("momentum+natural", "leave it out"),
         ("adam", "conserved simulate --dynamics adam"),
-        ("sign", "cells are not counted"),
         ("lion", "unknown"),
         ("momentum+", "unknown"),
         ("x" * 500, "longer than"),

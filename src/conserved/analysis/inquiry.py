@@ -16,7 +16,7 @@ from conserved.dynamics import Gradient
 from conserved.errors import RankLimitError, Redraw
 from conserved.explain import Explanation, explain, flow_reasons
 from conserved.kernel.deadline import OutOfTimeError, time_limit
-from conserved.kernel.flow import GRADIENT, OUTPUTS
+from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN
 from conserved.kernel.span import Existence
 from conserved.law import Law
 from conserved.problem import Problem
@@ -96,7 +96,7 @@ class Inquiry:
 
     def _flow_reasons(self, closure: Closure) -> tuple[str, ...]:
         """What the flow made of the laws of gradient flow."""
-        if self.problem.moves in (GRADIENT, OUTPUTS) or not closure.ranks:
+        if self.problem.moves in (GRADIENT, OUTPUTS, SIGN) or not closure.ranks:
             return flow_reasons(self.problem, closure.upper)
         plain = replace(self.problem, flow=Gradient())
         known = self._state(plain)

@@ -10,6 +10,7 @@ from conserved.dynamics.first_order import (
     Natural,
     Outputs,
     Rates,
+    Sign,
 )
 from conserved.dynamics.grammar import FLOWS, FlowFamily, parse_flow
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
@@ -32,6 +33,7 @@ __all__ = [
     "Nesterov",
     "Outputs",
     "Rates",
+    "Sign",
     "Steps",
     "parse_flow",
 ]

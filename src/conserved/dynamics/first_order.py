@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conserved.dynamics.base import Dynamics, checked, require_numbers, spread, told
-from conserved.kernel.flow import GRADIENT, OUTPUTS, Flow, Numbers
+from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN, Flow, Numbers
 from conserved.kernel.program import Tensors
 
 
@@ -33,6 +33,21 @@ class Outputs(Dynamics):
 
     def flow(self, tensors: Tensors) -> Flow:
         return OUTPUTS
+
+
+@dataclass(frozen=True)
+class Sign(Dynamics):
+    """Sign descent, of which Adam without averages (β = 0, ε = 0) and Lion take steps.
+
+    The signs of all datasets' gradients span one vector for each class of entries that are always
+    proportional (``kernel.sign_flow``), so the count is exact; its laws are linear on cells of θ.
+    """
+
+    name = "sign"
+    formula = "θ' = −sign ∇L(θ)"
+
+    def flow(self, tensors: Tensors) -> Flow:
+        return SIGN
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from conserved.dynamics.first_order import (
     Natural,
     Outputs,
     Rates,
+    Sign,
 )
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
 from conserved.errors import InputError, nearest, require_text
@@ -77,6 +78,7 @@ FLOWS: dict[str, FlowFamily] = {
             "mirror-momentum:1/2",
         ),
         FlowFamily("natural", Natural, "nothing", "natural", "natural"),
+        FlowFamily("sign", Sign, "nothing", "sign", "sign"),
         FlowFamily("outputs", Outputs, "nothing", "outputs", "outputs"),
     )
 }
@@ -84,7 +86,6 @@ FLOWS: dict[str, FlowFamily] = {
 
 # known by name, and not counted
 _NO_FLOWS = {
-    "sign": "its fields are constant on cells of parameter space, and cells are not counted",
     "adam": "steps entry by entry, and no flow: see conserved simulate --dynamics adam",
     "adamw": "steps entry by entry, and no flow: see conserved simulate --dynamics adam",
     "sgd": "steps, and no flow: see conserved simulate --dynamics sgd, or --flow gradient",

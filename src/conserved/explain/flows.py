@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conserved.dynamics import Natural
-from conserved.kernel.flow import GRADIENT, Flow
+from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN, Flow
 from conserved.law import GramLaw, Law
 from conserved.law.lines import lines
 from conserved.problem import Problem
@@ -23,8 +23,10 @@ def flow_reasons(
         laws: some of those of gradient flow.
     """
     flow = problem.moves
-    if flow.outputs:
+    if flow == OUTPUTS:
         return ()
+    if flow == SIGN:
+        return _signs(problem, upper)
     if flow == GRADIENT:
         if isinstance(problem.flow, Natural):
             return (
@@ -37,6 +39,22 @@ def flow_reasons(
     if flow.scales(problem.network.program.parameters):
         told_of.append("Decay only scales θ by e^{−λt}: h of degree d becomes e^{dλt} h.")
     return tuple(told_of)
+
+
+def _signs(problem: Problem, upper: int) -> tuple[str, ...]:
+    """Which entries of θ turn together."""
+    size = problem.network.size
+    if not upper:
+        return (
+            "No two entries of the gradient are proportional on all datasets, so the sign of each "
+            "turns alone, and nothing stays.",
+        )
+    return (
+        f"The signs of the {size} entries of the gradient are those of {size - upper}: only entries "
+        "whose gradients are proportional on all datasets, or 0, never change sign alone.",
+        "Laws are those of the cell of θ where proportional entries have the same sign; in other "
+        "cells + stands for −, so that θ_i − θ_j of factors is |θ_i| − |θ_j|.",
+    )
 
 
 def _counts(upper: int, plain: int | None) -> list[str]:

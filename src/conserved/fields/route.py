@@ -10,9 +10,10 @@ from conserved.errors import InputError, LimitError
 from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
 from conserved.kernel.fields import Fields
-from conserved.kernel.flow import GRADIENT, FlowFields
+from conserved.kernel.flow import OUTPUTS
 from conserved.kernel.points import OutputFields
 from conserved.kernel.residues import Residues
+from conserved.kernel.statement import moved
 from conserved.networks.lift import LIFT_LIMIT
 from conserved.problem import Problem
 from conserved.symmetry import require_enumerable
@@ -69,11 +70,11 @@ def make_fields(
     widest: bool = False,
 ) -> Fields:
     """The fields of a problem along the chosen route; ``widest`` as for ``OrbitFields``."""
-    if problem.moves.outputs:
+    if problem.moves == OUTPUTS:
         return OutputFields(problem.network.program, scalars, rng)
     pulls: Fields
     if choose_route(problem, route) == "moments":
         pulls = MomentFields(problem, scalars, rng)
     else:
         pulls = OrbitFields(problem, scalars, rng, widest=widest)
-    return pulls if problem.moves == GRADIENT else FlowFields(pulls, problem.moves)
+    return moved(pulls, problem.moves)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import gcd, lcm, prod
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -26,12 +26,13 @@ from conserved.kernel.scalars import Array, Scalars
 CLOCK = "time"
 NUMBER_LIMIT = 10**9  # of numerators and denominators
 
+Kind = Literal["", "outputs", "sign"]
 Numbers = tuple[tuple[str, Fraction], ...]  # by tensor
 
 
 @dataclass(frozen=True)
 class Flow:
-    """θ' = −λθ − Pη∇L; or, with velocities, θ' = Pv and v' = −τv − λθ − η∇L; or θ' = f(θ, x).
+    """θ' = −λθ − Pη∇L; or, with velocities, θ' = Pv and v' = −τv − λθ − η∇L.
 
     Args:
         rates: η of the tensors that have one other than 1.
@@ -40,7 +41,8 @@ class Flow:
         decay: λ of the tensors that have one.
         friction: τ; None for a flow without velocities.
         fading: friction is τ/t, as in Nesterov's method, in place of τ.
-        outputs: θ moves as the outputs of the program say, with no loss: f(θ, x) is the field.
+        kind: "" for those above; "outputs" where f(θ, x) itself is the field, with no loss; "sign"
+            for θ' = −sign ∇L.
 
     Example:
         >>> heavy = Flow(friction=Fraction(1, 2))
@@ -54,7 +56,7 @@ class Flow:
     decay: Numbers = ()
     friction: Fraction | None = None
     fading: bool = False
-    outputs: bool = False
+    kind: Kind = ""
 
     @property
     def moving(self) -> bool:
@@ -109,8 +111,8 @@ class Flow:
             return "friction is at least 0"
         if self.fading and (not self.friction or self.decay):
             return "friction that fades goes with momentum, and without decay"
-        if self.outputs and self != OUTPUTS:
-            return "fields that are given are the whole flow, and nothing goes with them"
+        if self.kind and self != Flow(kind=self.kind):
+            return f"'{self.kind}' is the whole flow, and nothing goes with it"
         return "rates are given, or free" if self.free and self.rates else ""
 
     @cached_property
@@ -128,7 +130,7 @@ class Flow:
             "decay": [[name, str(value)] for name, value in self.decay],
             "friction": None if self.friction is None else str(self.friction),
             "fading": self.fading,
-            **({"outputs": True} if self.outputs else {}),
+            **({"kind": self.kind} if self.kind else {}),
         }
 
     @staticmethod
@@ -140,7 +142,7 @@ class Flow:
         """
         if reader.value is None:
             return GRADIENT
-        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", "outputs")
+        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", "kind")
         friction = reader["friction"]
         flow = Flow(
             _numbers(reader["rates"]),
@@ -149,7 +151,7 @@ class Flow:
             _numbers(reader["decay"]),
             None if friction.value is None else _fraction(friction),
             reader["fading"].boolean(),
-            "outputs" in reader.value and reader["outputs"].boolean(),
+            cast(Kind, reader["kind"].choice("outputs", "sign")) if "kind" in reader.value else "",
         )
         if fault := flow.fault(tensors):
             raise reader.error(fault)
@@ -159,7 +161,8 @@ class Flow:
 
 
 GRADIENT = Flow()
-OUTPUTS = Flow(outputs=True)
+OUTPUTS = Flow(kind="outputs")
+SIGN = Flow(kind="sign")
 
 
 def _numbers(reader: Reader) -> Numbers:

@@ -12,10 +12,9 @@ from conserved.kernel.flow import Flow
 from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
 from conserved.kernel.law import fault_of_law
 from conserved.kernel.losses import Loss, parse_loss
-from conserved.kernel.points import fault_of_outputs
 from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
-from conserved.kernel.statement import Statement
+from conserved.kernel.statement import Statement, fault_of_class
 
 _GENERATORS = 1000
 _LIFT_LIMIT = 4096
@@ -45,11 +44,8 @@ def read_statement(reader: Reader) -> Statement:
         _require_fit(reader["symmetry"], statement)
     if symmetry is not None and data is not None:
         raise reader["data"].error("either a symmetry is stated, or a class of data")
-    if flow.outputs:
-        if fault := fault_of_outputs(program):
-            raise reader["flow"].error(fault)
-        if symmetry is not None or data is not None:
-            raise reader["flow"].error("given fields go with no class of data")
+    if fault := fault_of_class(program, loss, flow, restricted=statement.kind != "all"):
+        raise reader["flow"].error(fault)
     if statement.roots > ROOTS_LIMIT:
         raise reader.error(f"needs roots of unity of order above {ROOTS_LIMIT:,}")
     return statement

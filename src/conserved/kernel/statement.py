@@ -13,16 +13,17 @@ import numpy as np
 from conserved.kernel.data import DataClass, combined, table
 from conserved.kernel.extent import Degree, extent
 from conserved.kernel.fields import Fields
-from conserved.kernel.flow import GRADIENT, Flow, FlowFields
+from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN, Flow, FlowFields
 from conserved.kernel.group import Lift, Symmetry, listed
 from conserved.kernel.height import bits, group_bits
 from conserved.kernel.losses import Loss, PolynomialLoss
 from conserved.kernel.moments import AveragedFields
-from conserved.kernel.points import OutputFields, PointFields
+from conserved.kernel.points import OutputFields, PointFields, fault_of_outputs
 from conserved.kernel.primes import Prime, random_prime
 from conserved.kernel.program import Program, Tensors
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
+from conserved.kernel.sign_flow import SignFields, fault_of_signs
 from conserved.kernel.source import Autoencoding, Everything, Listed, Orbits, Source
 
 Kind = Literal["all", "symmetric", "given"]
@@ -109,7 +110,7 @@ class Statement:
     def degree(self) -> Degree:
         """At most that of its fields."""
         value, slope = extent(self.program)
-        if self.flow.outputs:
+        if self.flow == OUTPUTS:
             return value
         seed = Degree(1)
         if self.averaged:
@@ -119,6 +120,8 @@ class Statement:
         pull = slope.times(seed).summed(self.points * prod(self.program.shape))
         if self.flow == GRADIENT:
             return pull
+        if self.flow == SIGN:  # a weight, and a minor of size 2
+            return Degree(2 * (pull.above + pull.below) + 3)
         return pull.times(Degree(2)).plus(Degree(4))  # a rate and θ; a weight, a clock and v
 
     @property
@@ -149,10 +152,9 @@ class Statement:
             LimitError: too many elements or averages for memory.
             Redraw: a prime that divides a denominator.
         """
-        if self.flow.outputs:
+        if self.flow == OUTPUTS:
             return OutputFields(self.program, scalars, rng)
-        pulls = self._pulls(scalars, rng, widest)
-        return pulls if self.flow == GRADIENT else FlowFields(pulls, self.flow)
+        return moved(self._pulls(scalars, rng, widest), self.flow)
 
     def _pulls(self, scalars: Residues, rng: np.random.Generator, widest: bool) -> Fields:
         """The gradients that some dataset of the class makes."""
@@ -165,6 +167,22 @@ class Statement:
         real = bool(self.program.choices)
         orbit = listed(self.symmetry, shape[-1], self.program.shape[-1], scalars, real=real)
         return PointFields(self.program, Orbits(self.program, self.loss, orbit), scalars, rng)
+
+
+def moved(pulls: Fields, flow: Flow) -> Fields:
+    """What a flow makes of pulls on θ."""
+    if flow == GRADIENT:
+        return pulls
+    return SignFields(pulls) if flow == SIGN else FlowFields(pulls, flow)
+
+
+def fault_of_class(program: Program, loss: Loss, flow: Flow, *, restricted: bool) -> str:
+    """Why a flow does not go with a program, a loss or a class of data, or ""."""
+    if not flow.kind:
+        return ""
+    if restricted:
+        return f"'{flow.kind}' goes with no class of data: it is of all"
+    return fault_of_outputs(program) if flow == OUTPUTS else fault_of_signs(loss)
 
 
 def given(
