@@ -403,6 +403,7 @@ FITTING = (
         "permutation:4+none:2": "linear:6-1-1",
         "2xpermutation:5": "linear:10-1-1",
         "cross-entropy": "linear:2-1-2",
+        "outputs": "linear:1-1",  # as many outputs as parameters
     }
 )
 
