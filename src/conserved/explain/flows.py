@@ -50,8 +50,8 @@ def _signs(problem: Problem, upper: int) -> tuple[str, ...]:
             "turns alone, and nothing stays.",
         )
     return (
-        f"The signs of the {size} entries of the gradient are those of {size - upper}: only entries "
-        "whose gradients are proportional on all datasets, or 0, never change sign alone.",
+        f"The signs of the {size} entries of the gradient are those of {size - upper}: only "
+        "entries whose gradients are proportional on all datasets, or 0, never change sign alone.",
         "Laws are those of the cell of θ where proportional entries have the same sign; in other "
         "cells + stands for −, so that θ_i − θ_j of factors is |θ_i| − |θ_j|.",
     )
