@@ -24,6 +24,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = {
     "_version": 0,
     "kernel": 0.0,
+    "deprecation": 0.0,  # old public names
     "errors": 0.1,
     "files": 0,
     "notation": 0,  # formulas as trees, and their writers

@@ -5,7 +5,7 @@ Example:
     >>> problem = cq.Problem(
     ...     network=cq.networks.Linear(4, 2, 1),
     ...     loss=cq.losses.MeanSquaredError(),
-    ...     data=cq.symmetry.Permutation(4),
+    ...     symmetry=cq.symmetry.Permutation(4),
     ... )
     >>> cq.lie_closure(problem, seed=0).upper
     5

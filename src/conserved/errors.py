@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from conserved.deprecation import renamed_names
 from conserved.kernel.errors import (
     ConservedError,
+    DegenerateSampleError,
     InputError,
     LimitError,
     RankLimitError,
-    Redraw,
     is_whole,
     nearest,
     quoted,
@@ -17,16 +18,18 @@ from conserved.kernel.errors import (
 
 __all__ = [
     "ConservedError",
+    "DegenerateSampleError",
     "InputError",
     "LimitError",
     "RankLimitError",
-    "Redraw",
     "is_whole",
     "naming",
     "nearest",
     "quoted",
     "require_text",
 ]
+
+__getattr__ = renamed_names(__name__, {"Redraw": ("DegenerateSampleError", DegenerateSampleError)})
 
 
 @contextmanager

@@ -65,4 +65,4 @@ def from_torch(
     problem = Problem.around(network, loss=text, symmetry=symmetry, labels=labels)
     if isinstance(loss, str):
         return problem
-    return Problem(network=network, loss=loss, data=problem.data, labels=problem.labels)
+    return Problem(network=network, loss=loss, symmetry=problem.symmetry, labels=problem.labels)

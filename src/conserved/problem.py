@@ -7,6 +7,7 @@ from functools import cached_property
 from math import lcm, prod
 
 from conserved.data import Inputs, parse_inputs
+from conserved.deprecation import renamed_argument, warn
 from conserved.dynamics import Dynamics, Gradient, parse_flow
 from conserved.errors import InputError
 from conserved.kernel import flow as flows
@@ -34,7 +35,7 @@ class Problem:
     Args:
         network: the map (θ, x) ↦ f(θ, x).
         loss: defaults to mean squared error.
-        data: the group whose orbits make up every dataset; ``None`` means all data.
+        symmetry: the group whose orbits make up every dataset; ``None`` means all data.
         labels: how the group acts on labels; by default not at all.
         flow: defaults to gradient flow.
         inputs: which inputs and labels datasets have, where that is no matter of a group: such as
@@ -46,13 +47,13 @@ class Problem:
     Example:
         >>> from conserved.networks import Linear
         >>> from conserved.symmetry import Permutation
-        >>> Problem(network=Linear(4, 2, 1), data=Permutation(4)).symmetric
+        >>> Problem(network=Linear(4, 2, 1), symmetry=Permutation(4)).symmetric
         True
     """
 
     network: Network
     loss: Loss = field(default_factory=MeanSquaredError)
-    data: Group | None = None
+    symmetry: Group | None = None
     labels: LabelAction = field(default_factory=Invariant)
     flow: Dynamics = field(default_factory=Gradient)
     inputs: Inputs | None = None
@@ -63,46 +64,54 @@ class Problem:
         _require(self.labels, LabelAction, "labels", "an action such as symmetry.Invariant()")
         _require(self.flow, Dynamics, "flow", "a flow such as dynamics.Momentum()")
         self.loss.check(self.network.output_shape)
-        restricted = self.data is not None or self.inputs is not None
+        restricted = self.symmetry is not None or self.inputs is not None
         # ``moves`` refuses tensors that the network does not have
         fault = fault_of_class(self.network.program, self.loss, self.moves, restricted=restricted)
         if fault:
             raise InputError("flow", self.flow.name, fault)
         if self.inputs is not None:
             self._check_inputs(self.inputs)
-        if self.data is None:
+        if self.symmetry is None:
             if not isinstance(self.labels, Invariant):
                 advice = "there is no symmetry for labels to follow; name one, or leave labels out"
                 raise InputError("labels", self.labels.name, advice)
             return
-        _require(self.data, Group, "data", "a group such as symmetry.Permutation(4), or None")
+        _require(
+            self.symmetry, Group, "symmetry", "a group such as symmetry.Permutation(4), or None"
+        )
         features = self.network.input_shape[-1]
-        if self.data.dimension != features:
+        if self.symmetry.dimension != features:
             raise InputError(
-                "data",
-                self.data.name,
-                f"acts on {self.data.dimension} coordinates, but the input of "
+                "symmetry",
+                self.symmetry.name,
+                f"acts on {self.symmetry.dimension} coordinates, but the input of "
                 f"{self.network.spec} has {features} features",
             )
-        self.labels.check(self.data, self.network.output_shape)
+        self.labels.check(self.symmetry, self.network.output_shape)
         if self.loss.one_hot:
-            self.labels.check_classes(self.data, self.network.output_shape[-1], self.loss.spec)
+            self.labels.check_classes(self.symmetry, self.network.output_shape[-1], self.loss.spec)
 
     def _check_inputs(self, inputs: Inputs) -> None:
         network = self.network
         _require(inputs, Inputs, "inputs", "inputs such as data.points([[1, 0], [0, 1]]), or None")
-        if self.data is not None and not self.data.trivial:
+        if self.symmetry is not None and not self.symmetry.trivial:
             advice = (
-                f"go with no symmetry, and '{self.data.name}' is given; put the orbits of the "
+                f"go with no symmetry, and '{self.symmetry.name}' is given; put the orbits of the "
                 "inputs in a file instead"
             )
             raise InputError("inputs", inputs.name, advice)
         inputs.check(network.spec, network.input_shape, network.output_shape, self.loss)
 
     @property
+    def data(self) -> Group | None:
+        """The old name of ``symmetry``."""
+        warn("Problem.data", "Problem.symmetry")
+        return self.symmetry
+
+    @property
     def group(self) -> Group:
         """The group, trivial for all data."""
-        return Trivial(self.network.input_shape[-1]) if self.data is None else self.data
+        return Trivial(self.network.input_shape[-1]) if self.symmetry is None else self.symmetry
 
     @property
     def roots(self) -> int:
@@ -136,7 +145,7 @@ class Problem:
 
     @property
     def origin(self) -> Origin:
-        """What laws are owed to that all data do not have."""
+        """What laws are due to that all data do not have."""
         return "data" if self.inputs is not None else "data symmetry"
 
     @cached_property
@@ -151,7 +160,7 @@ class Problem:
 
     def architecture(self) -> Problem:
         """The same network and loss on all data: what a smaller class has to be compared with."""
-        return replace(self, data=None, labels=Invariant(), inputs=None)
+        return replace(self, symmetry=None, labels=Invariant(), inputs=None)
 
     def to_json(self) -> dict[str, str]:
         """The texts that build it again with ``Problem.from_text``."""
@@ -229,13 +238,16 @@ class Problem:
         return cls(
             network=network,
             loss=parse_loss(loss),
-            data=None if symmetry.strip() == "none" else group,
+            symmetry=None if symmetry.strip() == "none" else group,
             labels=parse_labels(labels),
             flow=parse_flow(flow),
             inputs=parse_inputs(
                 inputs, samples, autoencoding, network.input_shape, prod(network.output_shape)
             ),
         )
+
+
+Problem.__init__ = renamed_argument("data", "symmetry")(Problem.__init__)  # type: ignore[method-assign]
 
 
 def _require(value: object, kind: type, argument: str, advice: str) -> None:

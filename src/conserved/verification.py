@@ -13,7 +13,7 @@ from math import lcm
 
 import numpy as np
 
-from conserved.errors import InputError, Redraw, is_whole
+from conserved.errors import DegenerateSampleError, InputError, is_whole
 from conserved.fields import Fields, Route, choose_route, make_fields
 from conserved.kernel.deadline import check_time
 from conserved.kernel.primes import WIDE_PRIMES, Prime, prime_with_roots
@@ -67,7 +67,7 @@ def verify(
 
     Raises:
         InputError: laws on other parameters, an unusable seed, number of points or prime.
-        Redraw: the fields have no value anywhere.
+        DegenerateSampleError: the fields have no value anywhere.
 
     Example:
         >>> from conserved.law import GramLaw, GramTerm, Layout
@@ -149,7 +149,7 @@ def _at_a_point(fields: Fields, laws: Sequence[Law]) -> list[bool]:
         theta = fields.point()
         try:
             _, values = fields.draw(_FIELDS, theta)
-        except Redraw:
+        except DegenerateSampleError:
             continue
         drawn = True
         for index, law in enumerate(laws):
@@ -157,10 +157,10 @@ def _at_a_point(fields: Fields, laws: Sequence[Law]) -> list[bool]:
                 continue
             try:
                 held[index] = constant_along(fields, law, theta[0, 0], values)
-            except Redraw:
+            except DegenerateSampleError:
                 continue
         if len(held) == len(laws):
             break
     if not drawn:
-        raise Redraw(f"no point at which the fields have values in {_DRAWS} draws")
+        raise DegenerateSampleError(f"no point at which the fields have values in {_DRAWS} draws")
     return [held.get(index, False) for index in range(len(laws))]

@@ -203,12 +203,12 @@ def test_other_patterns_are_refuted() -> None:
 
 def test_laws_of_one_cell_prove_nothing_for_the_others() -> None:
     full = sample("one cell of patterns")
-    owed = replace(full, laws=tuple(replace(law, origin="data symmetry") for law in full.laws))
-    found = verdicts(owed)
+    due = replace(full, laws=tuple(replace(law, origin="data symmetry") for law in full.laws))
+    found = verdicts(due)
     assert found["at least 4 independent (symmetric)"] == "refuted"
 
 
-def test_averages_mod_an_unlucky_prime_are_refuted() -> None:
+def test_averages_mod_a_bad_prime_are_refuted() -> None:
     """Two planes that turn by ω = (20 + 21i)/29 and by ω^10 have nothing to do with each other.
 
     Mod p = 50338331, ω^11 = 1: there ω^10 = ω⁻¹, the planes look alike, more averages seem
@@ -347,7 +347,7 @@ def test_networks_beyond_the_grammar_are_certified() -> None:
     found = check_certificate(read_text(certificate.text()))
     assert found.status == "CERTIFIED"
     assert type(read_text(certificate.text()).problem.network) is cq.networks.Given
-    symmetric = cq.Problem(network=Renamed(scale=3), data=cq.symmetry.Permutation(3))
+    symmetric = cq.Problem(network=Renamed(scale=3), symmetry=cq.symmetry.Permutation(3))
     certificate = cq.analyze(symmetric).certificate
     assert check_certificate(read_text(certificate.text())).status == "CERTIFIED"
 

@@ -11,7 +11,7 @@ import conserved as cq
 from conserved.certificate.recipe import recipe_for
 from conserved.certificate.statement import LISTED, statement_of
 from conserved.closure import lie_closure
-from conserved.errors import InputError, Redraw
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.brackets import Nested, mixed
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, prime_with_roots
@@ -156,7 +156,7 @@ def test_unusable_primes_are_refused(prime: int) -> None:
 
 def test_roots_of_unity_are_required() -> None:
     statement = stated("linear:2-1-1", symmetry="rotation:5")
-    with pytest.raises(Redraw, match="a prime that is 1 mod 20"):
+    with pytest.raises(DegenerateSampleError, match="a prime that is 1 mod 20"):
         replay(statement, simple())
     assert ranks(statement, simple(prime=int(prime_with_roots(5)))) == (1, 1)
 

@@ -34,8 +34,14 @@ LIBRARY = {
     "check_file(path)": ("path", lambda: check_file("none.json")),
     "Atlas.open(path)": ("path", lambda: Atlas.open("none.sqlite")),
     "draw(path)": ("path", lambda: draw(Atlas(()), "map.gif")),
-    "Problem(data)": ("data", lambda: cq.Problem(network=Linear(2, 1), data=Permutation(3))),
-    "Problem(data), no group": ("data", lambda: cq.Problem(network=Linear(2, 1), data="shift")),
+    "Problem(symmetry)": (
+        "symmetry",
+        lambda: cq.Problem(network=Linear(2, 1), symmetry=Permutation(3)),
+    ),
+    "Problem(symmetry), no group": (
+        "symmetry",
+        lambda: cq.Problem(network=Linear(2, 1), symmetry="shift"),
+    ),
     "from_text(symmetry)": (
         "symmetry",
         lambda: cq.Problem.from_text("linear:2-1", symmetry="permutation:3"),

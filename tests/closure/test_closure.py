@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
-from conserved.errors import ConservedError, InputError, Redraw
+from conserved.errors import ConservedError, DegenerateSampleError, InputError
 from conserved.kernel.primes import BLAS_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.networks import Linear, Network, Parameter, parse_network
 from conserved.networks.tracing import Var
@@ -218,7 +218,7 @@ class Nowhere(Normalised):
 
 
 @pytest.mark.parametrize("network", [Normalised(), NormalisedWeights()], ids=lambda n: str(type(n)))
-def test_unlucky_samples_and_points_are_drawn_again(network: Network) -> None:
+def test_degenerate_samples_and_points_are_drawn_again(network: Network) -> None:
     """Both are invariant under W ↦ cW, so ‖W‖² is conserved; nothing else is.
     Half of these seeds and primes meet a non-square first."""
     problem = cq.Problem(network=network)
@@ -228,7 +228,7 @@ def test_unlucky_samples_and_points_are_drawn_again(network: Network) -> None:
 
 
 def test_no_point_with_values() -> None:
-    with pytest.raises(Redraw, match="no point with values") as caught:
+    with pytest.raises(DegenerateSampleError, match="no point with values") as caught:
         cq.lie_closure(cq.Problem(network=Nowhere()))
     assert isinstance(caught.value, ConservedError)
     assert "\n" not in str(caught.value)

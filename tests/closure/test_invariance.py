@@ -153,7 +153,7 @@ def test_orthogonal_change_of_basis_of_the_inputs(row: Row) -> None:
     problem = problem_of(row)
     matrix = turned(problem.group.dimension)
     network = ChangedBasis(problem.network, matrix)
-    moved = replace(problem, network=network, data=Conjugated(problem.group, matrix))
+    moved = replace(problem, network=network, symmetry=Conjugated(problem.group, matrix))
     assert cq.lie_closure(moved).upper == cq.lie_closure(problem).upper
     assert cq.lie_closure(moved.architecture()).upper == (
         cq.lie_closure(problem.architecture()).upper
@@ -168,7 +168,7 @@ def test_turning_the_group_alone(row: Row) -> None:
     """
     problem = problem_of(row)
     turned_group = Conjugated(problem.group, turned(problem.group.dimension))
-    moved = replace(problem, data=turned_group)
+    moved = replace(problem, symmetry=turned_group)
     assert cq.lie_closure(moved).upper == cq.lie_closure(problem).upper
 
 

@@ -261,14 +261,14 @@ def test_fewer_inputs_are_named_in_the_recipe() -> None:
 
 
 def test_a_report_of_given_data() -> None:
-    """Runs are on the data given, along which the laws owed to them hold."""
+    """Runs are on the data given, along which the laws due to them hold."""
     inputs = cq.data.samples(POINTS[3][:2], LABELS[1][:2], "samples:two.csv")
     analysis = cq.analyze(cq.Problem(cq.networks.Linear(3, 2, 1), inputs=inputs))
     runs = watch(analysis)
     assert [run.data.summary for run in runs] == ["the inputs given, the labels given"] * 2
     assert all(verdict.outcome != "violated" for run in runs for verdict in run.verdicts)
     page = render(analysis, runs)
-    assert "owed to these data: 2" in page
+    assert "due to these data: 2" in page
     assert "--samples two.csv" in page
     assert "samples=&#39;two.csv&#39;" in page
 

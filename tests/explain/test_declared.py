@@ -12,7 +12,7 @@ from conserved.networks import Network, Parameter
 from conserved.networks.lift import Lift, PolynomialLift
 from conserved.networks.tracing import trace
 from conserved.testing import check_network
-from tests.search.owed import owed
+from tests.search.due import due
 
 
 class Product(Network):
@@ -72,8 +72,8 @@ def test_it_is_a_network():
 
 @pytest.mark.parametrize("family", [Product, ProductGiven])
 def test_range_of_both_vectors(family):
-    problem = cq.Problem(network=family(5), data=cq.symmetry.Orthogonal(5))
-    state, _, extra = owed(problem)
+    problem = cq.Problem(network=family(5), symmetry=cq.symmetry.Orthogonal(5))
+    state, _, extra = due(problem)
     (law,) = state.laws
     assert law.text == "range of [A B]"
     assert law.independent == 2 * (5 - 2) == extra
@@ -82,13 +82,13 @@ def test_range_of_both_vectors(family):
 @pytest.mark.parametrize("family", [Product, ProductGiven])
 @pytest.mark.parametrize("group", [cq.symmetry.Permutation(4), cq.symmetry.Hyperoctahedral(4)])
 def test_both_routes_agree(family, group):
-    problem = cq.Problem(network=family(4), data=group)
+    problem = cq.Problem(network=family(4), symmetry=group)
     counts = {cq.lie_closure(problem, route=route).upper for route in ("moments", "orbits")}
     assert len(counts) == 1
 
 
 @pytest.mark.parametrize("degree", [1, 3])
 def test_a_wrong_degree_is_refused(degree):
-    problem = cq.Problem(network=Product(4, degree), data=cq.symmetry.Permutation(4))
+    problem = cq.Problem(network=Product(4, degree), symmetry=cq.symmetry.Permutation(4))
     with pytest.raises(InputError, match="its lift is wrong"):
         cq.lie_closure(problem, route="moments")

@@ -14,7 +14,7 @@ from conserved.fields import MomentFields, OrbitFields
 from conserved.kernel.rowspace import RowSpace
 from conserved.search.candidates import on_blocks
 from conserved.search.lifted import Lifted, splitting_scalars
-from tests.search.owed import owed, owed_along
+from tests.search.due import due, owed_along
 
 # network, symmetry, labels, laws that the symmetry adds by range or direction, what keeps constant
 GROUP_SCHEMA = "conserved.group/1"
@@ -52,7 +52,7 @@ def problem_of(network: str, symmetry: str, labels: str, loss: str = "mse") -> c
 
 @pytest.mark.parametrize("network, symmetry, labels, extra, words", KNOWN)
 def test_laws_owed_to_the_symmetry(network, symmetry, labels, extra, words):
-    state, why, added = owed(problem_of(network, symmetry, labels))
+    state, why, added = due(problem_of(network, symmetry, labels))
     assert sum(law.independent for law in state.laws) == extra == added
     assert any(words in law.name for law in state.laws)
     assert any(words in reason for reason in why.reasons)
@@ -60,13 +60,13 @@ def test_laws_owed_to_the_symmetry(network, symmetry, labels, extra, words):
 
 @pytest.mark.parametrize("network", ["linear:5-1-4", "linear:3-1-4"])
 def test_a_law_on_the_outputs_is_not_placed_in_the_inputs(network):
-    state, _, _ = owed(problem_of(network, "negation", "invariant"))
+    state, _, _ = due(problem_of(network, "negation", "invariant"))
     assert [law.text for law in state.laws] == ["direction of W2"]
 
 
 @pytest.mark.parametrize("network, symmetry, labels, words", NOTHING)
 def test_why_there_is_none(network, symmetry, labels, words):
-    state, why, added = owed(problem_of(network, symmetry, labels))
+    state, why, added = due(problem_of(network, symmetry, labels))
     assert not state.laws
     assert not added
     assert words in " ".join(why.reasons)
@@ -74,25 +74,25 @@ def test_why_there_is_none(network, symmetry, labels, words):
 
 @pytest.mark.parametrize("loss", ["logistic", "exponential", "any"])
 def test_theorem_3_is_named(loss):
-    state, why, _ = owed(problem_of("linear:4-1-1", "permutation", "invariant", loss))
+    state, why, _ = due(problem_of("linear:4-1-1", "permutation", "invariant", loss))
     (reason,) = why.reasons
     assert reason.startswith("Theorem 3")
     assert not state.laws
 
 
 def test_the_ladder_is_named():
-    _, why, _ = owed(problem_of("linear:4-1-1", "permutation", "invariant", "poly:3"))
+    _, why, _ = due(problem_of("linear:4-1-1", "permutation", "invariant", "poly:3"))
     assert "order 3" in why.reasons[0]
 
 
 def test_labels_that_drop_out_are_named():
-    _, why, _ = owed(problem_of("linear:2-2-2", "rotation:4", "invariant"))
+    _, why, _ = due(problem_of("linear:2-2-2", "rotation:4", "invariant"))
     assert "Labels drop out" in " ".join(why.reasons)
     assert "D − 1 = 7" in " ".join(why.reasons)
 
 
 def test_all_data_need_no_reason():
-    _, why, _ = owed(cq.Problem.from_text("linear:4-2-1"))
+    _, why, _ = due(cq.Problem.from_text("linear:4-2-1"))
     assert why.reasons == ()
 
 
@@ -137,7 +137,7 @@ def unitary(folder, n):
 def test_complex_blocks(tmp_path, n, range_laws, phase):
     """Theory §6, the unitary analogue: 2κ(n − κ) + 1 on two copies, h = 1 (κ = 2)."""
     network, symmetry = f"linear:{4 * n}-1-1", f"2x{unitary(tmp_path, n)}"
-    state, _, extra = owed(cq.Problem.from_text(network, symmetry=symmetry))
+    state, _, extra = due(cq.Problem.from_text(network, symmetry=symmetry))
     by_name = {law.text.split(" of ")[0]: law.independent for law in state.laws}
     assert by_name.get("complex range", 0) == range_laws
     assert by_name["phase"] == phase
@@ -147,7 +147,7 @@ def test_complex_blocks(tmp_path, n, range_laws, phase):
 def test_no_complex_law_when_the_vectors_fill_the_block(tmp_path):
     """κ > n/2 over the reals is no bar, κ > n over C is: U(1) on two copies, h = 1."""
     problem = cq.Problem.from_text("linear:4-1-1", symmetry="2xrotation:5")
-    state, _, extra = owed(problem)
+    state, _, extra = due(problem)
     assert not extra
     assert not state.laws
 
@@ -196,6 +196,6 @@ def test_gradients_annihilate_fields_of_explicit_orbits():
 
 def test_the_same_seed_gives_the_same_words():
     problem = problem_of("linear:6-2", "shift", "invariant")
-    first, second = (owed(problem, seed=4) for _ in range(2))
+    first, second = (due(problem, seed=4) for _ in range(2))
     assert first[1].reasons == second[1].reasons
     assert first[0].laws == second[0].laws

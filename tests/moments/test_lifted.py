@@ -26,7 +26,7 @@ from tests.moments.oracles import (
     unitary_algebra,
     write_group,
 )
-from tests.search.owed import owed
+from tests.search.due import due
 
 
 def problem_of(network, symmetry, labels="invariant"):
@@ -419,5 +419,5 @@ def test_moments_of_low_rank_do_not_hide_a_block(outputs):
     problem = cq.Problem.from_text(f"linear:5-{outputs}", symmetry="permutation")
     blocks = [(b.dimension, b.multiplicity) for b in cq.lift_report(problem).blocks]
     assert blocks == [(4, 1), (1, 1 + outputs)]
-    state, _, added = owed(problem)
+    state, _, added = due(problem)
     assert added == sum(law.independent for law in state.laws) == 4 * outputs - 1

@@ -185,7 +185,7 @@ def test_no_lift_beyond_the_limit(network):
 @pytest.mark.parametrize("group", [Permutation(3), Rotation(3), Rotation(5)])
 def test_a_network_of_ones_own_takes_both_routes(group):
     network = Product(group.dimension, 2)
-    problem = cq.Problem(network=network, data=group)
+    problem = cq.Problem(network=network, symmetry=group)
     moments, orbits = (cq.lie_closure(problem, route=route) for route in ("moments", "orbits"))
     assert moments.closed
     assert moments.upper == orbits.upper

@@ -25,7 +25,7 @@ from conserved.kernel.rowspace import inverse_matrix
 from conserved.search.lifted import splitting_scalars
 from conserved.symmetry.invariants import check_invariance
 from tests.moments.oracles import assert_same_span, paired_elements, rank, ring_for, rotations
-from tests.search.owed import owed_along
+from tests.search.due import owed_along
 
 PROBLEMS = [
     ("linear:4-2-1", "permutation", "invariant"),

@@ -2,7 +2,7 @@
 
 D minus the dimension of the Lie algebra at a random θ. V_1 is what gradients of single data (or
 orbits) span there, V_{k+1} = V_k + [V_1, V_k] by right-nested brackets of random fields; where the
-rank stands still at a generic point, V_k is the whole algebra.
+rank has stabilised at a generic point, V_k is the whole algebra.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 import conserved as cq
 from conserved import search
-from conserved.errors import Redraw
+from conserved.errors import DegenerateSampleError
 from conserved.fields import Fields
 from conserved.kernel.deadline import OutOfTimeError
 from conserved.kernel.scalars import Array
@@ -21,7 +21,7 @@ from conserved.search.null import samples
 
 def test_one_way_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise Redraw("planted")
+        raise DegenerateSampleError("planted")
 
     monkeypatch.setattr(monomials, "_of_degrees", broken)
     analysis = cq.analyze(cq.Problem.from_text("poly:1-3-1,power=3"))
@@ -31,7 +31,7 @@ def test_one_way_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("laws (polynomials) was given up: planted" in note for note in analysis.notes)
 
 
-@pytest.mark.parametrize("fault", [Redraw("planted"), MemoryError()])
+@pytest.mark.parametrize("fault", [DegenerateSampleError("planted"), MemoryError()])
 def test_a_whole_search_fails(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     def broken(*_: object, **__: object) -> None:
         raise fault
@@ -43,7 +43,9 @@ def test_a_whole_search_fails(monkeypatch: pytest.MonkeyPatch, fault: Exception)
     assert any("a search for laws was given up" in note for note in analysis.notes)
 
 
-@pytest.mark.parametrize("fault", [Redraw("planted"), MemoryError(), OutOfTimeError("planted")])
+@pytest.mark.parametrize(
+    "fault", [DegenerateSampleError("planted"), MemoryError(), OutOfTimeError("planted")]
+)
 @pytest.mark.parametrize("after", [0, 1])
 def test_laws_told_anew_are_not_lost(
     monkeypatch: pytest.MonkeyPatch, fault: Exception, after: int

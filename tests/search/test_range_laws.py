@@ -1,4 +1,4 @@
-"""Laws owed to data symmetry with exact coefficients: as many as the exact counts leave room for,
+"""Laws due to data symmetry with exact coefficients: as many as the exact counts leave room for,
 true over other fields and along explicit orbits, and refused when anything is false.
 """
 
@@ -23,7 +23,7 @@ from conserved.search.lifted import Lifted, splitting_scalars
 from conserved.symmetry import read_group
 from conserved.verification import constant_along, verify
 from tests.moments.oracles import monomial_generators, unitary_algebra
-from tests.search.owed import owed
+from tests.search.due import due
 
 
 def problem_of(network, symmetry, labels="invariant"):
@@ -32,7 +32,7 @@ def problem_of(network, symmetry, labels="invariant"):
 
 def found_for(problem, seed=0):
     """The laws, what is told, and how many laws the symmetry adds by exact counts."""
-    state, why, extra = owed(problem, seed)
+    state, why, extra = due(problem, seed)
     return state.laws, (*why.reasons, *state.notes), extra
 
 

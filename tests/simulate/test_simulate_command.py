@@ -211,13 +211,13 @@ def test_equal_path_length() -> None:
     for found in runs:
         assert 0.5 <= found.trajectory.lengths[-1] < 0.8
         assert found.trajectory.stopped == "path length 0.5 reached"
-    owed = next(k for k, law in enumerate(laws) if law.origin == "data symmetry")
-    averaged, plain = (np.abs(f.trajectory.drift_at_length(owed, 0.5)).max() for f in runs)
+    due = next(k for k, law in enumerate(laws) if law.origin == "data symmetry")
+    averaged, plain = (np.abs(f.trajectory.drift_at_length(due, 0.5)).max() for f in runs)
     assert averaged < 1e-9 < 1e-3 < plain
-    assert [f.verdicts[owed].outcome for f in runs] == ["conserved", "broken"]
-    assert runs[1].verdicts[owed].drift >= plain
+    assert [f.verdicts[due].outcome for f in runs] == ["conserved", "broken"]
+    assert runs[1].verdicts[due].drift >= plain
     with pytest.raises(cq.errors.InputError, match="the path has length"):
-        runs[0].trajectory.drift_at_length(owed, 5.0)
+        runs[0].trajectory.drift_at_length(due, 5.0)
 
 
 def test_laws_of_another_network_are_refused() -> None:

@@ -100,7 +100,7 @@ def test_over_random_linear_networks(
         assert not found.verdicts[1].holds, found.verdicts[1].reason
 
 
-# ------------------------------------------------------------------ laws owed to the symmetry
+# ------------------------------------------------------------------ laws due to the symmetry
 
 
 def direction(layout: Layout, last: int) -> RationalLaw:

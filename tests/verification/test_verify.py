@@ -123,7 +123,7 @@ def test_a_time_limit_is_kept() -> None:
 
 
 def test_seeds_draw_other_points_and_repeat() -> None:
-    """The same seed draws the same points, so even an unlucky pass repeats."""
+    """The same seed draws the same points, so even an accidental pass repeats."""
     problem, laws = cq.Problem.from_text("linear:3-2-2"), TRUE["linear:3-2-2"]
     assert verify(problem, laws, seed=5) == verify(problem, laws, seed=5)
     assert np.all(verify(problem, laws, seed=2**60).holds)

@@ -1,4 +1,4 @@
-"""The answer to the question: how many laws, which they are, and owed to what."""
+"""The answer to the question: how many laws, which they are, and due to what."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Count:
     Attributes:
         lower: laws that are written down, or proved to exist.
         upper: D minus the dimension of the Lie closure.
-        certified: the bounds meet, and the upper one is rigorous.
+        certified: the bounds coincide, and the upper one is rigorous.
         written: laws that are written down, verified and independent; by default all of ``lower``.
 
     Example:
@@ -146,7 +146,7 @@ class Analysis:
                 *(("A larger budget would help.",) if "budget" in closure.stopped else ()),
             )
         room = f"{count.upper - count.lower}" + (" more" if count.lower else "")
-        exists = "The rank stands still, so what is missing exists near a generic θ (Frobenius)"
+        exists = "The rank has stabilised, so what is missing exists near a generic θ (Frobenius)"
         if closure.rank == 1:
             exists = "All data pull along one field, so D − 1 laws exist near a generic θ"
         return (
@@ -218,7 +218,7 @@ class Analysis:
         }
 
     def to_latex(self) -> str:
-        r"""The laws as the rows of a LaTeX ``align*``, those owed to the symmetry marked.
+        r"""The laws as the rows of a LaTeX ``align*``, those due to the symmetry marked.
 
         Example:
             >>> from conserved.analysis import analyze

@@ -13,7 +13,7 @@ from conserved.certificate.recipe import existence_of
 from conserved.closure import Closure, Progress, lie_closure, no_closure
 from conserved.closure.cost import estimate
 from conserved.dynamics import Gradient
-from conserved.errors import RankLimitError, Redraw
+from conserved.errors import DegenerateSampleError, RankLimitError
 from conserved.explain import Explanation, explain, flow_reasons
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN
@@ -28,7 +28,7 @@ _PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be
 
 @dataclass
 class Inquiry:
-    """The steps of one analysis; each stops as soon as the bounds meet.
+    """The steps of one analysis; each stops as soon as the bounds coincide.
 
     Args:
         problem, seed, budget, degree, progress: as for ``analyze``.
@@ -148,7 +148,7 @@ class Inquiry:
                 return existence_of(problem, closure, seed=self.seed)
             except OutOfTimeError:
                 self.notes.append("the budget was used up before missing laws were proved to exist")
-            except Redraw as error:
+            except DegenerateSampleError as error:
                 self.notes.append(f"missing laws were not proved to exist: {error}")
         return None
 
@@ -161,6 +161,6 @@ class Inquiry:
                 )
             except OutOfTimeError:
                 why = f"the budget of {self.budget:g} s was used up before the fields were known"
-            except Redraw as error:
+            except DegenerateSampleError as error:
                 why = f"no rank was found: {error}"
             return no_closure(problem, why, self.seed)

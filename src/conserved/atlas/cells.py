@@ -36,7 +36,8 @@ class Cell:
         """Upper bound with the symmetry minus upper bound for all data.
 
         The symmetry adds at most so many laws, the bound for all data being sharp; as a closed
-        one is, but for bad luck with a random point. None when either has no bound.
+        one is with all but negligible probability over the random point. None when either has no
+        bound.
         """
         if self.architecture is None or self.result.upper is None:
             return None

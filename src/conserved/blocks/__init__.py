@@ -20,7 +20,7 @@ from conserved.blocks.patterns import Terms, columns_of, weights_of
 from conserved.blocks.probe import Probe, RealSamples, probe
 from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import cuts_of, splits_of
-from conserved.errors import InputError, Redraw
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.losses import Loss, parse_loss
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
@@ -236,7 +236,7 @@ def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
         prime = Statement(program, loss).prime(rng, _TOP)
         try:
             return probe(program, loss, residues(prime), rng)
-        except Redraw as error:
+        except DegenerateSampleError as error:
             last = error
     raise last
 

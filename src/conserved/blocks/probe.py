@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import Redraw
+from conserved.errors import DegenerateSampleError
 from conserved.kernel.choices import any_value
 from conserved.kernel.deadline import check_time
 from conserved.kernel.evaluate import Run, split
@@ -49,13 +49,13 @@ def probe(program: Program, loss: Loss, scalars: Residues, rng: np.random.Genera
     """A random gradient of a program, all patterns of gates allowed.
 
     Raises:
-        Redraw: no point at which it has values was found.
+        DegenerateSampleError: no point at which it has values was found.
     """
     point = _Point(program, scalars, rng)
     point.settle()
     run = Run(program, point.ring, point.theta(), point.inputs, point.choose)
     if point.ring.invalid is not None:
-        raise Redraw("a division by zero at this point")
+        raise DegenerateSampleError("a division by zero at this point")
     pull = scalars.random(rng, (1, 1, *program.shape))
     gradient = run.gradient(loss.pulls(scalars, pull)[None])
     return Probe(
@@ -133,7 +133,7 @@ class _Point:
                 values.update(kept)
             if not missing:
                 return
-        raise Redraw("square roots that exist at no point drawn")
+        raise DegenerateSampleError("square roots that exist at no point drawn")
 
     def _missing(self, x: Array) -> int:
         return int((~is_square(self.scalars, x)).sum())
@@ -162,7 +162,7 @@ class _Point:
         leaves = [i for i in mine if self.program.nodes[i].op in ("parameter", "input")]
         fresh = [i for i in leaves if i not in earlier]
         if not fresh:
-            raise Redraw("a square root that depends on nothing of its own")
+            raise DegenerateSampleError("a square root that depends on nothing of its own")
         return sorted(fresh, reverse=True)
 
     def _ancestors(self, nodes: Sequence[int]) -> set[int]:

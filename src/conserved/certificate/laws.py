@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from conserved.errors import ConservedError, Redraw
+from conserved.errors import ConservedError, DegenerateSampleError
 from conserved.kernel import law as laws_as_data
 from conserved.kernel.flow import CLOCK
 from conserved.kernel.primes import prime_with_roots
@@ -175,7 +175,7 @@ def _has_values(program: Program, roots: int) -> bool:
     theta = scalars.random(np.random.default_rng(0), (1, program.size))
     try:
         laws_as_data.values(program, scalars, theta)
-    except Redraw:
+    except DegenerateSampleError:
         return False
     return True
 

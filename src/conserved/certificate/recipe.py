@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conserved.certificate.statement import statement_of
-from conserved.errors import InputError, Redraw
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.fields import Fields
 from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.reading import SEED_LIMIT
@@ -34,7 +34,7 @@ def recipe_for(
         seed: of the recipe, or the first of those tried; the cell of activation patterns is its.
 
     Raises:
-        Redraw: no point with values was found.
+        DegenerateSampleError: no point with values was found.
     """
     prime = closure.prime
     if (prime - 1) % (4 * statement.roots) and statement.roots > 1:
@@ -45,7 +45,7 @@ def recipe_for(
     for _ in range(_ROUNDS):
         try:
             fields, ranks = replay(statement, recipe)
-        except Redraw:
+        except DegenerateSampleError:
             recipe = replace(recipe, seed=(recipe.seed + 1) % SEED_LIMIT)
             continue
         if best is None or ranks[-1] > best[2][-1]:
@@ -60,7 +60,7 @@ def recipe_for(
         ]
         recipe = replace(recipe, counts=tuple(counts))
     if best is None:
-        raise Redraw(f"no point with values was found in {_ROUNDS} draws")
+        raise DegenerateSampleError(f"no point with values was found in {_ROUNDS} draws")
     return best
 
 
@@ -68,7 +68,7 @@ def existence_of(problem: Problem, closure: Closure, *, seed: int) -> Existence 
     """A proof that as many laws exist as a closed closure leaves room for, or None.
 
     Raises:
-        Redraw: no point with values was found.
+        DegenerateSampleError: no point with values was found.
     """
     able = closure.closed and closure.rigorous and not closure.one_cell and closure.ranks
     if not able:

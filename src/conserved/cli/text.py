@@ -33,7 +33,7 @@ def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
     question = [
         ("network", network.spec, f"{counted(network.size, 'parameter')}: {_cut(shapes)}"),
-        ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
+        ("loss", problem.loss.spec, f"degrees in ŷ of ∇ℓ: {problem.loss.orders}"),
         ("data", problem.class_name, problem.class_words + labels),
         ("flow", problem.flow.name, problem.flow.formula),
     ]
@@ -133,7 +133,7 @@ def _law_lines(row: tuple[str, str, str], first: int, second: int) -> str:
 
 
 def _law_row(line: Line) -> tuple[str, str, str]:
-    """How many, the formula, and what it is owed to."""
+    """How many, the formula, and what it is due to."""
     several = "" if line.size == line.independent else f", {line.size} numbers"
     text, remark = line.text, line.remark
     if len(text) > _FORMULA and remark == line.name:  # a name of its own says more than half of it

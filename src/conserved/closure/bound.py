@@ -2,7 +2,7 @@
 
 Number of independent laws = D − dim Lie(W)(θ) (theory §2). Any rank found here, at any point, mod
 any prime, is at most dim Lie(W), so D − rank is an upper bound whatever happens; drawing until the
-rank stands still makes it tight with overwhelming probability.
+rank has stabilised makes it tight with overwhelming probability.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from conserved.arithmetic.threads import threads_for
 from conserved.closure.cost import estimate
 from conserved.closure.span import LieSpan, Progress
-from conserved.errors import ConservedError, InputError, Redraw, is_whole
-from conserved.fields import Fields, Route, make_fields, unlucky
+from conserved.errors import ConservedError, DegenerateSampleError, InputError, is_whole
+from conserved.fields import Fields, Route, bad_prime, make_fields
 from conserved.kernel.data import table
 from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
@@ -29,8 +29,8 @@ from conserved.kernel.rowspace import RowSpace
 from conserved.problem import Problem
 from conserved.symmetry import files_of
 
-_POINTS = 16  # unlucky points before giving up
-_PRIMES = 4  # unlucky ones likewise
+_POINTS = 16  # degenerate points before giving up
+_PRIMES = 4  # bad ones likewise
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,9 @@ def _at_some_point(
                 late = Genericity(not fields.formal, "no time to test the formal values")
                 return fields, run, stopped, late if fields.formal else Genericity(True)
             return fields, run, stopped, genericity(fields)
-        except Redraw:
+        except DegenerateSampleError:
             continue
-    raise Redraw(
+    raise DegenerateSampleError(
         f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
     )
 
@@ -233,7 +233,7 @@ def _on_fewer_inputs(
 def _choose_prime(problem: Problem, prime: int | None, seed: int, route: Route) -> Prime:
     """The prime asked for, checked, or the largest BLAS prime that has the roots needed.
 
-    Matrices from a file may make a smaller group mod an unlucky prime; the next one is tried then.
+    Matrices from a file may make a smaller group mod a bad prime; the next one is tried then.
     """
     roots = problem.roots
     if prime is None:
@@ -243,7 +243,7 @@ def _choose_prime(problem: Problem, prime: int | None, seed: int, route: Route) 
         other, fault = residues(prime_with_roots(roots, below)), ""
         for index in range(_PRIMES):
             chosen = prime_with_roots(roots, index=index)
-            fault = unlucky(problem, residues(chosen), other, route)
+            fault = bad_prime(problem, residues(chosen), other, route)
             if not fault:
                 return chosen
         raise InputError("symmetry", problem.group.name, f"its order is in doubt: {fault}")

@@ -19,8 +19,8 @@ from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 
 MAX_LEVEL = 7  # brackets up to length 128
-_STANDSTILL = 4  # rows in a row that raise nothing before a space counts as full
-_STANDSTILL_PATTERNS = 256  # along an orbit a single row sees one activation pattern only
+_STABLE_AFTER = 4  # rows in a row that raise nothing before a space counts as full
+_STABLE_AFTER_PATTERNS = 256  # along an orbit a single row sees one activation pattern only
 _BLOCK_ROWS = 512
 _BLOCK_TIMED = 64  # rows between two looks at the clock
 _BLOCK_BYTES = 2**28
@@ -70,10 +70,10 @@ class LieSpan:
         self.progress = progress
         self.ranks: list[int] = []
         self.closed = False
-        self.standstill = _STANDSTILL_PATTERNS if fields.sampled_patterns else _STANDSTILL
+        self.stable_after = _STABLE_AFTER_PATTERNS if fields.sampled_patterns else _STABLE_AFTER
 
     def close(self) -> str:
-        """Raise the rank until it stands still; say why it stopped."""
+        """Raise the rank until it has stabilised; say why it stopped."""
         try:
             return self._close()
         except OutOfTimeError:  # in the middle of a block; what it has raised already counts
@@ -90,7 +90,9 @@ class LieSpan:
                 return reason
             if not self._rises(generators, pools[-1]):
                 if self.fields.sampled_patterns:
-                    return f"{self.standstill} more random patterns raise nothing, rarer ones might"
+                    return (
+                        f"{self.stable_after} more random patterns raise nothing, rarer ones might"
+                    )
                 self.closed = True
                 return "brackets with the generators raise the rank no further"
             if level > 1:
@@ -117,28 +119,28 @@ class LieSpan:
         return self.space.rank >= self.target
 
     def _generators(self) -> _Pool:
-        """Fields of single data until the rank stands still."""
+        """Fields of single data until the rank has stabilised."""
         leaves, values = [], []
-        costly = max(self.standstill, 8 * self.fields.batch_size(1))
+        costly = max(self.stable_after, 8 * self.fields.batch_size(1))
         if self.deadline is not None:
-            costly = min(costly, max(self.standstill, _BLOCK_TIMED))  # look at the clock at times
+            costly = min(costly, max(self.stable_after, _BLOCK_TIMED))  # look at the clock at times
         most = self.fields.dimension
         if self.fields.generators is not None:
             most = min(most, self.fields.generators)
-        size = min(most + self.standstill, _BLOCK_ROWS, costly)
+        size = min(most + self.stable_after, _BLOCK_ROWS, costly)
         while True:
             more, at = self.fields.draw(size, self.theta)
             leaves.append(more)
             values.append(at)
             raised = self.space.add(at)
             self._report("fields")
-            if not raised[-self.standstill :].any() or self._full() or self._late():
+            if not raised[-self.stable_after :].any() or self._full() or self._late():
                 break
         return _Pool(Nested(0, Leaves.concatenate(leaves)), np.concatenate(values))
 
     def _rises(self, generators: _Pool, pool: _Pool) -> bool:
         """Whether some [w, u] leaves the span: the stopping rule of theory §2."""
-        count = self.standstill
+        count = self.stable_after
         w = self.rng.integers(len(generators), size=count)
         u = self.rng.integers(len(pool), size=count)
         if pool is generators:
@@ -154,27 +156,27 @@ class LieSpan:
         return bool(self.space.add(rows).any())
 
     def _doubled(self, pool: _Pool) -> _Pool:
-        """Fields of the next level until the rank stands still."""
+        """Fields of the next level until the rank has stabilised."""
         new: _Pool | None = None
         width = self.fields.dimension
         level = pool.nested.level + 1
-        limit = max(self.standstill, min(_BLOCK_ROWS, _BLOCK_BYTES // (8 * width * 4**level)))
-        size = 2 * self.space.rank + self.standstill  # few generators rarely fill the space
+        limit = max(self.stable_after, min(_BLOCK_ROWS, _BLOCK_BYTES // (8 * width * 4**level)))
+        size = 2 * self.space.rank + self.stable_after  # few generators rarely fill the space
         if self.deadline is not None:
-            limit = min(limit, max(self.standstill, _BLOCK_TIMED))
+            limit = min(limit, max(self.stable_after, _BLOCK_TIMED))
         while True:
-            missing = width - self.space.rank + self.standstill
+            missing = width - self.space.rank + self.stable_after
             batch = self._next_level(pool, min(missing, limit, size))
             size *= 2
             raised = self.space.add(batch.values)
             new = batch if new is None else _joined(new, batch)
             self._report(f"brackets up to length {2**level}")
-            if not raised[-self.standstill :].any() or self._full() or self._late():
+            if not raised[-self.stable_after :].any() or self._full() or self._late():
                 return new
 
     def _topped_up(self, pool: _Pool, below: _Pool) -> _Pool:
         """As many fields as span their level, so that brackets among them suffice."""
-        missing = self.space.rank + self.standstill - len(pool)
+        missing = self.space.rank + self.stable_after - len(pool)
         return pool if missing <= 0 else _joined(pool, self._next_level(below, missing))
 
     def _next_level(self, pool: _Pool, count: int) -> _Pool:

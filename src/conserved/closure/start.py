@@ -21,7 +21,7 @@ from conserved.arithmetic.threads import threads_for
 from conserved.closure.bound import Closure
 from conserved.data import exact_rows
 from conserved.data.table import BYTES_LIMIT
-from conserved.errors import InputError, Redraw, nearest
+from conserved.errors import DegenerateSampleError, InputError, nearest
 from conserved.fields import make_fields
 from conserved.kernel.data import table
 from conserved.kernel.primes import prime_with_roots
@@ -96,7 +96,7 @@ def rank_at(problem: Problem, start: Start, closure: Closure, *, seed: int = 0) 
 
     Raises:
         InputError: unknown tensors, other shapes, or a network with gates.
-        Redraw: the fields have no value there.
+        DegenerateSampleError: the fields have no value there.
 
     Example:
         >>> from conserved.closure import lie_closure
@@ -115,9 +115,9 @@ def rank_at(problem: Problem, start: Start, closure: Closure, *, seed: int = 0) 
             scalars = residues(prime_with_roots(problem.roots, index=index))
             try:
                 return _at(problem, tensors, source, closure, scalars, seed)
-            except Redraw:
+            except DegenerateSampleError:
                 continue
-    raise Redraw(f"start '{source}': the fields have no value there")
+    raise DegenerateSampleError(f"start '{source}': the fields have no value there")
 
 
 def _at(

@@ -233,7 +233,7 @@ def _invariants(group: Group) -> tuple[Array, Array]:
     network = Linear(group.dimension, 1)
     lift = network.lift()
     assert lift is not None
-    space = real_space(Problem(network=network, data=group), Readout(lift))
+    space = real_space(Problem(network=network, symmetry=group), Readout(lift))
     return space.quadratic, space.mixed
 
 

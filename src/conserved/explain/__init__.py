@@ -51,7 +51,7 @@ def explain(
         problem: what was counted.
         closure: its upper bound.
         architecture: the upper bound for all data.
-        laws: those found; the ones owed to the symmetry are told.
+        laws: those found; the ones due to the symmetry are told.
         lifted: what is known already of what the loss sees.
         budget: seconds; what there was no time for is named.
 
@@ -59,7 +59,7 @@ def explain(
         >>> from conserved.closure import lie_closure
         >>> from conserved.networks import Linear
         >>> from conserved.symmetry import Permutation
-        >>> problem = Problem(network=Linear(4, 3, 1), data=Permutation(4))
+        >>> problem = Problem(network=Linear(4, 3, 1), symmetry=Permutation(4))
         >>> closures = lie_closure(problem), lie_closure(problem.architecture())
         >>> explain(problem, *closures).reasons[-1]
         'The block of dimension k = 3, multiplicity 1, is filled by κ = 3 vectors of parameters \
@@ -70,17 +70,17 @@ def explain(
     # bounds that are still open do not compare
     both = closure.closed and architecture.closed
     extra = closure.upper - architecture.upper if both else None
-    owed = [law for law in laws if law.origin == "data symmetry"]
+    due = [law for law in laws if law.origin == "data symmetry"]
     first = loss_reason(problem, extra, closure)
     if not first and problem.network.lift() is not None:
         lifted = lifted or Lifted(problem, splitting_scalars(problem), seconds=budget)
-        return _lift_told(problem, closure, extra, owed, lifted)
+        return _lift_told(problem, closure, extra, due, lifted)
     lines = [first or no_lift_reason(problem)]
     if first and extra == 0 and closure.rank > 1:
         lifted = Lifted(problem, splitting_scalars(problem), seconds=budget)
         # what a loss of higher degree sees that squared error does not
         lines += lifted.step("the ladder", lambda: ladder_reason(problem)) or []
-    return Explanation((*lines, *map(law_reason, owed)))
+    return Explanation((*lines, *map(law_reason, due)))
 
 
 def _lift_told(

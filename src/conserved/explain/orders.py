@@ -78,7 +78,7 @@ def ladder_reason(problem: Problem) -> list[str]:
 def companion(scalars: Residues, problem: Problem) -> tuple[str, Array]:
     """K in words, and its Lie algebra (s, n, n): what a linear network does not see."""
     n = problem.network.input_shape[-1]
-    linear = Lifted(Problem(network=Linear(n, 1), data=problem.group), scalars)
+    linear = Lifted(Problem(network=Linear(n, 1), symmetry=problem.group), scalars)
     acting = [block.symmetry[0] for block in linear.features[0] if block.symmetry[1]]
     groups = (name.replace("so", "O").replace("sp", "Sp").replace("u", "U") for name in acting)
     return " × ".join(groups), feature_isometries(linear.fields)[:, :n, :n]

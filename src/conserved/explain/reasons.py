@@ -65,7 +65,7 @@ def lift_reasons(
     Args:
         problem: squared error and a network with a lift.
         report: what the loss sees, as far as it is known.
-        laws: those owed to the symmetry.
+        laws: those due to the symmetry.
         extra: how many laws the symmetry adds; None where a bound is still open.
         closure: the bound with the symmetry.
     """
@@ -91,7 +91,7 @@ def lift_reasons(
 
 
 def law_reason(law: Law) -> str:
-    """What a law owed to the symmetry is, and how its number comes about."""
+    """What a law due to the symmetry is, and how its number comes about."""
     if isinstance(law, SpanLaw | PhaseLaw) or law.name != law.text:
         shown = f": {law.text}" if law.size == 1 and law.text != law.name else ""
         return f"+{law.independent}: the {law.name} is conserved, {_numbers(law)}{shown}."

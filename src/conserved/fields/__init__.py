@@ -1,7 +1,7 @@
 """The vector fields of a problem: every direction in which some dataset of the class can pull."""
 
 from conserved.fields.averages import MomentSpace, moment_space
-from conserved.fields.luck import unlucky
+from conserved.fields.bad_primes import bad_prime
 from conserved.fields.moments import MomentFields
 from conserved.fields.orbits import OrbitFields
 from conserved.fields.route import Route, choose_route, make_fields
@@ -14,8 +14,8 @@ __all__ = [
     "MomentSpace",
     "OrbitFields",
     "Route",
+    "bad_prime",
     "choose_route",
     "make_fields",
     "moment_space",
-    "unlucky",
 ]

@@ -33,7 +33,7 @@ from conserved.symmetry.invariants import (
 
 SPAN_LIMIT = 10**8  # entries of all averages together; 0.8 GB
 _CANDIDATES = 4 * 10**6  # entries of candidates up to which generators are the cheaper road
-_STANDSTILL = 8  # data in a row that raise nothing before their averages count as spanned
+_STABLE_AFTER = 8  # data in a row that raise nothing before their averages count as spanned
 _FIRST = 24
 _CHUNK = 2**24  # entries of moments formed at once
 
@@ -189,18 +189,18 @@ def _orbit_sums(
         factors: (L, R) of data, (count, rows, shape[0]) and (count, rows, shape[1]).
         rng: draws the values that are compared.
     """
-    step = max(_STANDSTILL, _CHUNK // (rows * max(shape)))
+    step = max(_STABLE_AFTER, _CHUNK // (rows * max(shape)))
     most = SPAN_LIMIT // (shape[0] * shape[1])
     size = _FIRST
     while True:
-        vectors = [scalars.random(rng, (width, size + _STANDSTILL)) for width in shape]
+        vectors = [scalars.random(rng, (width, size + _STABLE_AFTER)) for width in shape]
         data = draw(size)
         parts = [tuple(a[i : i + step] for a in data) for i in range(0, size, step)]
-        space, raised = RowSpace(scalars, size + _STANDSTILL), []
+        space, raised = RowSpace(scalars, size + _STABLE_AFTER), []
         for part in parts:
             check_time()
             raised.append(space.add(_values(scalars, *factors(part), *vectors)))
-        if not np.concatenate(raised)[-_STANDSTILL:].any():
+        if not np.concatenate(raised)[-_STABLE_AFTER:].any():
             break
         if space.rank > most:
             raise LimitError(
@@ -260,11 +260,11 @@ def _reached(
         return scalars.matmul(moments(size).reshape(size, -1), back)
 
     space, size = RowSpace(scalars, count), _FIRST
-    most = max(_STANDSTILL, _CHUNK // flat.shape[1])
+    most = max(_STABLE_AFTER, _CHUNK // flat.shape[1])
     while space.rank < count:
         check_time()
         raised = space.add(coefficients(min(size, most)))
-        if not raised[-_STANDSTILL:].any():
+        if not raised[-_STABLE_AFTER:].any():
             break
         size *= 2
     if space.rank == count:

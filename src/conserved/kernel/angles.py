@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import cos, sin
 
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 
@@ -57,7 +57,7 @@ class Angle:
         """Its value where tan(unit/2) has this one.
 
         Raises:
-            Redraw: there is no such rotation.
+            DegenerateSampleError: there is no such rotation.
         """
         p = int(scalars.prime)
         turned = _turned(p, int(scalars.canonical(half)), self.steps)
@@ -69,7 +69,7 @@ def _turned(p: int, half: int, steps: int) -> tuple[int, int]:
     """(cos, sin) mod p of so many units, by squaring."""
     below = (1 + half * half) % p
     if not below:
-        raise Redraw("no rotation by the unit of angles")
+        raise DegenerateSampleError("no rotation by the unit of angles")
     inverse = pow(below, -1, p)
     c, s = (1 - half * half) * inverse % p, 2 * half * inverse % p
     total = 1, 0

@@ -25,10 +25,9 @@ from conserved.kernel.certificate import (
     Patterns,
     StatedLaw,
 )
-from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.deadline import time_limit
 from conserved.kernel.degree import credible, field_degree, law_degree
-from conserved.kernel.errors import InputError, LimitError, Redraw
+from conserved.kernel.errors import DegenerateSampleError, InputError, LimitError
 from conserved.kernel.extent import Degree, extent
 from conserved.kernel.fields import Fields
 from conserved.kernel.genericity import genericity
@@ -39,6 +38,7 @@ from conserved.kernel.reading import SEED_LIMIT
 from conserved.kernel.report import Report, Statement, Verdict
 from conserved.kernel.residues import residues
 from conserved.kernel.scalars import Array
+from conserved.kernel.soundness import Modulus, soundness_error
 from conserved.kernel.span import SURE, existence, replay
 from conserved.kernel.statement import Statement as Stated
 from conserved.kernel.wide import scalars_for
@@ -51,7 +51,11 @@ _TRIES = 8  # draws of a prime that is not one of those before
 MEMORY_LIMIT = 8 * 10**9  # bytes
 _MATRICES = 3  # D × D matrices alive at once in the elimination
 _DRAWS = 16  # of a point at which everything has a value
-FAULTS = (InputError, LimitError, Redraw)  # a statement that these meet is not proved
+FAULTS = (
+    InputError,
+    LimitError,
+    DegenerateSampleError,
+)  # a statement that these meet is not proved
 
 
 def check(
@@ -155,7 +159,7 @@ class _Check:
         try:
             fresh = self._drawn(stated, stated.top, self.programs[left[0]].roots)
             if unproved := fresh.fields.unproved_roots():
-                raise Redraw(unproved)
+                raise DegenerateSampleError(unproved)
             fields = credible(
                 field_degree(fresh.fields), stated.degree, rational=not stated.program.has_roots
             )
@@ -198,7 +202,7 @@ class _Check:
         where = f"{_POINTS} points mod each of {len(moduli)} random primes"
         found = {}
         for n, degree, size, holds in zip(numbers, degrees, sizes, held, strict=True):
-            error_bound = missed(degree, size, moduli)
+            error_bound = soundness_error(degree, size, moduli)
             if not holds:
                 made = self._law(n, data, f"fails at {where}", "refuted")
             elif not error_bound <= SURE:
@@ -226,14 +230,17 @@ class _Check:
         for top, most in ((stated.top, _MODULI), (2**61, 2)):
             while len(held) < most:
                 moduli = [fresh.modulus for fresh in held]
-                if len(held) > 1 and max(missed(d, b, moduli) for d, b in wanted) <= SURE:
+                if len(held) > 1 and max(soundness_error(d, b, moduli) for d, b in wanted) <= SURE:
                     return held
                 for _ in range(_TRIES):
                     drawn = self._drawn(stated, top, roots)
                     if all(drawn.modulus.prime != m.prime for m in moduli):
                         break
                 held.append(drawn)
-            if max(missed(d, b, [fresh.modulus for fresh in held]) for d, b in wanted) <= SURE:
+            if (
+                max(soundness_error(d, b, [fresh.modulus for fresh in held]) for d, b in wanted)
+                <= SURE
+            ):
                 return held
             held = [] if top < 2**61 else held
         return held
@@ -246,7 +253,7 @@ class _Check:
             theta = fields.point()
             try:
                 _, values = fields.draw(_FIELDS, theta)
-            except Redraw:
+            except DegenerateSampleError:
                 continue
             drawn = True
             for index, program in enumerate(programs):
@@ -255,7 +262,9 @@ class _Check:
             if len(held) == len(programs):
                 break
         if not drawn:
-            raise Redraw(f"no point at which the fields have values in {_DRAWS} draws")
+            raise DegenerateSampleError(
+                f"no point at which the fields have values in {_DRAWS} draws"
+            )
         return [held.get(index, False) for index in range(len(programs))]
 
     def _upper(self, claim: Claim) -> Outcome:
@@ -285,7 +294,7 @@ class _Check:
         return done, "proved"
 
     def _require_as_stated(self, stated: Stated) -> None:
-        """Mod an unlucky prime a group may seem to be another than it is.
+        """Mod a bad prime a group may seem to be another than it is.
 
         Raises:
             InputError: it is not as stated.
@@ -293,7 +302,7 @@ class _Check:
         """
         wanted = [(0 if stated.symmetry and stated.symmetry.order else None, stated.bits)]
         fresh = self._enough(stated, 1, wanted, self._drawn(stated, stated.top, 1))
-        if not missed(*wanted[0], [drawn.modulus for drawn in fresh]) <= SURE:
+        if not soundness_error(*wanted[0], [drawn.modulus for drawn in fresh]) <= SURE:
             raise LimitError("symmetry: its numbers are too large to be tested mod a prime")
 
     def _lower(self, claim: Claim) -> Outcome:
@@ -350,7 +359,7 @@ def _try(
 ) -> None:
     try:
         held[index] = not laws_as_data.derivative(program, fields.scalars, at, along).any()
-    except Redraw:
+    except DegenerateSampleError:
         return
 
 
@@ -358,8 +367,10 @@ def _status(claim: Claim, *, sound: bool) -> Outcome:
     if not sound:
         return "rests on what is refuted", "open"
     if claim.certified:
-        return "the bounds meet and are rigorous", "certified"
-    return "the bounds " + ("meet" if claim.lower.laws == claim.upper.laws else "differ"), "open"
+        return "the bounds coincide and are rigorous", "certified"
+    return "the bounds " + (
+        "coincide" if claim.lower.laws == claim.upper.laws else "differ"
+    ), "open"
 
 
 def _identity_degree(fields: Degree | None, law: Degree | None) -> int | None:

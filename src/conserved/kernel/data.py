@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.program import Node, Program, make_node
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
@@ -78,7 +78,7 @@ def table(rows: Sequence[Row], shape: Sequence[int], scalars: Scalars) -> Array:
     """Rows of exact numbers as scalars, (rows, *shape).
 
     Raises:
-        Redraw: a denominator is 0 mod p.
+        DegenerateSampleError: a denominator is 0 mod p.
     """
     numbers = [number for row in rows for number in row]
     if isinstance(scalars, Reals):
@@ -87,7 +87,7 @@ def table(rows: Sequence[Row], shape: Sequence[int], scalars: Scalars) -> Array:
     above = scalars.from_integers(np.array([n.numerator for n in numbers], dtype=object))
     below = scalars.from_integers(np.array([n.denominator for n in numbers], dtype=object))
     if scalars.is_zero(below).any():
-        raise Redraw("a number of the data has a denominator that is 0 mod p")
+        raise DegenerateSampleError("a number of the data has a denominator that is 0 mod p")
     return scalars.mul(above, scalars.inverse(below)).reshape(len(rows), *shape)
 
 

@@ -3,7 +3,7 @@
 At a random point of GF(p) a non-zero polynomial of degree d vanishes with probability at most d/p
 (Schwartz and Zippel). Degrees are measured: along a random line t ↦ a + t·b in everything that is
 drawn (θ, data, gates and formal values) a rational function N/D of total degrees (n, d) is one of
-degrees (n, d) in t, for all but unlucky lines, and is found again from its values at n + d + 2
+degrees (n, d) in t, for all but degenerate lines, and is found again from its values at n + d + 2
 points by half of Euclid's algorithm.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel import law
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.extent import Degree
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.formal import FormalValues
@@ -100,7 +100,7 @@ def law_degree(program: Program, scalars: Residues, rng: np.random.Generator) ->
 
         try:
             return _doubling(scalars.prime, values, _MOST)
-        except Redraw:  # a pole on the line, or a denominator that is 0 mod p
+        except DegenerateSampleError:  # a pole on the line, or a denominator that is 0 mod p
             continue
     return None
 

@@ -43,8 +43,8 @@ class RankLimitError(LimitError):
     """More parameters than an exact rank fits in memory; laws can still be looked for."""
 
 
-class Redraw(ConservedError, ArithmeticError):
-    """An unlucky random point (a zero divisor, a non-square); drawing again cures it."""
+class DegenerateSampleError(ConservedError, ArithmeticError):
+    """A degenerate random point (a zero divisor, a non-square); drawing again cures it."""
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -103,5 +103,5 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-for _error in (ConservedError, InputError, LimitError, RankLimitError, Redraw):
+for _error in (ConservedError, InputError, LimitError, RankLimitError, DegenerateSampleError):
     _error.__module__ = "conserved.errors"  # where users import it from

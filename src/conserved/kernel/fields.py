@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 
 CHUNK_BYTES = 256 * 2**20
-_ROUNDS = 400  # redraws of unlucky samples before the point itself is called unlucky
+_ROUNDS = 400  # redraws of degenerate samples before the point itself is called degenerate
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +109,10 @@ class Fields(ABC):
         return self.draw_leaves(theta.shape[1])
 
     def draw(self, count: int, theta: Array) -> tuple[Leaves, Array]:
-        """Random fields and their values (count, D) at θ; unlucky samples are drawn again.
+        """Random fields and their values (count, D) at θ; degenerate samples are drawn again.
 
         Raises:
-            Redraw: when no sample has a value at this θ (the point is to be drawn again).
+            DegenerateSampleError: no sample has a value at this θ; draw another.
         """
         wide = np.broadcast_to(theta, (1, count, self.dimension))
         leaves = self.leaves_at(wide)
@@ -126,7 +126,7 @@ class Fields(ABC):
             values = np.concatenate([values[keep], self.evaluate(fresh, theta)[0]])
             if self.invalid is not None:
                 self.invalid = np.concatenate([np.zeros(len(keep), np.bool_), self.invalid])
-        raise Redraw("no sample has a value at this point")
+        raise DegenerateSampleError("no sample has a value at this point")
 
     def evaluate(self, leaves: Leaves, theta: Array) -> Array:
         """The fields at θ on jets: (jet, batch or 1, D) → (jet, batch, D), in chunks."""

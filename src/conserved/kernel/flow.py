@@ -17,7 +17,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.program import NAME_LIMIT, NODE_LIMIT, Tensors
 from conserved.kernel.reader import Reader
@@ -289,12 +289,12 @@ def number(scalars: Scalars, value: Fraction) -> Array:
     """A number as a constant jet.
 
     Raises:
-        Redraw: its denominator is 0 mod p.
+        DegenerateSampleError: its denominator is 0 mod p.
     """
     try:
         found = scalars.fraction(value.numerator, value.denominator)
     except ValueError as error:
-        raise Redraw(f"{value} has no value mod this prime") from error
+        raise DegenerateSampleError(f"{value} has no value mod this prime") from error
     return np.full((1, 1, 1), found, dtype=scalars.dtype)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.entries import EntryError, entry
-from conserved.kernel.errors import InputError, LimitError, Redraw
+from conserved.kernel.errors import DegenerateSampleError, InputError, LimitError
 from conserved.kernel.orbit import Orbit, moved
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
@@ -108,7 +108,7 @@ def matrices(moves: Sequence[Move], n: int, m: int, scalars: Scalars) -> tuple[A
     """Generators on inputs (g, n, n) and on labels (g, m, m); labels that stay have the identity.
 
     Raises:
-        Redraw: an entry has a denominator that is 0 mod p.
+        DegenerateSampleError: an entry has a denominator that is 0 mod p.
     """
     one = np.eye(m, dtype=scalars.dtype)
     known: dict[Exact, Any] = {}
@@ -163,7 +163,7 @@ def _require_invertible(generators: Array, scalars: Residues) -> None:
     for index, generator in enumerate(generators):
         try:
             inverse_matrix(scalars, generator)
-        except Redraw as error:
+        except DegenerateSampleError as error:
             advice = f"generator {index + 1} has no inverse"
             raise InputError("symmetry.generators", len(generators), advice) from error
 
@@ -239,7 +239,7 @@ def _value(value: Exact, scalars: Scalars) -> Any:
     try:
         return entry(value).value(scalars).item()
     except EntryError as error:
-        raise Redraw(f"the entry {value}: {error}") from error
+        raise DegenerateSampleError(f"the entry {value}: {error}") from error
 
 
 def _stacked(parts: Sequence[Array], size: int, scalars: Scalars) -> NDArray[Any]:

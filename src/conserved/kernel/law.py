@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array, Scalars
 
-Origin = Literal["architecture", "data symmetry", "data"]  # what a law is owed to
+Origin = Literal["architecture", "data symmetry", "data"]  # what a law is due to
 
 _ENTRIES = 2**23  # of the values of one evaluation
 _UNFIT = ("function", "gate", "argmax", "order", "root")  # a law is rational
@@ -37,7 +37,7 @@ def values(program: Program, scalars: Scalars, theta: Array) -> Array:
     """h at θ (batch, D): (batch, c).
 
     Raises:
-        Redraw: a denominator vanishes at one of them.
+        DegenerateSampleError: a denominator vanishes at one of them.
 
     Example:
         >>> from conserved.kernel.program import Node
@@ -55,7 +55,7 @@ def derivative(program: Program, scalars: Scalars, theta: Array, directions: Arr
     """dh(w) at one θ (D,) for directions w (batch, D): (batch, c).
 
     Raises:
-        Redraw: a denominator vanishes at θ.
+        DegenerateSampleError: a denominator vanishes at θ.
     """
     out = []
     for part in _blocks(program, len(directions), 2):
@@ -73,7 +73,7 @@ def gradients(program: Program, scalars: Scalars, theta: Array, components: Sequ
     """∇h_i at one θ (D,) for some i: (components, D).
 
     Raises:
-        Redraw: a denominator vanishes at θ.
+        DegenerateSampleError: a denominator vanishes at θ.
     """
     out = []
     for part in _blocks(program, len(components), 2):
@@ -90,7 +90,7 @@ def _run(program: Program, scalars: Scalars, theta: Array) -> Run:
     ring = FormalRing(scalars)
     run = Run(program, ring, theta)
     if ring.invalid is not None:
-        raise Redraw("a denominator vanishes at this point")
+        raise DegenerateSampleError("a denominator vanishes at this point")
     return run
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from conserved.kernel import law
 from conserved.kernel.certificate import Minor
-from conserved.kernel.errors import InputError, Redraw
+from conserved.kernel.errors import DegenerateSampleError, InputError
 from conserved.kernel.primes import BLAS_PRIMES, modulus, prime_with_roots
 from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
@@ -37,7 +37,7 @@ def largest_minor(laws: Sequence[Program], size: int, *, most: int, seed: int) -
     for shift in range(_POINTS):
         try:
             found = _eliminated(laws, size, Minor(int(prime), seed + shift, (), ()), most)
-        except Redraw:
+        except DegenerateSampleError:
             continue
         if len(found.rows) > len(best.rows):
             best = found
@@ -51,7 +51,7 @@ def is_nonzero(laws: Sequence[Program], size: int, minor: Minor) -> bool:
 
     Raises:
         InputError: a modulus that is no prime, or lacks the roots of unity that the laws need.
-        Redraw: a law has no value at the point.
+        DegenerateSampleError: a law has no value at the point.
     """
     used = sorted({index for index, _ in minor.rows})
     if not used:

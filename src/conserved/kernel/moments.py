@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.deadline import check_time
-from conserved.kernel.errors import InputError, LimitError, Redraw
+from conserved.kernel.errors import DegenerateSampleError, InputError, LimitError
 from conserved.kernel.evaluate import Run
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.functions import FormalRing
@@ -169,7 +169,7 @@ def _evaluated(program: Program, ring: FormalRing, x: Array) -> Array:
     held = Program(((name, shape),), (), nodes, program.output)
     run = Run(held, ring, x.reshape(*x.shape[:2], prod(shape)))
     if ring.invalid is not None:
-        raise Redraw("Φ has no value at this input")
+        raise DegenerateSampleError("Φ has no value at this input")
     return run.output[:, :, 0]
 
 
@@ -335,7 +335,7 @@ def _kept(scalars: Residues, forms: Array, defect: Callable[[Array], Array]) -> 
     space.add(mixed.T)
     chosen = space.annihilator().T
     if scalars.matmul(chosen, wrong).any():
-        raise Redraw("conditions on averages that were combined unluckily")
+        raise DegenerateSampleError("conditions on averages that were combined unluckily")
     return scalars.matmul(chosen, forms.reshape(count, -1)).reshape(-1, *forms.shape[1:])
 
 

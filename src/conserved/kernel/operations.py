@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from conserved.kernel.entries import EntryError, entry
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.functions import FormalRing, is_named
 from conserved.kernel.program import Node
 from conserved.kernel.scalars import Array, Scalars
@@ -28,7 +28,7 @@ def exact(ring: FormalRing, value: int | str) -> Any:
     """An exact number in these scalars.
 
     Raises:
-        Redraw: its denominator is 0 mod p.
+        DegenerateSampleError: its denominator is 0 mod p.
     """
     if is_named(value):
         return ring.constant(str(value))
@@ -42,7 +42,7 @@ def _number(scalars: Scalars, value: int | str) -> Any:
     try:
         return entry(value).value(scalars).item()
     except EntryError as error:
-        raise Redraw(f"the constant {value}: {error}") from error
+        raise DegenerateSampleError(f"the constant {value}: {error}") from error
 
 
 def _constant(ring: FormalRing, node: Node, args: Sequence[Array]) -> Result:

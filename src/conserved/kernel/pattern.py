@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.deadline import check_time
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
@@ -66,7 +66,7 @@ class RealPattern:
         """Patterns at ``count`` fresh real inputs: (count, data, *shape) for each choice.
 
         Raises:
-            Redraw: rounding decides at all inputs.
+            DegenerateSampleError: rounding decides at all inputs.
         """
         entries = self.program.size + self.program.volume() + 1
         step = max(1, min(_PATTERN_POINTS, _ENTRIES // entries) // self.source.points)
@@ -78,7 +78,7 @@ class RealPattern:
             met = len(found[0])
             idle = 0 if met else idle + 1
             if idle > _IDLE:
-                raise Redraw("activation patterns that rounding decides")
+                raise DegenerateSampleError("activation patterns that rounding decides")
             left -= met
             parts.append(found)
         return tuple(np.concatenate(gates) for gates in zip(*parts, strict=True))

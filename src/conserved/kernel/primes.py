@@ -5,7 +5,7 @@ A composite modulus can abort the process inside python-flint, so a modulus is n
 replay a certificate, from ``modulus``, which proves primality first. Three tables: ``BLAS_PRIMES``
 for centred residues in float64 (500 products of size (p/2)² add up to less than 2^53, so matrix
 products on BLAS are exact), ``INT64_PRIMES`` for residues whose products fit int64, ``WIDE_PRIMES``
-for checks with python-flint or Python integers, where an unlucky point is all but impossible.
+for checks with python-flint or Python integers, where a degenerate point is all but impossible.
 """
 
 from __future__ import annotations

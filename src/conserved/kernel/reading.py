@@ -159,9 +159,9 @@ def _claim(reader: Reader, data: Data, laws: tuple[StatedLaw, ...], statement: S
         raise reader["lower"]["exist"].error("laws exist as many as a rigorous upper bound leaves")
     if claim.certified != claim.proved:
         met = (
-            "the bounds meet and are rigorous"
+            "the bounds coincide and are rigorous"
             if claim.proved
-            else "this needs rigorous bounds that meet"
+            else "this needs rigorous bounds that coincide"
         )
         raise reader["status"].error(met)
     if claim.certified == bool(claim.next) or len(set(claim.next)) != len(claim.next):

@@ -22,7 +22,7 @@ class Statement:
         data: the class of data it speaks of.
         done: what was computed.
         verdict: "proved" (no probability left), "holds" (an identity at random points), "certified"
-            (a count whose bounds meet), "open" (no more is claimed) or "refuted".
+            (a count whose bounds coincide), "open" (no more is claimed) or "refuted".
         error: for identities, a bound on the probability that a false one passes.
         law: its number from 1, for a statement about one law.
         primes: the random ones of an identity.
@@ -82,9 +82,9 @@ class Report:
     @property
     def error(self) -> float | None:
         """A bound on the probability that some law that passed is false; None when unknown."""
-        chances = [s.error for s in self.statements if s.verdict == "holds"]
-        known = [chance for chance in chances if chance is not None]
-        return sum(known) if len(known) == len(chances) else None
+        errors = [s.error for s in self.statements if s.verdict == "holds"]
+        known = [error for error in errors if error is not None]
+        return sum(known) if len(known) == len(errors) else None
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``conserved check --json``."""

@@ -3,7 +3,7 @@
 Two layouts of the same ring. ``FloatResidues`` keeps centred residues in float64 and multiplies
 matrices on BLAS; its primes are below 2^23, so sums of up to about 500 products stay below 2^53 and
 every operation is exact. ``IntResidues`` keeps residues in int64 with primes below 2^31: slower
-matrix products, a smaller chance of an unlucky point, and a second road to every rank.
+matrix products, a smaller chance of a degenerate point, and a second road to every rank.
 """
 
 from __future__ import annotations

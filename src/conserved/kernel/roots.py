@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.deadline import check_time
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.evaluate import Choose, Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
@@ -94,7 +94,7 @@ def settled(
     """Points (count, n) like these at which all arguments are squares, none of them 0.
 
     Raises:
-        Redraw: some point resists.
+        DegenerateSampleError: some point resists.
     """
     points = points.copy()
     wrong = ~is_square(scalars, arguments(points, np.arange(len(points))))
@@ -102,7 +102,7 @@ def settled(
         return points
     movable = _movable(_supports(scalars, rng, points[0], arguments))
     if (wrong.any(axis=0) & ~movable.any(axis=1)).any():
-        raise Redraw("square roots of what no move changes, of tokens for one")
+        raise DegenerateSampleError("square roots of what no move changes, of tokens for one")
     for _ in range(_ROUNDS):
         check_time()
         rows = np.flatnonzero(wrong.any(axis=1))
@@ -118,7 +118,7 @@ def settled(
         better = still[best].sum(axis=1) <= wrong[rows].sum(axis=1)
         points[rows[better]] = moved[best[better]]
         wrong[rows[better]] = still[best[better]]
-    raise Redraw("square roots that exist at no point drawn")
+    raise DegenerateSampleError("square roots that exist at no point drawn")
 
 
 def is_square(scalars: Residues, x: Array) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.deadline import check_time
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 
@@ -97,7 +97,7 @@ def inverse_matrix(scalars: Residues, matrix: Array) -> Array:
     """The inverse of a square matrix (n, n).
 
     Raises:
-        Redraw: the matrix is singular mod p.
+        DegenerateSampleError: the matrix is singular mod p.
 
     Example:
         >>> from conserved.kernel.primes import BLAS_PRIMES
@@ -111,7 +111,7 @@ def inverse_matrix(scalars: Residues, matrix: Array) -> Array:
     space.add(np.concatenate([matrix, identity], axis=1))
     order = np.argsort(space.pivots)
     if not np.array_equal(space.pivots[order], np.arange(size)):
-        raise Redraw("a singular matrix")
+        raise DegenerateSampleError("a singular matrix")
     return space.basis[order, size:]
 
 

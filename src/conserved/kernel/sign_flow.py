@@ -20,7 +20,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.extent import extent
 from conserved.kernel.fields import Fields, Leaves
 from conserved.kernel.losses import Loss, PolynomialLoss
@@ -77,10 +77,10 @@ def _classes(base: Fields) -> NDArray[np.intp]:
     for _ in range(_POINTS):
         try:
             _, rows = base.draw(count, base.point())
-        except Redraw:
+        except DegenerateSampleError:
             continue
         return proportional(scalars, rows)
-    raise Redraw(f"no point at which the fields have values in {_POINTS} draws")
+    raise DegenerateSampleError(f"no point at which the fields have values in {_POINTS} draws")
 
 
 def proportional(scalars: Residues, rows: Array) -> NDArray[np.intp]:

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from conserved.kernel.brackets import Nested, directional, evaluate
-from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.deadline import check_time
 from conserved.kernel.degree import credible, field_degree
-from conserved.kernel.errors import Redraw
+from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.extent import Degree
 from conserved.kernel.fields import Fields
 from conserved.kernel.primes import Prime, modulus
 from conserved.kernel.residues import residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
+from conserved.kernel.soundness import Modulus, soundness_error
 from conserved.kernel.statement import Statement
 
 COUNT_LIMIT = 100_000  # brackets of one length
@@ -64,11 +64,11 @@ def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...
 
     Raises:
         InputError: a modulus that is no prime, or a class of data that is not as stated.
-        Redraw: the point of this seed has no value.
+        DegenerateSampleError: the point of this seed has no value.
     """
     prime = modulus(recipe.prime)
     if (prime - 1) % (4 * statement.roots) and statement.roots > 1:
-        raise Redraw(f"a prime that is 1 mod {4 * statement.roots} is needed")
+        raise DegenerateSampleError(f"a prime that is 1 mod {4 * statement.roots} is needed")
     drawn_from = statement.thinned(recipe.points)
     fields = drawn_from.fields(residues(prime), np.random.default_rng([recipe.seed, 0]))
     theta = fields.point()
@@ -142,7 +142,7 @@ def existence(
         seed: draws the primes and all points.
 
     Raises:
-        Redraw: the fields have no value anywhere.
+        DegenerateSampleError: the fields have no value anywhere.
         InputError: a class of data that is not as stated.
     """
     rng = np.random.default_rng([seed, 911])
@@ -156,7 +156,7 @@ def existence(
         tested = tuple(m.prime for m in moduli)
         if not _closed_at_a_point(statement, prime, counts, rank, rng):
             return Existence(False, rank, degree, tested, None)
-        error = missed(degree, size, moduli, rank + 1)
+        error = soundness_error(degree, size, moduli, rank + 1)
     return Existence(error <= SURE, rank, degree, tested, None if degree is None else error)
 
 
@@ -193,9 +193,9 @@ def _closed_at_a_point(
                     total = fields.scalars.reduce(total + fields.scalars.matmul(weights, values))
                     moved = fields.scalars.reduce(moved + fields.scalars.matmul(weights, slopes))
             back = directional(fields, Nested(0, w), theta, total[None])[0]
-        except Redraw:
+        except DegenerateSampleError:
             continue
-        if space.rank < rank:  # an unlucky point, or a false claim
+        if space.rank < rank:  # a degenerate point, or a false claim
             continue
         bracket = fields.scalars.reduce(moved - back)
         outside = space.remainder(np.concatenate([along, bracket]))

@@ -150,7 +150,7 @@ class Statement:
         Raises:
             InputError: the group, or the lift, is not as stated.
             LimitError: too many elements or averages for memory.
-            Redraw: a prime that divides a denominator.
+            DegenerateSampleError: a prime that divides a denominator.
         """
         if self.flow == OUTPUTS:
             return OutputFields(self.program, scalars, rng)
@@ -191,7 +191,7 @@ def given(
     """The data of all fields, or of a class that is no group, and the program that takes them.
 
     Raises:
-        Redraw: a prime that divides a denominator.
+        DegenerateSampleError: a prime that divides a denominator.
     """
     if data is None:
         return program, Everything(program, loss)

@@ -1,4 +1,4 @@
-"""Residues mod a prime near 2^61: slow, and all but immune to unlucky points.
+"""Residues mod a prime near 2^61: slow, and all but immune to degenerate points.
 
 Laws are verified here (theory §9): an identity of degree d that is false holds at a random point
 with probability at most d/p, below 10^−16 for every law this program writes down.

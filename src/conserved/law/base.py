@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved import notation
-from conserved.errors import InputError, Redraw
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.law import Origin
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
@@ -200,10 +200,12 @@ def scalar_of(scalars: Scalars, coefficient: Fraction) -> Array:
     """A fraction in these scalars, shape ().
 
     Raises:
-        Redraw: its denominator is 0 mod p.
+        DegenerateSampleError: its denominator is 0 mod p.
     """
     try:
         value = scalars.fraction(coefficient.numerator, coefficient.denominator)
     except ValueError as error:
-        raise Redraw(f"a coefficient, {coefficient}, has no value mod this prime") from error
+        raise DegenerateSampleError(
+            f"a coefficient, {coefficient}, has no value mod this prime"
+        ) from error
     return np.asarray(value, dtype=scalars.dtype)

@@ -38,7 +38,7 @@ class Line:
 
     @property
     def origin(self) -> Origin:
-        """What the laws are owed to."""
+        """What the laws are due to."""
         return self.laws[0].origin
 
     @property

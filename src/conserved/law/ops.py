@@ -20,7 +20,7 @@ def inverse(scalars: Scalars, matrices: Array) -> Array:
     """Inverses of stacked square matrices (batch, n, n), NumPy arrays or torch tensors.
 
     Raises:
-        Redraw: singular mod p. Over the reals a singular matrix has nan for an inverse.
+        DegenerateSampleError: singular mod p. Over the reals the inverse is nan.
     """
     if not isinstance(matrices, np.ndarray):
         import torch

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conserved.errors import InputError, Redraw
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.entries import entry
 from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
@@ -80,13 +80,13 @@ class PhaseLaw(VectorLaw):
         """d(B/A) = (A² + cB²)/A² · the j-part of tr(M⁻¹ dM).
 
         Raises:
-            Redraw: A vanishes at θ, or M is singular mod p.
+            DegenerateSampleError: A vanishes at θ, or M is singular mod p.
         """
         first, second = self._matrix(scalars, theta[None])
         square = self._square(scalars)
         real, imaginary = _determinant(scalars, (first, second), square)
         if np.any(scalars.is_zero(real)):
-            raise Redraw("the real part of the volume vanishes at this point")
+            raise DegenerateSampleError("the real part of the volume vanishes at this point")
         tangent = scalars.mul(imaginary, scalars.inverse(real))
         scale = scalars.reduce(1 + scalars.mul(square, scalars.mul(tangent, tangent)))
         kappa = len(self.vectors)

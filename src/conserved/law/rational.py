@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from conserved.errors import Redraw
+from conserved.errors import DegenerateSampleError
 from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 from conserved.law.base import Kind, Law
@@ -64,11 +64,11 @@ class RationalLaw(Law):
         """(D ∇N − N ∇D) / D².
 
         Raises:
-            Redraw: a denominator vanishes at θ.
+            DegenerateSampleError: a denominator vanishes at θ.
         """
         above, below = (table.values(scalars, theta[None])[0] for table in self._tables)
         if np.any(scalars.is_zero(below)):
-            raise Redraw("a denominator vanishes at this point")
+            raise DegenerateSampleError("a denominator vanishes at this point")
         top, bottom = (table.gradients(scalars, theta) for table in self._tables)
         crossed = scalars.mul(top, below[:, None]) - scalars.mul(bottom, above[:, None])
         inverse = scalars.inverse(below)

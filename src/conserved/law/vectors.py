@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from conserved.errors import InputError, Redraw
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.entries import ROOTS_LIMIT, EntryError, entry
 from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
@@ -145,13 +145,13 @@ def number(text: str, scalars: Scalars, known: dict[str, Any]) -> Any:
     """An entry in these scalars; ``known`` remembers.
 
     Raises:
-        Redraw: its denominator is 0 mod p.
+        DegenerateSampleError: its denominator is 0 mod p.
     """
     if text not in known:
         try:
             known[text] = entry(text).value(scalars).item()
         except EntryError as error:
-            raise Redraw(f"the entry {text}: {error}") from error
+            raise DegenerateSampleError(f"the entry {text}: {error}") from error
     return known[text]
 
 

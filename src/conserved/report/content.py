@@ -20,7 +20,7 @@ SOURCES = (
         "2606.10913",
         "Galley, Shahverdi, Flinth",
         "Conservation Laws from Data Symmetry in Neural Networks",
-        "laws owed to the data, the lifted group, Theorems 3 and 4",
+        "laws due to the data, the lifted group, Theorems 3 and 4",
     ),
     (
         "2307.00144",
@@ -103,7 +103,7 @@ def surplus(analysis: Analysis) -> str:
     if analysis.problem.inputs is not None:
         return _given(analysis)
     if not analysis.problem.symmetric:
-        return "All data: no symmetry is assumed, so every law is owed to network and loss."
+        return "All data: no symmetry is assumed, so every law is due to network and loss."
     extra, architecture = analysis.from_data_symmetry, analysis.architecture
     name = analysis.problem.group.name
     if extra == 0:
@@ -120,7 +120,7 @@ def surplus(analysis: Analysis) -> str:
 def _given(analysis: Analysis) -> str:
     architecture = analysis.architecture
     found = sum(law.independent for law in analysis.laws if law.origin == "data")
-    return f"Known to be owed to these data: {found}; all data have {architecture}."
+    return f"Known to be due to these data: {found}; all data have {architecture}."
 
 
 def law_cards(analysis: Analysis) -> list[LawCard]:
@@ -159,11 +159,11 @@ def directions(analysis: Analysis) -> list[tuple[str, str, int]]:
     for law in analysis.laws:
         known[law.origin] += law.independent
     given = analysis.problem.inputs is not None
-    owed = "frozen by these data" if given else "frozen by the symmetry of the data"
+    due = "frozen by these data" if given else "frozen by the symmetry of the data"
     return [
         ("moving", "move under some data", analysis.closure.rank),
         ("architecture", "frozen by the architecture", known["architecture"]),
-        ("data", owed, known[analysis.problem.origin]),
+        ("data", due, known[analysis.problem.origin]),
         ("open", "frozen by no law written down", analysis.count.upper - analysis.count.written),
     ]
 
@@ -174,7 +174,7 @@ def setting(analysis: Analysis) -> list[tuple[str, str, str]]:
     shapes = parameter_list(problem.network.parameters)
     rows = [
         ("network", problem.network.spec, f"{problem.network.size:,} parameters: {shapes}"),
-        ("loss", problem.loss.spec, f"orders of the prediction in ∇ℓ: {problem.loss.orders}"),
+        ("loss", problem.loss.spec, f"degrees in ŷ of ∇ℓ: {problem.loss.orders}"),
         ("data", problem.class_name, problem.class_words),
     ]
     if problem.symmetric:

@@ -14,7 +14,7 @@ from math import inf
 
 from conserved.arithmetic.threads import threads_for
 from conserved.dynamics import Gradient
-from conserved.errors import Redraw
+from conserved.errors import DegenerateSampleError
 from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
 from conserved.law import Kind, Law
 from conserved.law.timed import degree_of, in_time
@@ -117,7 +117,7 @@ def run(state: State, ways: Sequence[Way] | None = None) -> None:
                     _try(state, way)
     except OutOfTimeError:
         state.note("the search for laws was ended by the budget")
-    except (Redraw, MemoryError) as error:
+    except (DegenerateSampleError, MemoryError) as error:
         state.note(f"a search for laws was given up: {str(error) or type(error).__name__}")
     state.restore()
 
@@ -134,7 +134,7 @@ def _try(state: State, way: Way) -> None:
     except OutOfTimeError:
         check_time()  # of all ways together
         state.note(f"{way.seconds:g} s were not enough for {way.name}")
-    except (Redraw, MemoryError, ArithmeticError) as error:
+    except (DegenerateSampleError, MemoryError, ArithmeticError) as error:
         told = str(error) or type(error).__name__
         state.note(f"the search for laws ({way.name}) was given up: {told}")
     state.restore()
@@ -184,7 +184,7 @@ def find_laws(
         >>> from conserved.symmetry import Shift
         >>> [law.text for law in find_laws(Problem(network=ReLU(3, 4, 2))).laws]
         ['‖W1[j,:]‖² − ‖W2[:,j]‖², j = 1 … 4']
-        >>> problem = Problem(network=Linear(3, 1), data=Shift(3))
+        >>> problem = Problem(network=Linear(3, 1), symmetry=Shift(3))
         >>> [law.text for law in find_laws(problem, upper=1).laws]
         ['(W1[1,1] − W1[1,2]) / (W1[1,1] + W1[1,2] − 2 W1[1,3])']
     """

@@ -27,7 +27,7 @@ def tangents(scalars: Residues, theta: Array, laws: Sequence[Law]) -> tuple[RowS
     """The gradients of laws at a point (D,), and how many of each are independent of all before.
 
     Raises:
-        Redraw: a law has no gradient at this point.
+        DegenerateSampleError: a law has no gradient at this point.
     """
     width = len(theta)
     if width > WHOLE:

@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.errors import InputError, LimitError, Redraw
+from conserved.errors import DegenerateSampleError, InputError, LimitError
 from conserved.fields import MomentFields, MomentSpace
 from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
@@ -124,7 +124,7 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
     Example:
         >>> from conserved.networks import Linear
         >>> from conserved.symmetry import Permutation
-        >>> lift_report(Problem(network=Linear(4, 2, 1), data=Permutation(4))).algebra
+        >>> lift_report(Problem(network=Linear(4, 2, 1), symmetry=Permutation(4))).algebra
         ('so(3)', 3)
     """
     if not isinstance(problem, Problem):
@@ -174,7 +174,7 @@ class Lifted:
             self.stopped = f"{self.seconds:g} s were not enough for {stage}"
         except MemoryError:
             self.stopped = f"not enough memory for {stage}"
-        except (LimitError, Redraw) as error:
+        except (LimitError, DegenerateSampleError) as error:
             self.stopped = f"{stage} failed: {error}"
         finally:
             self._left -= perf_counter() - start

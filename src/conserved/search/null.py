@@ -9,7 +9,7 @@ from math import gcd, lcm
 import numpy as np
 
 from conserved.arithmetic.exact import rational_reconstruction
-from conserved.errors import Redraw
+from conserved.errors import DegenerateSampleError
 from conserved.fields import Fields
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace
@@ -28,7 +28,7 @@ def samples(fields: Fields, count: int) -> tuple[Array, Array]:
     """Random points θ and one random field at each: both (count, D).
 
     Raises:
-        Redraw: too few points have values.
+        DegenerateSampleError: too few points have values.
     """
     points, values = _drawn(fields, count)
     for _ in range(_ROUNDS):
@@ -36,7 +36,7 @@ def samples(fields: Fields, count: int) -> tuple[Array, Array]:
             return points[:count], values[:count]
         more, there = _drawn(fields, count)  # some had no value (a zero divisor, a non-square)
         points, values = np.concatenate([points, more]), np.concatenate([values, there])
-    raise Redraw("too few points have values")
+    raise DegenerateSampleError("too few points have values")
 
 
 def _drawn(fields: Fields, count: int) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from math import lcm
 
 import numpy as np
 
-from conserved.errors import Redraw
+from conserved.errors import DegenerateSampleError
 from conserved.fields import Fields, make_fields
 from conserved.kernel.flow import GRADIENT
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
@@ -32,7 +32,7 @@ class State:
     """What a search knows.
 
     Args:
-        problem: any; under a symmetry its own fields are used, so that laws owed to the symmetry
+        problem: any; under a symmetry its own fields are used, so that laws due to the symmetry
             are found too.
         seed: draws points and data.
         known: laws known already; only further ones are looked for.
@@ -103,7 +103,7 @@ class State:
         """A point (D,) where as many known laws as there are have independent gradients, and some
         fields there, (fields, D).
 
-        At an unlucky point fewer have, and what depends on the known laws would count as new.
+        At a degenerate point fewer have, and what depends on the known laws would count as new.
         """
         wanted = sum(law.independent for law in self.known)
         for _ in range(_POINTS):
@@ -111,11 +111,11 @@ class State:
             try:
                 _, along = self.fields.draw(_FIELDS, theta)
                 space, _ = tangents(self.fields.scalars, theta[0, 0], self.known)
-            except Redraw:
+            except DegenerateSampleError:
                 continue
             if space.rank >= min(wanted, space.width):
                 return theta[0, 0], along
-        raise Redraw("the laws known have no independent gradients at random points")
+        raise DegenerateSampleError("the laws known have no independent gradients at random points")
 
     @property
     def theta(self) -> Array:
@@ -144,11 +144,11 @@ class State:
         theta, along = self.at
         try:
             return not law.derivative(self.fields.scalars, theta, along).any()
-        except Redraw:
+        except DegenerateSampleError:
             return False
 
     def _true(self, laws: list[Law]) -> list[Law]:
-        """Those that verification confirms, each with what it is owed to."""
+        """Those that verification confirms, each with what it is due to."""
         holds = verify(self.problem, laws, seed=self.seed).holds
         true = [law for law, held in zip(laws, holds, strict=True) if held]
         if not self.problem.restricted:

@@ -157,7 +157,7 @@ def real_space(problem: Problem, readout: Readout) -> RealSpace:
     Example:
         >>> from conserved.networks import Lightning
         >>> from conserved.symmetry import Orthogonal
-        >>> problem = Problem(network=Lightning(dim=3, tokens=2), data=Orthogonal(3))
+        >>> problem = Problem(network=Lightning(dim=3, tokens=2), symmetry=Orthogonal(3))
         >>> space = real_space(problem, Readout(problem.network.lift()))
         >>> space.quadratic.shape, space.mixed.shape
         ((5, 18, 18), (0, 1, 18))

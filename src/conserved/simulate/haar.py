@@ -1,6 +1,6 @@
 """Uniformly random group elements, for augmentation as it is done in practice.
 
-A handful of random elements is no average: a law owed to the symmetry of the data drifts under
+A handful of random elements is no average: a law due to the symmetry of the data drifts under
 them. That is what they are here to show.
 """
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import LimitError, Redraw
+from conserved.errors import DegenerateSampleError, LimitError
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
@@ -144,7 +144,7 @@ def law_sizes(law: Law, points: Points, ways: Array, rng: np.random.Generator) -
 def _gradients_or_nan(law: Law, theta: Array) -> Array:
     try:
         slopes = law.gradients(Reals(), theta)
-    except (np.linalg.LinAlgError, Redraw):
+    except (np.linalg.LinAlgError, DegenerateSampleError):
         return np.full((law.size, len(theta)), np.nan)
     return np.where(np.isfinite(slopes), slopes, np.nan)
 

@@ -119,7 +119,7 @@ def order_over(group: Group, ring: Residues) -> int:
 def exponent_of_words(group: Group) -> int:
     """The least common multiple of the orders of random products of a finite group's generators.
 
-    It divides the exponent of the group, and but for unlucky draws is the exponent. Products of
+    It divides the exponent of the group, and but for degenerate draws is the exponent. Products of
     large order are left out.
 
     Example:

@@ -198,7 +198,7 @@ def kernel(scalars: Residues, images: Array) -> Array:
     """Combinations (s, count) of rows of images (count, conditions) that vanish.
 
     With many conditions, random combinations of them are solved: the same solutions but for an
-    unlucky draw, so callers check what they build from them.
+    degenerate draw, so callers check what they build from them.
     """
     count, conditions = images.shape
     space = RowSpace(scalars, count)

@@ -229,7 +229,7 @@ def _copies(scalars: Residues, frame: _Frame, base: int, multiplicity: int, unit
     """Equivariant maps of the block onto one eigenspace E, independent over its algebra.
 
     With the projection e on E and another generic element w these are e, ew, ew², …: the rows of
-    a cyclic module, of which there are μ. Empty where the draw was unlucky.
+    a cyclic module, of which there are μ. Empty where the draw was degenerate.
     """
     image = frame.coordinates[frame.parts[base]]
     found = [image]

@@ -3,7 +3,7 @@
 Example:
     >>> found = reproduce("linear")
     >>> found.holds, found.claims[0].text
-    (True, 'laws owed to shift, counted exactly')
+    (True, 'laws due to shift, counted exactly')
 """
 
 from __future__ import annotations

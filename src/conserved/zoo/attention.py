@@ -64,7 +64,7 @@ class Half:
         proved: independent laws of the span that are identities for such data; 0 if they are not.
         unproved: the same for all data.
         outcomes: the verdict along the averaged flow, for each start.
-        pull: share of the averaged gradient that is owed to the labels, at the first start.
+        pull: share of the averaged gradient that is due to the labels, at the first start.
         averaged, plain: the runs.
         sampled: from the first start, with so many random elements in the place of the average.
     """

@@ -52,7 +52,7 @@ class LinearFigure(Measurement):
 
     Attributes:
         symmetry: the group averaged over.
-        owed: laws owed to it, by exact count.
+        due: laws due to it, by exact count.
         outcomes: the verdict on the law along the averaged flow, for each start.
         flow, coarse, fine: averaged data, along the flow and in steps of two sizes.
         plain: plain data, along the flow.
@@ -60,7 +60,7 @@ class LinearFigure(Measurement):
     """
 
     symmetry: str
-    owed: int | None
+    due: int | None
     outcomes: tuple[str, ...]
     flow: tuple[Trajectory, ...]
     coarse: tuple[Trajectory, ...]
@@ -69,12 +69,12 @@ class LinearFigure(Measurement):
     random: tuple[Trajectory, ...]
 
     def claims(self) -> tuple[Claim, ...]:
-        owed = float("nan") if self.owed is None else self.owed
+        due = float("nan") if self.due is None else self.due
         kept, name = self.outcomes.count("conserved"), self.symmetry
         flow, coarse, fine = (max(self.turns(r)) for r in (self.flow, self.coarse, self.fine))
         plain, random = (float(np.median(self.turns(r))) for r in (self.plain, self.random))
         return (
-            Claim(f"laws owed to {name}, counted exactly", owed, "=", 1),
+            Claim(f"laws due to {name}, counted exactly", due, "=", 1),
             Claim("starts whose law is judged conserved", kept, "=", len(self.flow)),
             Claim(f"P turns along the flow, {name} averaged", flow, "≤", STAYS, "°"),
             Claim(f"P turns in steps of rate {COARSE}, {name} averaged", coarse, "≤", STAYS, "°"),
@@ -120,7 +120,7 @@ class LinearFigure(Measurement):
             "network": NETWORK,
             "symmetry": self.symmetry,
             "law": "(W1−W2)/(W1+W2−2W3)",
-            "owed": self.owed,
+            "due": self.due,
             "outcomes": list(self.outcomes),
             "matched_lengths": rounded(self.matched),
             "turned": {name: rounded(self.turns(runs)) for name, runs in groups.items()},
@@ -201,7 +201,7 @@ def measure(
     averaged = runs(flow, laws=laws)
     return LinearFigure(
         symmetry=symmetry,
-        owed=analyze(problem, seed=seed).from_data_symmetry,
+        due=analyze(problem, seed=seed).from_data_symmetry,
         outcomes=tuple(run.verdicts[0].outcome for run in averaged),
         flow=trajectories(averaged),
         coarse=trajectories(runs(coarse)),

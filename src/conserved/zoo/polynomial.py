@@ -46,7 +46,7 @@ class PolynomialFigure(Measurement):
 
     Attributes:
         symmetry: the group averaged over.
-        owed: laws owed to it, by exact count.
+        due: laws due to it, by exact count.
         outcomes: the verdict on the angle of w with the average, for each start.
         exact, plain, small: runs with the average, without, and with a group that is too small.
         angles: (N,) round the circle ‖w‖ = 1 of the sheet, in degrees.
@@ -56,7 +56,7 @@ class PolynomialFigure(Measurement):
     """
 
     symmetry: str
-    owed: int | None
+    due: int | None
     outcomes: tuple[str, ...]
     exact: tuple[Trajectory, ...]
     plain: tuple[Trajectory, ...]
@@ -69,11 +69,11 @@ class PolynomialFigure(Measurement):
     def claims(self) -> tuple[Claim, ...]:
         exact, plain, small = (self.turns(runs) for runs in (self.exact, self.plain, self.small))
         kept = self.outcomes.count("conserved")
-        owed = float("nan") if self.owed is None else self.owed
+        due = float("nan") if self.due is None else self.due
         waves = [float(np.ptp(circle) / circle.mean()) for circle in self.circles]
         name = self.symmetry
         return (
-            Claim(f"laws owed to {name}, counted exactly", owed, "=", 1),
+            Claim(f"laws due to {name}, counted exactly", due, "=", 1),
             Claim("starts whose angle is judged conserved", kept, "=", len(self.exact)),
             Claim(f"w turns, {name} averaged (largest)", max(exact), "≤", STAYS, "°"),
             Claim("w turns, plain data (median)", float(np.median(plain)), "≥", TURNS, "°"),
@@ -112,7 +112,7 @@ class PolynomialFigure(Measurement):
             "network": NETWORK,
             "symmetry": self.symmetry,
             "dynamics": self.exact[0].dynamics.to_json(),
-            "owed": self.owed,
+            "due": self.due,
             "outcomes": list(self.outcomes),
             "matched_lengths": rounded(self.matched),
             "turned": {name: rounded(self.turns(runs)) for name, runs in groups.items()},
@@ -200,7 +200,7 @@ def measure(
     circle, grid = on_sheet(np.cos(angles), np.sin(angles)), on_sheet(*np.meshgrid(axis, axis))
     return PolynomialFigure(
         symmetry=symmetry,
-        owed=analyze(problem, seed=seed).from_data_symmetry,
+        due=analyze(problem, seed=seed).from_data_symmetry,
         outcomes=tuple(run.verdicts[0].outcome for run in exact),
         exact=trajectories(exact),
         plain=trajectories(plain),

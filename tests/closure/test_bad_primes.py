@@ -18,7 +18,7 @@ from conserved.certificate import check_certificate, read_json
 from conserved.certificate.make import certify
 from conserved.closure import lie_closure
 from conserved.errors import InputError
-from conserved.fields import unlucky
+from conserved.fields import bad_prime
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import residues
 from conserved.problem import Problem
@@ -54,7 +54,7 @@ def test_the_turns_are_infinite_and_seem_finite() -> None:
         assert power.tolist() == [[1, 0], [0, 1]]
 
 
-def test_an_unlucky_prime_is_passed_over() -> None:
+def test_a_bad_prime_is_passed_over() -> None:
     closure = lie_closure(posed(EIGHTH))
     assert closure.prime != BLAS_PRIMES[0]
     assert closure.upper == 2
@@ -64,7 +64,7 @@ def test_an_unlucky_prime_is_passed_over() -> None:
     assert everything.upper == 2
 
 
-def test_the_unlucky_prime_itself_would_give_a_false_bound() -> None:
+def test_the_bad_prime_itself_would_give_a_false_bound() -> None:
     assert lie_closure(posed(EIGHTH), prime=int(BLAS_PRIMES[0])).upper == 1
 
 
@@ -90,6 +90,6 @@ def test_true_groups_are_not_doubted() -> None:
         "poly:2-1-1,power=4", symmetry="turn.json", files={"turn.json": quarter}
     )
     one, other = map(residues, BLAS_PRIMES[:2])
-    assert not unlucky(problem, one, other, "orbits")
-    assert not unlucky(problem, one, other, "moments")
+    assert not bad_prime(problem, one, other, "orbits")
+    assert not bad_prime(problem, one, other, "moments")
     assert lie_closure(problem).upper == 1

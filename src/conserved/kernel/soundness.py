@@ -35,7 +35,9 @@ class Modulus:
     points: int
 
 
-def missed(degree: int | None, bits: float, moduli: Sequence[Modulus], rows: int = 1) -> float:
+def soundness_error(
+    degree: int | None, bits: float, moduli: Sequence[Modulus], rows: int = 1
+) -> float:
     """A bound on the probability that a false identity passes all moduli.
 
     Args:

@@ -12,9 +12,9 @@ import conserved as cq
 from conserved.certificate import check_file
 from conserved.certificate.laws import program_of
 from conserved.certificate.statement import symmetry_of
-from conserved.kernel.chance import Modulus, missed
 from conserved.kernel.height import bits
 from conserved.kernel.primes import is_prime, prime_with_roots
+from conserved.kernel.soundness import Modulus, soundness_error
 from conserved.law import GramLaw, GramTerm, Law, Layout, SpanLaw, SpanPart
 from tests.certificate.samples import minor_of
 
@@ -35,14 +35,14 @@ def test_coefficients_that_vanish_mod_a_prime_are_reckoned_with() -> None:
     large = [Modulus(2**61 - 1, 2**61, 1, 2), Modulus(2**31 - 1, 2**31, 1, 2)]
     hidden, plain = norm(prod(PRIMES)), norm(1)
     assert bits(program_of(hidden)) > 250
-    assert chance(hidden, small) == 1.0
-    assert chance(plain, large) < 1e-15
-    assert chance(plain, large) < chance(hidden, large) < 1e-9
-    assert chance(plain, large[:1]) > chance(plain, large)
+    assert bound(hidden, small) == 1.0
+    assert bound(plain, large) < 1e-15
+    assert bound(plain, large) < bound(hidden, large) < 1e-9
+    assert bound(plain, large[:1]) > bound(plain, large)
 
 
-def chance(law: GramLaw, moduli: list[Modulus]) -> float:
-    return missed(9, bits(program_of(law)), moduli)
+def bound(law: GramLaw, moduli: list[Modulus]) -> float:
+    return soundness_error(9, bits(program_of(law)), moduli)
 
 
 @pytest.mark.slow
