@@ -9,7 +9,8 @@ import conserved as cq
 from conserved.errors import InputError
 from conserved.kernel.evaluate import Run
 from conserved.networks import Network, Parameter
-from conserved.networks.lift import Lift, PolynomialLift
+from conserved.networks.lift import Lift, MonomialLift, homogeneous
+from conserved.networks.monomials import Monomials
 from conserved.networks.tracing import trace
 from conserved.testing import check_network
 from tests.search.due import due
@@ -32,10 +33,10 @@ class Product(Network):
         return [("A", 1, "input"), ("B", 1, "input")]
 
     def lift(self) -> Lift:
-        return PolynomialLift(self, self.degree)
+        return homogeneous(self, self.degree)
 
 
-class Given(PolynomialLift):
+class Given(MonomialLift):
     """The same lift with A(θ) written out instead of interpolated."""
 
     def outputs_at(self, ring, theta):
@@ -46,9 +47,9 @@ class Given(PolynomialLift):
         a, b = (v.reshape(-1, 1) for v in named.values())
         full = a @ b.T
         # x_i x_j with i < j has the coefficient a_i b_j + a_j b_i
-        picks = np.zeros((self.dimension, self.exponents.shape[1] ** 2), int)
-        n = self.exponents.shape[1]
-        for row, alpha in enumerate(self.exponents):
+        (n,) = self.network.input_shape
+        picks = np.zeros((self.dimension, n**2), int)
+        for row, alpha in enumerate(Monomials(n, 2).exponents):
             i, j = np.repeat(np.arange(n), alpha)
             picks[row, i * n + j] = 1
             picks[row, j * n + i] = 1
@@ -63,7 +64,7 @@ class Given(PolynomialLift):
 
 class ProductGiven(Product):
     def lift(self) -> Lift:
-        return Given(self, 2)
+        return Given(self, homogeneous(self, 2).found)
 
 
 def test_it_is_a_network():

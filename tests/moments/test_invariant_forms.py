@@ -11,7 +11,7 @@ from conserved.errors import ConservedError
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
 from conserved.kernel.residues import residues
 from conserved.networks import Linear
-from conserved.networks.lift import PolynomialLift
+from conserved.networks.monomials import Monomials
 from conserved.symmetry import (
     SYMMETRIES,
     Copies,
@@ -89,7 +89,7 @@ def labels_of(labels, group, scalars, m):
 
 
 def lifted(group, scalars, degree):
-    lift = PolynomialLift(Linear(group.dimension, 1), degree)
+    lift = Monomials(group.dimension, degree)
     inputs = action_of(group, scalars)
     return Action(
         lift.representation(scalars, inputs.group), lift.derivative(scalars, inputs.algebra)

@@ -21,9 +21,10 @@ from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 from conserved.losses import PolynomialLoss
 from conserved.networks.base import Lift
-from conserved.networks.lift import Monomials, PolynomialLift
+from conserved.networks.lift import MonomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.networks.linear import Linear
+from conserved.networks.monomials import Monomials
 from conserved.notation import Formula, Name, Power, Product, Sum, text
 from conserved.problem import Problem
 from conserved.search.lifted import Lifted, LiftReport, feature_isometries, splitting_scalars
@@ -62,7 +63,8 @@ def ladder_reason(problem: Problem) -> list[str]:
     Such a loss sees f^k for k ≤ q, so forms of k times the degree of f in the input (theory §4).
     """
     lift, loss, n = problem.network.lift(), problem.loss, problem.network.input_shape[-1]
-    if not isinstance(lift, PolynomialLift) or not isinstance(loss, PolynomialLoss):
+    power = lift.power if isinstance(lift, MonomialLift) else None
+    if power is None or not isinstance(loss, PolynomialLoss):
         return []
     if problem.labels.name != "invariant" or comb(n, 2) > _MOST_FORMS:
         return []
@@ -70,7 +72,7 @@ def ladder_reason(problem: Problem) -> list[str]:
     companions, algebra = companion(scalars, problem)
     if not len(algebra):
         return [_NOTHING_TURNS.format(group=problem.group.name)]
-    degrees = (times * lift.degree for times in range(1, loss.degree + 1))
+    degrees = (times * power for times in range(1, loss.degree + 1))
     spaces = takewhile(bool, (_in_inputs(n, degree) for degree in degrees))
     return _named(scalars, problem, spaces, companions, algebra)
 
@@ -176,9 +178,9 @@ def _in_products(lift: LightningLift) -> _Forms | None:
 def form_spaces(lift: Lift) -> Iterator[_Forms]:
     """The forms that the loss sees, those of lower degree first."""
     spaces: list[_Forms | None] = []
-    if isinstance(lift, PolynomialLift):
-        n = lift.monomials.variables
-        spaces = [_in_inputs(n, lift.degree, True), _in_inputs(n, 2 * lift.degree)]
+    if isinstance(lift, MonomialLift) and lift.power:
+        (n,) = lift.network.input_shape
+        spaces = [_in_inputs(n, lift.power, True), _in_inputs(n, 2 * lift.power)]
     elif isinstance(lift, LightningLift):
         spaces = [_in_tokens(lift), _in_products(lift)]
     yield from (forms for forms in spaces if forms is not None)

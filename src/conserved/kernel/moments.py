@@ -55,7 +55,7 @@ class AveragedFields(Fields):
             stated = ", ".join(map(str, symmetry.lift.averages))
             advice = f"there are {len(quadratic)} and {len(mixed)} mod {scalars.prime}"
             raise InputError("symmetry.lift.averages", stated, advice)
-        self._points = lifted.points
+        self._points, self._chosen = lifted.points, lifted.chosen
         back = lifted.back
         flipped = back.swapaxes(-1, -2)
         # of F = V Aᵀ, the outputs at the points, in place of Aᵀ
@@ -83,9 +83,9 @@ class AveragedFields(Fields):
         run = Run(self.program, ring, theta, (data,))
         shape = run.output.shape
         output = run.output.reshape(*shape[:2], -1, self._width)
-        tau = s.shape[-1]
         seed = np.zeros((shape[0], theta.shape[1], *output.shape[2:]), dtype=output.dtype)
-        seed[:, :, :tau] = ring.sub(ring.matmul(s[None], output[:, :, :tau]), c[None])
+        known = output[:, :, self._chosen]
+        seed[:, :, self._chosen] = ring.sub(ring.matmul(s[None], known), c[None])
         return run.gradient(seed.reshape(shape[0], -1, *shape[2:]))
 
 
@@ -109,9 +109,22 @@ class _Lifted:
         ((_, self.shape),) = program.inputs
         self.width = program.shape[-1]
         self.metric = scalars.from_integers(np.array(lift.metric, dtype=object))
-        self.points = self.inputs(-(-self.tau // self.rows))
-        self.back = inverse_matrix(scalars, self.flat(self.points)[: self.tau])
+        self.points, self.chosen = self._spanning()
+        self.back = inverse_matrix(scalars, self.flat(self.points)[self.chosen])
         self._require_linear()
+
+    def _spanning(self) -> tuple[Array, NDArray[np.intp]]:
+        """Inputs at which Φ spans T, and τ of their rows that are independent."""
+        count = -(-self.tau // self.rows)
+        points, space = self.inputs(0), RowSpace(self.scalars, self.tau)
+        chosen = np.zeros(0, dtype=np.bool_)
+        for _ in range(self.rows + 1):  # as many rounds as rows suffice, each input tells one
+            more = self.inputs(count)
+            chosen = np.concatenate([chosen, space.add(self.flat(more))])
+            points = np.concatenate([points, more])
+            if space.rank == self.tau:
+                return points, np.flatnonzero(chosen)
+        raise InputError("symmetry.lift", "features", "the entries of Φ are not independent")
 
     def inputs(self, count: int) -> Array:
         return self.scalars.random(self.rng, (count, *self.shape))
@@ -132,7 +145,7 @@ class _Lifted:
         data = np.concatenate([self.points, fresh])[None]
         output = Run(self.program, FormalRing(scalars), theta, (data,)).output
         rows = output.reshape(-1, self.width)
-        told = scalars.matmul(self.back, rows[: self.tau])
+        told = scalars.matmul(self.back, rows[self.chosen])
         there = rows[len(self.points) * self.rows :]
         wrong = scalars.reduce(scalars.matmul(self.flat(fresh), told) - there)
         if wrong.any():
@@ -141,7 +154,7 @@ class _Lifted:
     def represented(self, move: Callable[[Array], Array]) -> Array:
         """ρ with Φ(moved x) = ρ Φ(x), both on plain inputs or in the ε-part of jets."""
         scalars, fresh = self.scalars, self.inputs(_PROBES)
-        rho = scalars.matmul(self.back, move(self.points)[: self.tau])
+        rho = scalars.matmul(self.back, move(self.points)[self.chosen])
         if scalars.reduce(scalars.matmul(self.flat(fresh), rho) - move(fresh)).any():
             raise InputError("symmetry.lift", "features", "Φ(gx) is not ρ(g) Φ(x)")
         return rho.T

@@ -4,7 +4,7 @@ from conserved.networks.attention import Attention
 from conserved.networks.base import Lift, Network, Parameter
 from conserved.networks.given import Given
 from conserved.networks.grammar import FAMILIES, Family, parse_network
-from conserved.networks.lift import PolynomialLift, polynomial_lift
+from conserved.networks.lift import MonomialLift
 from conserved.networks.lightning import Lightning
 from conserved.networks.linear import Linear
 from conserved.networks.mlp import MLP
@@ -22,15 +22,14 @@ __all__ = [
     "Lift",
     "Lightning",
     "Linear",
+    "MonomialLift",
     "Network",
     "Parameter",
     "Polynomial",
-    "PolynomialLift",
     "ReLU",
     "SwiGLU",
     "Var",
     "concatenate",
     "parse_network",
-    "polynomial_lift",
     "trace",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,9 @@ from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import NAME_LIMIT, Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array, Scalars
+from conserved.networks.axes import Side, feature_axes
 from conserved.networks.tracing import Var, trace
 
-Side = Literal["input", "output"]
 PARAMETER_LIMIT = 10_000_000
 SPEC_LIMIT = 400  # characters; longer text is a mistake, not a network
 ACTIVATION_LIMIT = 1_000_000  # entries of one intermediate value for one input
@@ -138,20 +138,32 @@ class Network(ABC):
     def feature_axes(self) -> list[tuple[str, int, Side]]:
         """Which axes of which parameters carry the input's or the output's features.
 
-        A linear isometry of inputs and outputs acts on these axes of the parameters; networks with
-        a lift say which they are: (parameter name, axis, "input" or "output").
+        A linear isometry of inputs and outputs acts on these axes of the parameters. Found from
+        the program of a network with a lift: (parameter name, axis, "input" or "output").
         """
-        return []
+        return list(self._found_axes)
+
+    @cached_property
+    def _found_axes(self) -> list[tuple[str, int, Side]]:
+        return [] if self.lift() is None else feature_axes(self.program)
 
     def lift(self) -> Lift | None:
-        """Its linear form A(θ) Φ(x) where it has one of manageable size (theory §5)."""
-        return None
+        """Its linear form A(θ) Φ(x) where it has one of manageable size (theory §5).
+
+        Found from the program; a network that knows a smaller one says it here.
+        """
+        return self._found_lift[1]
 
     @property
     def lift_dimension(self) -> int:
         """τ, the length of Φ(x), whether or not that is manageable; 0 without a linear form."""
-        lift = self.lift()
-        return 0 if lift is None else lift.dimension
+        return self._found_lift[0]
+
+    @cached_property
+    def _found_lift(self) -> tuple[int, Lift | None]:
+        from conserved.networks.lift import found_lift  # a level of detail above this one
+
+        return found_lift(self)
 
     @property
     def size(self) -> int:
@@ -221,10 +233,10 @@ class Lift(ABC):
 
     @abstractmethod
     def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
-        """What the moments pull on: F(θ), whose entries are A(θ)ᵀ up to ``change_basis``.
+        """What the moments pull on: F(θ), which is A(θ)ᵀ up to ``change_basis``.
 
         Returns:
-            A run whose output has τ·m entries per sample, in the order (τ, m).
+            A run whose output is rows of m for each sample: τ of them, or more.
         """
 
     @property

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from itertools import pairwise
 
-from conserved.networks.base import Network, Parameter, Side, flag, positive_integers
+from conserved.networks.base import Network, Parameter, flag, positive_integers
 from conserved.networks.tracing import Var
 
 
@@ -31,9 +31,6 @@ class Feedforward(Network):
     @abstractmethod
     def activation(self, z: Var) -> Var:
         """φ, entry by entry."""
-
-    def feature_axes(self) -> list[tuple[str, int, Side]]:
-        return [("W1", 1, "input"), (f"W{len(self.widths) - 1}", 0, "output")]
 
     def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
         layers = len(self.widths) - 1

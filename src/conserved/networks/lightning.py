@@ -13,8 +13,9 @@ from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array, Scalars
-from conserved.networks.base import Lift, Network, Parameter, Side, positive_integers
-from conserved.networks.lift import LIFT_LIMIT, Monomials
+from conserved.networks.base import Lift, Network, Parameter, positive_integers
+from conserved.networks.lift import LIFT_LIMIT
+from conserved.networks.monomials import Monomials, kronecker
 from conserved.networks.tracing import Var, trace
 
 
@@ -33,9 +34,6 @@ class Lightning(Network):
         d, t, a, m = positive_integers(spec, (dim, tokens, head, out), "sizes", 4)
         parameters = [Parameter("Q", (d, a)), Parameter("K", (d, a)), Parameter("V", (d, m))]
         self._declare(spec, parameters, (t, d), (t, m), widest=t * t)
-
-    def feature_axes(self) -> list[tuple[str, int, Side]]:
-        return [("Q", 0, "input"), ("K", 0, "input"), ("V", 0, "input"), ("V", 1, "output")]
 
     def lift(self) -> Lift | None:
         return LightningLift(self) if self.lift_dimension <= LIFT_LIMIT else None
@@ -100,7 +98,7 @@ class LightningLift(Lift):
         return trace((), (("x", (t, d)),), features), self.metric
 
     def representation(self, scalars: Scalars, matrices: Array) -> Array:
-        return _kronecker(scalars, matrices, self.squares.representation(scalars, matrices))
+        return kronecker(scalars, matrices, self.squares.representation(scalars, matrices))
 
     def derivative(self, scalars: Scalars, generators: Array) -> Array:
         count, d, _ = generators.shape
@@ -108,8 +106,8 @@ class LightningLift(Lift):
             np.repeat(np.eye(size, dtype=scalars.dtype)[None], count, axis=0)
             for size in (d, len(self._b))
         )
-        first = _kronecker(scalars, generators, pairs)
-        second = _kronecker(scalars, one, self.squares.derivative(scalars, generators))
+        first = kronecker(scalars, generators, pairs)
+        second = kronecker(scalars, one, self.squares.derivative(scalars, generators))
         return scalars.reduce(first + second)
 
     @property
@@ -138,9 +136,3 @@ class LightningLift(Lift):
         tensors = tuple((p.name, p.shape) for p in self.network.parameters)
         return trace(tensors, (), coefficients)
 
-
-def _kronecker(scalars: Scalars, a: Array, b: Array) -> Array:
-    """Kronecker products of stacked square matrices (g, i, i) and (g, j, j)."""
-    count, i, j = len(a), a.shape[-1], b.shape[-1]
-    product = scalars.mul(a[:, :, None, :, None], b[:, None, :, None, :])
-    return product.reshape(count, i * j, i * j)

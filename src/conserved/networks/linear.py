@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from conserved.networks.base import Lift
 from conserved.networks.feedforward import Feedforward
-from conserved.networks.lift import polynomial_lift
 from conserved.networks.tracing import Var
 
 
@@ -20,13 +18,6 @@ class Linear(Feedforward):
 
     def __init__(self, *widths: int) -> None:
         super().__init__(widths, bias=False, options="", least=2)
-
-    def lift(self) -> Lift | None:
-        return polynomial_lift(self, 1)
-
-    @property
-    def lift_dimension(self) -> int:
-        return self.widths[0]
 
     def activation(self, z: Var) -> Var:
         return z

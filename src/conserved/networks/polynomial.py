@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from math import comb
-
 from conserved.errors import InputError, is_whole
-from conserved.networks.base import Lift
 from conserved.networks.feedforward import Feedforward
-from conserved.networks.lift import polynomial_lift
 from conserved.networks.tracing import Var
 
 POWER_LIMIT = 64
@@ -28,19 +24,6 @@ class Polynomial(Feedforward):
         if not is_whole(power) or not 1 <= power <= POWER_LIMIT:
             raise InputError("network", self.spec, f"power is an integer from 1 to {POWER_LIMIT}")
         self.power = int(power)
-
-    def lift(self) -> Lift | None:
-        return polynomial_lift(self, self._degree)
-
-    @property
-    def lift_dimension(self) -> int:
-        return comb(self.widths[0] + self._degree - 1, self._degree)
-
-    @property
-    def _degree(self) -> int:
-        """Of the outputs in the input."""
-        hidden_layers = len(self.widths) - 2
-        return int(self.power**hidden_layers)
 
     def activation(self, z: Var) -> Var:
         return z**self.power

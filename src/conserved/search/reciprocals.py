@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conserved.law import Law, Polynomial, RationalLaw
-from conserved.networks.lift import PolynomialLift
+from conserved.networks.lift import MonomialLift
 from conserved.search.state import State
 
 
@@ -19,7 +19,7 @@ def reciprocals(state: State) -> Iterator[list[Law]]:
     network = state.problem.network
     axes = [(name, axis) for name, axis, side in network.feature_axes() if side == "input"]
     lift = network.lift() if state.lifted is not None else None
-    if not isinstance(lift, PolynomialLift) or lift.degree != 2 or len(axes) != 1:
+    if not isinstance(lift, MonomialLift) or lift.power != 2 or len(axes) != 1:
         return
     ((name, axis),) = axes
     weights = state.layout.indices(name)

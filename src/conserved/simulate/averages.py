@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.errors import ConservedError, LimitError
 from conserved.kernel.evaluate import Run
@@ -24,7 +25,7 @@ from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.scalars import Array
 from conserved.networks.base import Lift
-from conserved.networks.lift import PolynomialLift
+from conserved.networks.lift import MonomialLift
 from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, invariant_forms, is_monomial, with_quarter_turns
 
@@ -51,23 +52,25 @@ class Readout:
         self.lift = lift
         self.scale = np.sqrt(lift.metric.astype(np.float64))
         self.points, self.back = None, None
-        if isinstance(lift, PolynomialLift):
-            self.points = _good_points(lift, self.scale)
-            self.back = np.linalg.inv(self.features(self.points)[:, 0])
+        if isinstance(lift, MonomialLift):
+            self.points, chosen = _good_points(lift, self.scale)
+            values = self.features(self.points).reshape(-1, lift.dimension)
+            self.back = np.zeros(values.T.shape)
+            self.back[:, chosen] = np.linalg.inv(values[chosen])
 
     def features(self, x: Array) -> Array:
         """Φ̃: inputs (N, *input) → (N, rows, τ)."""
         return self.lift.features(Reals(), x) * self.scale
 
     def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
-        """F, from which ``lifted`` makes Ãᵀ, (τ, m) per sample; θ (1, batch, D)."""
+        """F, from which ``lifted`` makes Ãᵀ, rows of m for each sample; θ (1, batch, D)."""
         if self.points is None:
             return self.lift.outputs_at(ring, theta)
         points = np.broadcast_to(self.points, (theta.shape[1], *self.points.shape))
         return self.lift.network.run(ring, theta, points)
 
     def lifted(self, outputs: Array) -> Array:
-        """Ãᵀ from F, both (batch, τ, m)."""
+        """Ãᵀ (batch, τ, m) from F (batch, rows, m)."""
         return outputs / self.scale[:, None] if self.back is None else self.back @ outputs
 
     def pulled_back(self, slopes: Array) -> Array:
@@ -92,18 +95,21 @@ class Readout:
         return self.lift.derivative(Reals(), generators) * self.scale[:, None] / self.scale
 
 
-def _good_points(lift: PolynomialLift, scale: Array) -> Array:
+def _good_points(lift: MonomialLift, scale: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Inputs, and τ rows of their Φ that are well conditioned."""
     from scipy.linalg import qr
 
-    n, tau = lift.network.input_shape[0], lift.dimension
-    if lift.degree == 1:
-        return np.eye(n)
-    rng = np.random.default_rng([n, lift.degree])  # any points do, the same ones each time
-    tried = rng.standard_normal((_CANDIDATES * tau, n))
-    tried /= np.linalg.norm(tried, axis=1, keepdims=True)
-    chosen = qr((lift.features(Reals(), tried)[:, 0] * scale).T, mode="r", pivoting=True)[1]
-    points: Array = tried[chosen[:tau]]
-    return points
+    shape, tau = lift.network.input_shape, lift.dimension
+    if lift.power == 1:
+        return np.eye(tau), np.arange(tau)
+    rng = np.random.default_rng([*shape, tau])  # any points do, the same ones each time
+    tried = rng.standard_normal((_CANDIDATES * -(-tau // lift.rows), *shape))
+    if lift.power:  # of one degree: no use in points near 0
+        tried /= np.linalg.norm(tried, axis=-1, keepdims=True)
+    values = (lift.features(Reals(), tried) * scale).reshape(-1, tau)
+    places = qr(values.T, mode="r", pivoting=True)[1][:tau]
+    inputs, at = np.unique(places // lift.rows, return_inverse=True)
+    return tried[inputs], at * lift.rows + places % lift.rows
 
 
 @dataclass(frozen=True, eq=False)

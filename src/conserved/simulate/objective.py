@@ -185,7 +185,7 @@ class MomentObjective(Objective):
     def evaluate(self, theta: Array, chosen: Chosen = None) -> tuple[Array, Array]:
         square, product, constant = self._whole if chosen is None else self._moments(chosen)
         run = self.readout.outputs_at(FormalRing(Reals()), theta[None])
-        flat = run.output.reshape(len(theta), *product.shape)
+        flat = run.output.reshape(len(theta), -1, product.shape[-1])
         lifted = self.readout.lifted(flat)  # Ãᵀ, (batch, τ, m)
         stretched = square @ lifted
         values = (lifted * (0.5 * stretched - product)).sum(axis=(1, 2)) + constant
