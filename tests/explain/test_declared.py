@@ -29,9 +29,6 @@ class Product(Network):
     def forward(self, parameters, x):
         return (x @ parameters["A"].T) * (x @ parameters["B"].T)
 
-    def feature_axes(self):
-        return [("A", 1, "input"), ("B", 1, "input")]
-
     def lift(self) -> Lift:
         return homogeneous(self, self.degree)
 

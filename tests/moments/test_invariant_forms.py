@@ -10,7 +10,6 @@ import pytest
 from conserved.errors import ConservedError
 from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES
 from conserved.kernel.residues import residues
-from conserved.networks import Linear
 from conserved.networks.monomials import Monomials
 from conserved.symmetry import (
     SYMMETRIES,

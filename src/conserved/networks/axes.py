@@ -100,8 +100,8 @@ class _Turned:
             back = np.moveaxis(turned.reshape(length, *np.delete(size, axis)), 0, axis)
             row[slice(*start)] = back.ravel()
         output = Run(self.joint, FormalRing(scalars), along).output
-        slopes = np.broadcast_to(output[-1] if len(output) > 1 else 0, (len(moved), *output.shape[2:]))
-        columns = slopes.reshape(len(moved), -1).T
+        slopes = output[1:].reshape(-1, output[0, 0].size) if len(output) > 1 else 0
+        columns = np.broadcast_to(slopes, (len(moved), output[0, 0].size)).T
         if side == "input":
             return np.concatenate([columns[:, :-1], scalars.reduce(-columns[:, -1:])], axis=1)
         here = output[0, 0, 0].reshape(-1, length)

@@ -135,4 +135,3 @@ class LightningLift(Lift):
 
         tensors = tuple((p.name, p.shape) for p in self.network.parameters)
         return trace(tensors, (), coefficients)
-

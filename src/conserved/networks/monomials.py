@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import inverse_matrix
 from conserved.kernel.scalars import Array, Scalars
+from conserved.networks.tracing import Var
 
 _POINTS = 271828  # names the random stream of the interpolation points
 

@@ -140,10 +140,11 @@ class _Measured:
             for _ in range(int(column.max())):
                 table.append(scalars.mul(table[-1], s))
             powers = scalars.mul(powers, np.stack(table)[column].T)
-        values = self.values(scalars.mul(self._rows(self.x), points.astype(scalars.dtype)[:, :, None]))
-        flat = values.reshape(_THETAS, count, -1)
+        scaled = scalars.mul(self._rows(self.x), points.astype(scalars.dtype)[:, :, None])
+        flat = self.values(scaled).reshape(_THETAS, count, -1)
         found = scalars.matmul(inverse_matrix(scalars, powers), flat)
-        return found.reshape(_THETAS, count, self.outputs, -1).any(axis=(0, 3)).T
+        met = found.reshape(_THETAS, count, self.outputs, -1) != 0
+        return np.asarray(met.any(axis=(0, 3))).T
 
     def rows_are_alike(self) -> bool:
         """Whether exchanging the first row of the input with another exchanges those of outputs."""
@@ -154,7 +155,7 @@ class _Measured:
     def values(self, x: Array) -> Array:
         """Outputs at inputs (θ, count, rows, n): (θ, count, rows, m)."""
         data = x.reshape(*x.shape[:2], *self.shape)
-        output = Run(self.program, FormalRing(self.scalars), self.theta, (data,)).output[0]
+        output: Array = Run(self.program, FormalRing(self.scalars), self.theta, (data,)).output[0]
         return output.reshape(*x.shape[:2], self.outputs, -1)
 
     def _rows(self, x: Array) -> Array:

@@ -130,7 +130,7 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
     if not has_lift(problem):
-        advice = "a lift needs squared error and a tensorizable network (linear, poly, lightning)"
+        advice = "a lift needs squared error and a network that is a polynomial in its inputs"
         raise InputError("network", problem.network.spec, advice)
     with threads_for(problem.network.size):
         lifted = Lifted(problem, splitting_scalars(problem), seed)

@@ -221,8 +221,8 @@ def make_objective(
     if not order <= ORBIT_LIMIT:
         raise LimitError(
             f"symmetry '{problem.group.name}': its orbits cannot be listed, and only squared error "
-            "of a linear, poly or lightning network is averaged without; take mse, or a finite "
-            "group of up to 50,000 elements"
+            "of a network that is a polynomial in its inputs is averaged without; take mse, or a "
+            "finite group of up to 50,000 elements"
         )
     entries = int(order) * len(data) * (data.inputs[0].size + data.labels[0].size)
     if entries > _ORBIT_ENTRIES:
