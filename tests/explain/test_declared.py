@@ -9,7 +9,8 @@ import conserved as cq
 from conserved.errors import InputError
 from conserved.kernel.evaluate import Run
 from conserved.networks import Network, Parameter
-from conserved.networks.lift import Lift, MonomialLift, homogeneous
+from conserved.networks.lift import MonomialLift, homogeneous
+from conserved.networks.linear_form import Lift
 from conserved.networks.monomials import Monomials
 from conserved.networks.tracing import trace
 from conserved.testing import check_network
@@ -30,21 +31,21 @@ class Product(Network):
         return (x @ parameters["A"].T) * (x @ parameters["B"].T)
 
     def lift(self) -> Lift:
-        return homogeneous(self, self.degree)
+        return homogeneous(self.program, self.degree)
 
 
 class Given(MonomialLift):
     """The same lift with A(θ) written out instead of interpolated."""
 
     def outputs_at(self, ring, theta):
-        tensors = tuple((p.name, p.shape) for p in self.network.parameters)
+        tensors = self.program.parameters
         return Run(trace(tensors, (), self._coefficients), ring, theta)
 
     def _coefficients(self, named, given):
         a, b = (v.reshape(-1, 1) for v in named.values())
         full = a @ b.T
         # x_i x_j with i < j has the coefficient a_i b_j + a_j b_i
-        (n,) = self.network.input_shape
+        (n,) = self.input_shape
         picks = np.zeros((self.dimension, n**2), int)
         for row, alpha in enumerate(Monomials(n, 2).exponents):
             i, j = np.repeat(np.arange(n), alpha)
@@ -61,7 +62,7 @@ class Given(MonomialLift):
 
 class ProductGiven(Product):
     def lift(self) -> Lift:
-        return Given(self, homogeneous(self, 2).found)
+        return Given(self.program, homogeneous(self.program, 2).found)
 
 
 def test_it_is_a_network():

@@ -177,7 +177,7 @@ def lifted_dimension(scalars, space):
 
 def feature_dimension(scalars, space):
     """The same for X = dρ(Y), Y an antisymmetric matrix on input features."""
-    n, m = space.lift.network.input_shape[-1], space.lift.outputs
+    n, m = space.lift.input_shape[-1], space.lift.outputs
     images = []
     for x in space.lift.derivative(scalars, antisymmetric_units(scalars, n)):
         s = scalars.matmul(x, space.quadratic) + scalars.matmul(space.quadratic, x.T)

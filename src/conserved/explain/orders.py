@@ -20,10 +20,10 @@ from conserved.kernel.deadline import check_time
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 from conserved.losses import PolynomialLoss
-from conserved.networks.base import Lift
 from conserved.networks.lift import MonomialLift
 from conserved.networks.lightning import LightningLift
 from conserved.networks.linear import Linear
+from conserved.networks.linear_form import Lift
 from conserved.networks.monomials import Monomials
 from conserved.notation import Formula, Name, Power, Product, Sum, text
 from conserved.problem import Problem
@@ -44,7 +44,7 @@ def order_reason(lifted: Lifted, report: LiftReport) -> list[str]:
     """One sentence that names a form which the data's group keeps and K does not, or none."""
     problem, lift = lifted.problem, lifted.space.lift
     nothing = [_NOTHING_TURNS.format(group=problem.group.name)]
-    if lift.dimension == lift.network.input_shape[-1]:  # degree 2 already
+    if lift.dimension == lift.input_shape[-1]:  # degree 2 already
         return [] if report.unseen else nothing
     companions, algebra = companion(lifted.scalars, problem)
     if not len(algebra):
@@ -179,7 +179,7 @@ def form_spaces(lift: Lift) -> Iterator[_Forms]:
     """The forms that the loss sees, those of lower degree first."""
     spaces: list[_Forms | None] = []
     if isinstance(lift, MonomialLift) and lift.power:
-        (n,) = lift.network.input_shape
+        (n,) = lift.input_shape
         spaces = [_in_inputs(n, lift.power, True), _in_inputs(n, 2 * lift.power)]
     elif isinstance(lift, LightningLift):
         spaces = [_in_tokens(lift), _in_products(lift)]

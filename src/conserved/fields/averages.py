@@ -21,7 +21,8 @@ from conserved.kernel.functions import FormalRing
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace, inverse_matrix
 from conserved.kernel.scalars import Array
-from conserved.networks.base import Lift
+from conserved.networks import Network
+from conserved.networks.linear_form import Lift
 from conserved.problem import Problem
 from conserved.symmetry import act_on_inputs, enumerate_group
 from conserved.symmetry.invariants import (
@@ -94,7 +95,7 @@ def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
         lift.representation(scalars, features.group),
         lift.derivative(scalars, features.algebra),
     )
-    check_lift(scalars, lift, features.group, inputs.group, rng)
+    check_lift(scalars, problem.network, lift, features.group, inputs.group, rng)
     if _few_elements(problem, lift):
         quadratic, mixed = along_elements(problem, scalars, lift, rng)
     else:
@@ -142,11 +143,11 @@ def along_elements(
     Which are is read off their values uᵀMv at random u and v, a few more than there are data.
     """
     elements = enumerate_group(problem.group, scalars)
-    network, tau, m = lift.network, lift.dimension, lift.outputs
+    tau, m = lift.dimension, lift.outputs
 
     def orbit(x: Array) -> Array:
         """Φ along the orbits: (count, order · rows, τ)."""
-        moved = act_on_inputs(elements, x, scalars).reshape(-1, *network.input_shape)
+        moved = act_on_inputs(elements, x, scalars).reshape(-1, *lift.input_shape)
         return lift.features(scalars, moved).reshape(len(x), -1, tau)
 
     def squares(data: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -158,7 +159,7 @@ def along_elements(
         return y.reshape(len(y), -1, m), orbit(data[0])
 
     def draw(count: int) -> tuple[Array, ...]:
-        shapes = (network.input_shape, network.output_shape)
+        shapes = (lift.input_shape, lift.program.shape)
         return tuple(scalars.random(rng, (count, *shape)) for shape in shapes)
 
     rows = len(elements.signs) * lift.rows
@@ -230,7 +231,7 @@ def _values(scalars: Residues, left: Array, right: Array, u: Array, v: Array) ->
 
 def _features(scalars: Residues, rng: np.random.Generator, lift: Lift, count: int) -> Array:
     """Φ at random inputs, (count, rows, τ)."""
-    return lift.features(scalars, scalars.random(rng, (count, *lift.network.input_shape)))
+    return lift.features(scalars, scalars.random(rng, (count, *lift.input_shape)))
 
 
 def _reached(
@@ -273,14 +274,19 @@ def _reached(
 
 
 def check_lift(
-    scalars: Residues, lift: Lift, group: Array, represented: Array, rng: np.random.Generator
+    scalars: Residues,
+    network: Network,
+    lift: Lift,
+    group: Array,
+    represented: Array,
+    rng: np.random.Generator,
 ) -> None:
     """Refuse a lift that is not one: A(θ) Φ(x) = f(θ, x) and Φ(gx) = ρ(g) Φ(x), at random points.
 
     Raises:
         InputError: naming the network and which of the two fails.
     """
-    network, count = lift.network, 4
+    count = 4
     theta = scalars.random(rng, (1, count, network.size))
     x = scalars.random(rng, (count, *network.input_shape))
     y = scalars.random(rng, (count, lift.rows, lift.outputs))

@@ -9,16 +9,14 @@ from functools import cached_property
 from math import prod
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from conserved.errors import InputError, LimitError, is_whole, quoted, require_text
 from conserved.kernel.evaluate import Choose, Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import NAME_LIMIT, Program
-from conserved.kernel.residues import Residues
-from conserved.kernel.scalars import Array, Scalars
+from conserved.kernel.scalars import Array
 from conserved.networks.axes import Side, feature_axes
+from conserved.networks.lift import found_lift
+from conserved.networks.linear_form import Lift
 from conserved.networks.tracing import Var, trace
 
 PARAMETER_LIMIT = 10_000_000
@@ -161,9 +159,7 @@ class Network(ABC):
 
     @cached_property
     def _found_lift(self) -> tuple[int, Lift | None]:
-        from conserved.networks.lift import found_lift  # a level of detail above this one
-
-        return found_lift(self)
+        return found_lift(self.program)
 
     @property
     def size(self) -> int:
@@ -191,66 +187,6 @@ class Network(ABC):
 
     def __hash__(self) -> int:
         return hash(self.program)
-
-
-class Lift(ABC):
-    """The linear form of a tensorizable network.
-
-    Attributes:
-        network: the network lifted.
-        dimension: τ, the length of Φ(x).
-        rows: how many lifted vectors one input has (one per output token).
-        metric: (τ,) positive integers d with ρ(g)ᵀ diag(d) ρ(g) = diag(d) for orthogonal g.
-        name: Φ in words ("x ⊗ x, symmetric").
-    """
-
-    network: Network
-    dimension: int
-    rows: int
-    metric: NDArray[np.int64]
-    name: str
-
-    @property
-    def outputs(self) -> int:
-        """m, the width of the outputs on which labels act."""
-        return self.network.output_shape[-1]
-
-    @abstractmethod
-    def features(self, scalars: Scalars, x: Array) -> Array:
-        """Φ: inputs (B, *input) → (B, rows, τ)."""
-
-    @abstractmethod
-    def stated(self) -> tuple[Program, NDArray[np.int64]]:
-        """Φ as a program of the input, (rows, τ), and its metric; entries of Φ are independent."""
-
-    @abstractmethod
-    def representation(self, scalars: Scalars, matrices: Array) -> Array:
-        """ρ(g) for matrices (g, n, n) acting on the input's last axis: (g, τ, τ)."""
-
-    @abstractmethod
-    def derivative(self, scalars: Scalars, generators: Array) -> Array:
-        """dρ(X) for Lie algebra elements (h, n, n): (h, τ, τ)."""
-
-    @abstractmethod
-    def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
-        """What the moments pull on: F(θ), which is A(θ)ᵀ up to ``change_basis``.
-
-        Returns:
-            A run whose output is rows of m for each sample: τ of them, or more.
-        """
-
-    @property
-    def volume(self) -> int:
-        """Number of values that ``outputs_at`` keeps, parameters included."""
-        return self.network.activations(self.dimension)
-
-    def change_basis(self, scalars: Residues, moments: Array) -> Array:
-        """Moments S (k, τ, τ) for the rows of F instead of those of Aᵀ; by default the same."""
-        return moments
-
-    def change_basis_mixed(self, scalars: Residues, moments: Array) -> Array:
-        """Moments C (l, m, τ), as (l, τ, m) against the rows of F."""
-        return moments.swapaxes(-1, -2)
 
 
 def _require_name(what: str, name: object, limit: int) -> None:

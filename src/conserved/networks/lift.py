@@ -21,7 +21,7 @@ from conserved.kernel.program import Program
 from conserved.kernel.residues import Residues
 from conserved.kernel.rowspace import RowSpace, inverse_matrix
 from conserved.kernel.scalars import Array, Scalars
-from conserved.networks.base import Lift, Network
+from conserved.networks.linear_form import Lift
 from conserved.networks.monomials import Monomials, kronecker
 from conserved.networks.occurring import Multidegree, Occurring, occurring
 from conserved.networks.tracing import Var, concatenate, trace
@@ -39,18 +39,18 @@ class MonomialLift(Lift):
     Φ(x) of its own; rows that are one function of permuted input rows share their coordinates.
 
     Args:
-        network: whose outputs are made from such monomials.
+        program: of a network whose outputs are made from such monomials.
         found: which monomials, for each row of the outputs.
 
     Example:
         >>> from conserved.networks.polynomial import Polynomial
-        >>> homogeneous(Polynomial(2, 3, 1, power=2), 2).dimension
+        >>> homogeneous(Polynomial(2, 3, 1, power=2).program, 2).dimension
         3
     """
 
-    def __init__(self, network: Network, found: Occurring) -> None:
-        *_, n = network.input_shape
-        self.network = network
+    def __init__(self, program: Program, found: Occurring) -> None:
+        self.program = program
+        n = self.input_shape[-1]
         self.found = found
         self.rows = len(found.places)
         self.parts = [[_Block(n, alpha) for alpha in part] for part in found.parts]
@@ -80,7 +80,7 @@ class MonomialLift(Lift):
         return out
 
     def stated(self) -> tuple[Program, NDArray[np.int64]]:
-        shape = self.network.input_shape
+        shape = self.input_shape
 
         def features(_: Mapping[str, Var], given: Mapping[str, Var]) -> Var:
             flat = given["x"].reshape(-1, shape[-1])
@@ -120,7 +120,7 @@ class MonomialLift(Lift):
 
     @property
     def volume(self) -> int:
-        return self.network.activations(self._least_points)
+        return self.program.volume(self._least_points)
 
     @property
     def _least_points(self) -> int:
@@ -130,7 +130,7 @@ class MonomialLift(Lift):
         assert isinstance(ring.scalars, Residues), "A(θ) is read off over GF(p)"
         points, _ = self.basis(ring.scalars)
         batch = np.broadcast_to(points, (theta.shape[1], *points.shape))
-        return self.network.run(ring, theta, batch)
+        return Run(self.program, ring, theta, (batch,))
 
     def change_basis(self, scalars: Residues, moments: Array) -> Array:
         if self.power == 1:
@@ -150,7 +150,7 @@ class MonomialLift(Lift):
         return self._bases[key]
 
     def _interpolation(self, scalars: Residues) -> tuple[Array, Array]:
-        shape, tau = self.network.input_shape, self.dimension
+        shape, tau = self.input_shape, self.dimension
         if self.power == 1:
             return (scalars.from_integers(np.eye(tau, dtype=np.int64)),) * 2
         # any points in general position, but not those of another stream: a check that met
@@ -229,21 +229,21 @@ def _in_words(found: Occurring) -> str:
     return f"{' ⊕ '.join(powers)}{symmetric}{of}"
 
 
-def homogeneous(network: Network, degree: int) -> MonomialLift:
-    """The lift of a network that is homogeneous of one degree in a vector, as declared."""
-    return MonomialLift(network, Occurring((((degree,),),), ((0, (0,)),)))
+def homogeneous(program: Program, degree: int) -> MonomialLift:
+    """The lift of outputs that are homogeneous of one degree in a vector, as declared."""
+    return MonomialLift(program, Occurring((((degree,),),), ((0, (0,)),)))
 
 
-def found_lift(network: Network) -> tuple[int, Lift | None]:
+def found_lift(program: Program) -> tuple[int, Lift | None]:
     """τ, and the lift that a network's program shows; (0, None) where it is no polynomial in x.
 
     No lift comes with a τ beyond ``LIFT_LIMIT``.
     """
-    found = occurring(network.program, LIFT_LIMIT)
+    found = occurring(program, LIFT_LIMIT)
     if found is None:
         return 0, None
-    *_, n = network.input_shape
-    tau = found if isinstance(found, int) else found.dimension(n)
+    ((_, shape),) = program.inputs
+    tau = found if isinstance(found, int) else found.dimension(shape[-1])
     if isinstance(found, int) or tau > LIFT_LIMIT:
         return tau, None
-    return tau, MonomialLift(network, found)
+    return tau, MonomialLift(program, found)

@@ -13,8 +13,9 @@ from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.scalars import Array, Scalars
-from conserved.networks.base import Lift, Network, Parameter, positive_integers
+from conserved.networks.base import Network, Parameter, positive_integers
 from conserved.networks.lift import LIFT_LIMIT
+from conserved.networks.linear_form import Lift
 from conserved.networks.monomials import Monomials, kronecker
 from conserved.networks.tracing import Var, trace
 
@@ -36,7 +37,7 @@ class Lightning(Network):
         self._declare(spec, parameters, (t, d), (t, m), widest=t * t)
 
     def lift(self) -> Lift | None:
-        return LightningLift(self) if self.lift_dimension <= LIFT_LIMIT else None
+        return LightningLift(self.program) if self.lift_dimension <= LIFT_LIMIT else None
 
     @property
     def lift_dimension(self) -> int:
@@ -56,13 +57,13 @@ class LightningLift(Lift):
     as g ⊗ Sym²(g). The metric counts Z_bc twice for b < c.
 
     Example:
-        >>> LightningLift(Lightning(dim=3, tokens=2)).dimension
+        >>> LightningLift(Lightning(dim=3, tokens=2).program).dimension
         18
     """
 
-    def __init__(self, network: Lightning) -> None:
-        self.network = network
-        self.rows, d = network.input_shape
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.rows, d = self.input_shape
         self.squares = Monomials(d, 2)  # Z moves like the products x_b x_c
         self._b, self._c = np.triu_indices(d)
         self.dimension = d * len(self._b)
@@ -83,7 +84,7 @@ class LightningLift(Lift):
         return scalars.mul(x[..., None], gram).reshape(len(x), self.rows, -1)
 
     def stated(self) -> tuple[Program, NDArray[np.int64]]:
-        t, d = self.network.input_shape
+        t, d = self.input_shape
         if t == 1:  # x ⊗ x xᵀ is symmetric
             cubes = Monomials(d, 3)
             row = trace((), (("x", (t, d)),), lambda _, x: cubes.of(x["x"].reshape(d)))
@@ -112,13 +113,13 @@ class LightningLift(Lift):
 
     @property
     def volume(self) -> int:
-        return self.program.volume()
+        return self.read_off.volume()
 
     def outputs_at(self, ring: FormalRing, theta: Array) -> Run:
-        return Run(self.program, ring, theta)
+        return Run(self.read_off, ring, theta)
 
     @cached_property
-    def program(self) -> Program:
+    def read_off(self) -> Program:
         """A(θ)ᵀ as a function of θ alone, (τ, m)."""
         d, m, pairs = self.squares.variables, self.outputs, len(self._b)
 
@@ -133,5 +134,4 @@ class LightningLift(Lift):
             both: Var = terms[0] + terms[1] * twice
             return both.reshape(d * pairs, m)
 
-        tensors = tuple((p.name, p.shape) for p in self.network.parameters)
-        return trace(tensors, (), coefficients)
+        return trace(self.program.parameters, (), coefficients)

@@ -63,7 +63,7 @@ def occurring(program: Program, limit: int) -> Occurring | int | None:
     Example:
         >>> from conserved.networks.lightning import Lightning
         >>> occurring(Lightning(dim=3, tokens=2).program, 1024).parts
-        (((1, 2), (3, 0)),)
+        (((3, 0), (1, 2)),)
     """
     bound = input_degree(program)
     if bound is None or bound > _BOUND_LIMIT or program.has_roots or program.choices:
@@ -76,7 +76,7 @@ def input_degree(program: Program) -> int | None:
 
     Example:
         >>> from conserved.networks import MLP, Polynomial
-        >>> [input_degree(n.program) for n in (Polynomial(3, 2, 1, power=2), MLP(3, 2, act="tanh"))]
+        >>> [input_degree(n.program) for n in (Polynomial(3, 2, 1), MLP(3, 2, 1, act="tanh"))]
         [2, None]
     """
     degrees: list[int] = []

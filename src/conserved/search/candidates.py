@@ -143,10 +143,10 @@ def _one_layer(
 
     With W as a map R^μ ⊗ E → Y its rows W_b ∈ (Y ⊗ E) obey W_b′ = −W_b S_b modulo the labels' part.
     """
-    (parameter,) = space.lift.network.parameters
+    ((name, shape),) = space.lift.program.parameters
     n = space.lift.dimension
     ones = np.ones(n, dtype=scalars.dtype)
-    indices = np.arange(parameter.size)[None]
+    indices = np.arange(prod(shape))[None]
     for block in isotypic_blocks(scalars, space.quadratic, ones, rng):
         module = module_of(scalars, block)
         wide = None if module is None else off_labels(scalars, module, space.mixed)
@@ -156,5 +156,5 @@ def _one_layer(
         if wide.dimension < space.lift.outputs * module.dimension:
             where = f"{where}, {_APART}" if where else _APART
         wide, square = framed(scalars, wide)
-        parts = tuple(Fibres(parameter.name, None, indices, image) for image in wide.maps)
+        parts = tuple(Fibres(name, None, indices, image) for image in wide.maps)
         yield Candidate(parts, wide.kind, square, where)

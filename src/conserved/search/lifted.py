@@ -199,7 +199,7 @@ class Lifted:
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of T ⊕ Y, those of the features where Φ(x) = x."""
         features, lift = self.features[0], self.space.lift
-        if lift.dimension == lift.network.input_shape[-1]:
+        if lift.dimension == lift.input_shape[-1]:
             return features
         family, metric = moment_operators(self.scalars, self.space, self.rng)
         return tuple(isotypic_blocks(self.scalars, family, metric, self.rng))
@@ -249,7 +249,7 @@ def feature_blocks(fields: MomentFields, rng: np.random.Generator) -> tuple[tupl
         The blocks and the dimension of the algebra of isometries.
     """
     scalars, lift = fields.scalars, fields.space.lift
-    n, m = lift.network.input_shape[-1], lift.outputs
+    n, m = lift.input_shape[-1], lift.outputs
     ones = np.ones(n + m, dtype=scalars.dtype)
     if lift.dimension == n:  # Φ(x) = x: the moments themselves live on the features
         family, _ = moment_operators(scalars, fields.space, rng)
@@ -287,7 +287,7 @@ def feature_isometries(fields: MomentFields) -> Array:
 
     X acts on the fibres of the parameters along axes of features; inputs and outputs do not mix.
     """
-    network, scalars = fields.space.lift.network, fields.scalars
+    network, scalars = fields.problem.network, fields.scalars
     n, m = network.input_shape[-1], network.output_shape[-1]
     sides = {"input": (0, n), "output": (n, n + m)}
     axes = network.feature_axes()

@@ -24,8 +24,8 @@ from conserved.kernel.primes import prime_with_roots
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.scalars import Array
-from conserved.networks.base import Lift
 from conserved.networks.lift import MonomialLift
+from conserved.networks.linear_form import Lift
 from conserved.problem import Problem
 from conserved.symmetry.invariants import Action, invariant_forms, is_monomial, with_quarter_turns
 
@@ -67,7 +67,7 @@ class Readout:
         if self.points is None:
             return self.lift.outputs_at(ring, theta)
         points = np.broadcast_to(self.points, (theta.shape[1], *self.points.shape))
-        return self.lift.network.run(ring, theta, points)
+        return Run(self.lift.program, ring, theta, (points,))
 
     def lifted(self, outputs: Array) -> Array:
         """Ãᵀ (batch, τ, m) from F (batch, rows, m)."""
@@ -84,7 +84,7 @@ class Readout:
         tau, lift = len(self.scale), self.lift
         count = -(-_TRIED * tau // lift.rows)
         rng = np.random.default_rng(tau)  # any inputs span the same Φ̃
-        x = rng.standard_normal((count, *lift.network.input_shape))
+        x = rng.standard_normal((count, *lift.input_shape))
         back = np.linalg.pinv(self.features(x).reshape(-1, tau), rcond=_ZERO)
         moved = np.stack([self.features(x @ g.T).reshape(-1, tau) for g in matrices])
         matrix: Array = (back @ moved).swapaxes(-1, -2)
@@ -99,7 +99,7 @@ def _good_points(lift: MonomialLift, scale: Array) -> tuple[Array, NDArray[np.in
     """Inputs, and τ rows of their Φ that are well conditioned."""
     from scipy.linalg import qr
 
-    shape, tau = lift.network.input_shape, lift.dimension
+    shape, tau = lift.input_shape, lift.dimension
     if lift.power == 1:
         return np.eye(tau), np.arange(tau)
     rng = np.random.default_rng([*shape, tau])  # any points do, the same ones each time
