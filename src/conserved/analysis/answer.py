@@ -75,8 +75,8 @@ class Analysis:
         problem: what was asked.
         closure: the upper bound for the data class asked for.
         architecture_closure: the upper bound for all data (the same object without a symmetry).
-        laws: explicit laws, those of the architecture first; each adds ``independent`` to those
-            before it.
+        laws: families of first integrals in closed form, those of the architecture first; each
+            adds ``independent`` to those before it, so that ``len(laws)`` is no count.
         explanation: why the symmetry adds laws or not.
         notes: what the search left out, in words.
         searched: whether laws were looked for.

@@ -1,4 +1,4 @@
-"""Why a law exists: what the loss sees of the symmetry, and the laws that it owes to that."""
+"""Why a law exists: what the loss sees of the symmetry, and the laws that are due to that."""
 
 from __future__ import annotations
 

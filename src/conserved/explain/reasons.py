@@ -27,8 +27,8 @@ def loss_reason(problem: Problem, extra: int | None, closure: Closure) -> str:
         if extra:
             verdict = ", but not here: the network ties points of an orbit"
         return (
-            f"Theorem 3: {loss.spec} is no polynomial in the prediction, so it tells the points of "
-            f"an orbit apart and data symmetry generically adds no law{verdict}."
+            f"Theorem 3: {loss.spec} is no polynomial in the prediction, so it separates the "
+            f"orbit points and data symmetry generically adds no law{verdict}."
         )
     if loss.degree > 2 and problem.labels.name != "invariant":
         return (
@@ -74,7 +74,7 @@ def lift_reasons(
         f"of ΦΦᵀ and {report.mixed} of yΦᵀ with Φ = {report.name}, τ = {report.dimension}."
     ]
     if report.mixed == 0:
-        lines.append("Labels drop out: no averaged moment yΦᵀ survives, so they pull on nothing.")
+        lines.append("The averaged cross-moment yΦᵀ vanishes, so labels do not enter the gradient.")
     seen = _seen(problem, report)
     if seen:
         lines.append(f"{problem.group.name} acts; {seen}.")

@@ -29,14 +29,14 @@ Kind = Literal["linear", "quadratic", "polynomial", "rational", "range"]
 
 @dataclass(frozen=True, kw_only=True)
 class Law(ABC):
-    """A family h = (h_1, …, h_c) of conserved quantities that belong together.
+    """A family h = (h_1, …, h_c) of first integrals that belong together.
 
     Law every law obeys: ``gradients`` is the derivative of ``values`` in every scalars, and both
     over GF(p) are those over the rationals reduced mod p.
 
     Attributes:
         layout: the parameters it speaks of.
-        origin: whether the network owes it to itself, to the symmetry of the data, or to the data.
+        origin: what it is due to: the architecture, the symmetry of the data, or the data.
         independent: how many independent laws it adds to those listed before it.
     """
 
