@@ -46,7 +46,7 @@ def orthogonal_steps(
         g -= np.linalg.pinv(normal) @ (normal @ g) * (1 - leak)
         direction, state = dynamics.direction(theta, g, state)
         moved = theta - dynamics.rate * direction
-        accounts.add(theta, direction, moved)
+        accounts.add(theta, direction, moved, dynamics.velocity(direction, state))
         theta = moved
         path.append(theta)
     accounts.close()
@@ -59,6 +59,10 @@ CASES = [
     StochasticDescent(rate=0.05, decay=0.1),
     Momentum(rate=0.05, momentum=0.9),
     Momentum(rate=0.05, momentum=0.7, decay=0.3),
+    Momentum(rate=0.05, momentum=0.8, dampening=0.5),
+    Momentum(rate=0.05, momentum=0.8, nesterov=True),
+    Momentum(rate=0.05, momentum=0.7, nesterov=True, decay=0.2),
+    Momentum(rate=0.05, momentum=0.7, dampening=0.3, decay=0.2),
 ]
 
 
@@ -128,9 +132,9 @@ def test_laws_with_a_linear_part() -> None:
     for g_free in (np.array([1.0, 0.5]), np.array([-2.0, 0.3])):
         slope = law.gradient(theta)[0]
         g = np.array([*g_free, -(slope[:2] @ g_free) / slope[2]])
-        direction, _ = dynamics.direction(theta, g, ())
+        direction, state = dynamics.direction(theta, g, ())
         moved = theta - 0.1 * direction
-        accounts.add(theta, direction, moved)
+        accounts.add(theta, direction, moved, dynamics.velocity(direction, state))
         theta = moved
         values.append(law.value(theta))
     accounts.close()

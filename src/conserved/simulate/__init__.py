@@ -12,7 +12,8 @@ returns a ``Simulation``:
 - ``to_json()``.
 
 Dynamics: ``GradientFlow(time=, rtol=, decay=)``, ``GradientDescent(rate=, steps=, decay=)``,
-``StochasticDescent(…, size=)``, ``Momentum(…, momentum=, size=)``, ``Adam(…)``.
+``StochasticDescent(…, size=)``, ``Momentum(…, momentum=, dampening=, nesterov=, size=)``,
+``Adam(…)``, ``AdamW(…)``, ``SignDescent(…)``, ``Muon(…)``, ``SharpnessAware(…)``.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from conserved.simulate.data import Dataset, initial, make_dataset
 from conserved.simulate.dynamics import (
     DYNAMICS,
     Adam,
+    AdamW,
     Descent,
     Dynamics,
     GradientDescent,
     GradientFlow,
     Momentum,
+    Muon,
+    SharpnessAware,
+    SignDescent,
     StochasticDescent,
     make_dynamics,
 )
@@ -38,6 +43,7 @@ from conserved.simulate.run import simulate
 __all__ = [
     "DYNAMICS",
     "Adam",
+    "AdamW",
     "Dataset",
     "Descent",
     "Dynamics",
@@ -45,7 +51,10 @@ __all__ = [
     "GradientFlow",
     "Ledger",
     "Momentum",
+    "Muon",
     "Rung",
+    "SharpnessAware",
+    "SignDescent",
     "Simulation",
     "StochasticDescent",
     "Tangency",

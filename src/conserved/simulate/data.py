@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from conserved.problem import Problem
 from conserved.simulate.files import SUFFIXES, read_file
 from conserved.simulate.images import Images, digits, fashion_mnist, pooled
 
+Augment = Literal["full", "random", "none"]
 SAMPLES = 32
 
 

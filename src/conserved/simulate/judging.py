@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,8 @@ from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.data import initial
-from conserved.simulate.dynamics import Adam, Descent, Dynamics, GradientFlow, Momentum
 from conserved.simulate.ledger import SCALE_FLOOR, Accounts, Books, books, rule_text, step_scale
-from conserved.simulate.objective import Objective, SampledObjective
+from conserved.simulate.objective import Objective
 from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
 from conserved.simulate.recorder import Recorder
 from conserved.simulate.rounding import (
@@ -29,10 +30,22 @@ from conserved.simulate.rounding import (
 from conserved.simulate.verdicts import SAFE, Audit, Watched, judge_descent, judge_flow, tangency_of
 
 _GENERIC = 6  # points away from the trajectory
-_ADAM = "Adam rescales every entry of the gradient, so θ does not move along it"
 
 
-class Judge:
+def judge(
+    objective: Objective,
+    average: Objective | None,
+    runs: Sequence[tuple[Recorder, Trajectory]],
+    laws: Sequence[Law],
+    rng: np.random.Generator,
+    scale: float,
+) -> Judge:
+    """The judge of a run by steps, or of one along a flow; arguments as for ``Judge``."""
+    stepwise = runs[0][1].dynamics.stepwise
+    return (StepJudge if stepwise else FlowJudge)(objective, average, runs, laws, rng, scale)
+
+
+class Judge(ABC):
     """Everything about one run that its laws have in common.
 
     Args:
@@ -57,7 +70,8 @@ class Judge:
         self.recorder, self.trajectory = runs[0]
         self.dynamics = self.trajectory.dynamics
         self.runs = runs
-        main = self.trajectory
+        main, start = self.trajectory, objective.problem.network.size
+        self.scale = float(np.sqrt(np.mean(main.thetas[0][:start] ** 2))) or 1.0
         self.checks = [_checks(recorder) for recorder, _ in runs]
         most = point_budget(laws)
         marked = np.isin(np.arange(len(main.times)), self.checks[0])
@@ -67,7 +81,6 @@ class Judge:
         gone = np.concatenate([np.zeros_like(main.thetas[:1]), gone])[self.rows]
         self.ways = np.diff(gone, axis=0, prepend=gone[:1])
         self.generic = self._generic_points(scale)
-        self.probes = self._probes() if isinstance(self.dynamics, Descent) else None
 
     def _generic_points(self, scale: float) -> Points | None:
         """Random θ as large as the start, far from any symmetric one."""
@@ -80,44 +93,25 @@ class Judge:
             thetas *= size / np.linalg.norm(thetas, axis=1, keepdims=True)
         return examined_points(self.average, thetas, self.rng)
 
-    def _probes(self) -> Points | None:
-        """Gradients met on the way, on the data they were met on."""
-        met = self.recorder.probes
-        if not met:
-            return None
-        thetas, gradients = np.stack([p.theta for p in met]), np.stack([p.gradient for p in met])
-        chosen = [p.chosen for p in met]
-        return examined_points(self.objective, thetas, self.rng, gradients, chosen)
-
-    def verdict(self, number: int, law: Law, accounts: Accounts | None) -> Verdict:
+    def verdict(self, number: int, law: Law, accounts: Accounts) -> Verdict:
         """The verdict on the law of that number."""
         with np.errstate(all="ignore"):
             return self._judged(number, law, accounts)
 
-    def _judged(self, number: int, law: Law, accounts: Accounts | None) -> Verdict:
+    def _judged(self, number: int, law: Law, accounts: Accounts) -> Verdict:
         if not np.isfinite(self.trajectory.values[number][0]).all():
             return Verdict(law, "not tested", "it has no value at the start")
         sizes = law_sizes(law, self.points, self.ways, self.rng)
-        tangency, worst = self._tangency(law)
-        if isinstance(self.dynamics, GradientFlow):
-            degrees = homogeneity(law) if self.dynamics.decay else np.zeros(law.size)
-            if degrees is None:
-                words = "weight decay moves it, and it is not homogeneous, so no rule says how far"
-                return Verdict(law, "not tested", words)
-            watched = self._watched(number, law, sizes, self.dynamics.decay * degrees)
-            return judge_flow(watched, tangency, worst, _decays(self.dynamics.decay, degrees))
-        assert isinstance(self.dynamics, Descent)
-        watched = self._watched(number, law, sizes, np.zeros(law.size))
-        book = None if accounts is None else books(accounts, number)
-        audit = self._audit(law, sizes, book)
-        return judge_descent(
-            watched,
-            audit,
-            book is not None,
-            tangency,
-            random=isinstance(self.objective, SampledObjective),
-            why_not=_ADAM if isinstance(self.dynamics, Adam) else "",
-        )
+        return self.judged(number, law, sizes, accounts)
+
+    @abstractmethod
+    def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
+        """The verdict on a law of these sizes along the run."""
+
+    @property
+    def in_order(self) -> tuple[Sequence[tuple[Recorder, Trajectory]], list[NDArray[np.intp]]]:
+        """The runs as verdicts compare them, and the rows that all of them share."""
+        return self.runs, self.checks
 
     def _tangency(self, law: Law) -> tuple[Tangency | None, int]:
         if self.generic is None:
@@ -132,12 +126,8 @@ class Judge:
 
         ``rates`` (c,): h e^{rate·t} is what stays.
         """
-        runs = self.runs if isinstance(self.dynamics, Descent) else [*self.runs[1:], self.runs[0]]
-        checks = self.checks if runs is self.runs else [*self.checks[1:], self.checks[0]]
+        runs, checks = self.in_order
         moments = min(len(rows) for rows in checks)
-        if moments < 2 and isinstance(self.dynamics, Descent):
-            # the steps blew up before the first moment they share: the run itself, all of it
-            runs, checks, moments = self.runs[:1], [self.rows], len(self.rows)
         drifts, allowances, settings = [], [], []
         for (_, run), rows in zip(runs, checks, strict=True):
             rows = rows[:moments]
@@ -145,10 +135,10 @@ class Judge:
             values = run.values[number][rows] * grown
             drifts.append(values - values[0])
             allowances.append(self._allowance(sizes, run, rows, rates))
-            settings.append(_setting(run.dynamics)[1])
+            settings.append(run.dynamics.setting[1])
         own = self.rows if checks[0] is self.rows else self.checks[0][:moments]
         place = np.searchsorted(self.rows, own)
-        name = _setting(self.dynamics)[0]
+        name = self.dynamics.setting[0]
         start = self.trajectory.values[number][0]
         return Watched(
             law,
@@ -187,20 +177,68 @@ class Judge:
         noise = np.cumsum(sizes.noise * grown * np.diff(times, prepend=0.0)[:, None], axis=0)[at]
         steps = run.steps[rows][:, None]
         rounding = EPS * size * (steps + SAFE) + SAFE * noise
-        if not isinstance(run.dynamics, GradientFlow):
+        if not (tolerance := run.dynamics.tolerance):
             return np.asarray(rounding)
-        spread = float(np.sqrt(np.mean(main.thetas[0] ** 2))) or 1.0
-        local = run.dynamics.rtol * (sizes.spread + spread * sizes.slope) * grown
+        local = tolerance * (sizes.spread + self.scale * sizes.slope) * grown
         return np.asarray(rounding + steps * np.maximum.accumulate(local, axis=0)[at])
 
-    # ---------------------------------------------------------------- single steps
+
+class FlowJudge(Judge):
+    """Of a flow: what the solver does not explain is no law."""
+
+    def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
+        tangency, worst = self._tangency(law)
+        degrees = homogeneity(law) if self.dynamics.decay else np.zeros(law.size)
+        if degrees is None:
+            words = "weight decay moves it, and it is not homogeneous, so no rule says how far"
+            return Verdict(law, "not tested", words)
+        watched = self._watched(number, law, sizes, self.dynamics.decay * degrees)
+        return judge_flow(watched, tangency, worst, _decays(self.dynamics.decay, degrees))
+
+    @property
+    def in_order(self) -> tuple[Sequence[tuple[Recorder, Trajectory]], list[NDArray[np.intp]]]:
+        """The finest, which was asked for, last."""
+        return [*self.runs[1:], self.runs[0]], [*self.checks[1:], self.checks[0]]
+
+
+class StepJudge(Judge):
+    """Of steps: each is held against what it must do to a true law."""
+
+    @cached_property
+    def probes(self) -> Points | None:
+        """Gradients met on the way, on the data they were met on."""
+        met = self.recorder.probes
+        if not met:
+            return None
+        thetas, gradients = np.stack([p.theta for p in met]), np.stack([p.gradient for p in met])
+        chosen = [p.chosen for p in met]
+        return examined_points(self.objective, thetas, self.rng, gradients, chosen)
+
+    @property
+    def in_order(self) -> tuple[Sequence[tuple[Recorder, Trajectory]], list[NDArray[np.intp]]]:
+        """The run asked for first; alone where its steps blew up before they share a moment."""
+        if min(len(rows) for rows in self.checks) < 2:
+            return self.runs[:1], [self.rows]
+        return self.runs, self.checks
+
+    def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
+        tangency, _ = self._tangency(law)
+        watched = self._watched(number, law, sizes, np.zeros(law.size))
+        book = books(accounts, number)
+        return judge_descent(
+            watched,
+            self._audit(law, sizes, book),
+            book is not None,
+            tangency,
+            random=self.objective.moving,
+            why_not=self.dynamics.why_not,
+        )
 
     def _audit(self, law: Law, sizes: Sizes, book: Books | None) -> Audit:
-        assert isinstance(self.dynamics, Descent)
         if self.probes is None:
             nothing = np.zeros(law.size)
             return Audit(nothing, nothing, nothing, _no_ledger(law, "", 0))
-        rate = self.dynamics.rate
+        rate = self.dynamics.setting[1]
         still = np.zeros_like(self.probes.thetas)
         met = law_sizes(law, self.probes, still, self.rng)
         if book is None:  # −η⟨∇h, g⟩ itself, at the steps probed
@@ -212,9 +250,7 @@ class Judge:
             return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
         # h is evaluated twice, the second time where a long step leads, and the step rounded once;
         # momentum carries older gradients along
-        carried = 1.0
-        if isinstance(self.dynamics, Momentum):
-            carried = 1 / (1 - self.dynamics.momentum)
+        carried = self.dynamics.carried
         steep = rate * self.probes.gradients
         leap = np.stack([np.abs(law.gradients(Reals(), step)) @ np.abs(step) for step in steep])
         unit = 3 * EPS * (met.size + leap) + carried * rate * met.noise
@@ -252,13 +288,6 @@ def homogeneity(law: Law) -> Array | None:
 def _checks(recorder: Recorder) -> NDArray[np.intp]:
     """Rows that every accuracy meets."""
     return np.flatnonzero([row.check for row in recorder.rows])
-
-
-def _setting(dynamics: Dynamics) -> tuple[str, float]:
-    if isinstance(dynamics, GradientFlow):
-        return "rtol", dynamics.rtol
-    assert isinstance(dynamics, Descent)
-    return "rate", dynamics.rate
 
 
 def _decays(decay: float, degrees: Array) -> str:

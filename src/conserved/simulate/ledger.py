@@ -16,25 +16,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.dynamics.steps import Forecast, Steps
+from conserved.dynamics.steps import Forecast
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
-from conserved.simulate.dynamics import Descent
+from conserved.simulate.dynamics import Dynamics
 
 _BLOCK = 64  # steps whose laws are evaluated at once
 _KEPT = 100  # moments at which prediction and observation are kept
 SCALE_FLOOR = 1e-280  # a law as small as this underflows: what is left of it is no rounding error
 
 
-def has_exact_rule(law: Law, dynamics: Descent) -> bool:
+def has_exact_rule(law: Law, dynamics: Dynamics) -> bool:
     """Whether the ledger predicts every step of this law."""
     return law.kind in ("linear", "quadratic") and dynamics.ledger is not None
 
 
-def rule_text(dynamics: Descent) -> str:
+def rule_text(dynamics: Dynamics) -> str:
     """The prediction as on paper, or that of plain descent where there is none."""
-    return (dynamics.ledger or Steps(dynamics.rate, decay=dynamics.decay)).formula
+    rule = dynamics.ledger
+    return "" if rule is None else rule.formula
 
 
 @dataclass(eq=False)
@@ -65,7 +66,7 @@ class Accounts:
         dynamics: the descent.
     """
 
-    def __init__(self, laws: tuple[Law, ...], dynamics: Descent) -> None:
+    def __init__(self, laws: tuple[Law, ...], dynamics: Dynamics) -> None:
         self.dynamics = dynamics
         self.steps = 0
         self.pages = {
@@ -73,8 +74,8 @@ class Accounts:
             for number, law in enumerate(laws)
             if has_exact_rule(law, dynamics)
         }
-        self._every = -(-dynamics.steps // _KEPT)
-        self._waiting: list[tuple[Array, Array, Array]] = []
+        self._every = -(-dynamics.planned // _KEPT) or 1
+        self._waiting: list[tuple[Array, Array, Array, Array]] = []
 
     def _open(self, law: Law) -> _Page:
         zero = np.zeros(law.size)
@@ -86,9 +87,9 @@ class Accounts:
         forecast = Forecast(self.dynamics.ledger)
         return _Page(law, not odd and not rest, forecast, zero, zero, rows, [])
 
-    def add(self, theta: Array, direction: Array, moved: Array) -> None:
-        """One step: θ, what η was multiplied by, θ⁺."""
-        self._waiting.append((theta, direction, moved))
+    def add(self, theta: Array, direction: Array, moved: Array, velocity: Array) -> None:
+        """One step: θ, what η was multiplied by, θ⁺, and what momentum carries on."""
+        self._waiting.append((theta, direction, moved, velocity))
         if len(self._waiting) >= _BLOCK:
             self.close()
 
@@ -97,14 +98,17 @@ class Accounts:
         if not self._waiting or not self.pages:
             self._waiting = []
             return
-        theta, direction, moved = (np.stack(column) for column in zip(*self._waiting, strict=True))
+        steps = [np.stack(column) for column in zip(*self._waiting, strict=True)]
         self._waiting = []
-        self.steps += len(theta)
+        self.steps += len(steps[0])
         for page in self.pages.values():
-            self._write(page, theta, direction, moved)
+            self._write(page, *steps)
 
-    def _write(self, page: _Page, theta: Array, direction: Array, moved: Array) -> None:
-        rate = self.dynamics.rate
+    def _write(
+        self, page: _Page, theta: Array, direction: Array, moved: Array, velocity: Array
+    ) -> None:
+        assert self.dynamics.ledger is not None
+        rate = self.dynamics.ledger.rate
         before = page.law.values(Reals(), theta)
         change = page.law.values(Reals(), moved) - before
         square, _ = _parts(page, direction)
@@ -112,8 +116,15 @@ class Accounts:
         if self.dynamics.decay:
             quadratic, linear = _parts(page, theta)
             radial = 2 * quadratic + linear
+        crossed = square
+        if self.dynamics.ledger.nesterov:  # dᵀMb⁺, of the squares of sum and difference
+            more, less = (
+                _parts(page, direction + velocity)[0],
+                _parts(page, direction - velocity)[0],
+            )
+            crossed = 0.25 * (more - less)
         expected = np.stack(
-            [page.forecast.change(*parts) for parts in zip(radial, square, strict=True)]
+            [page.forecast.change(*parts) for parts in zip(radial, square, crossed, strict=True)]
         )
         predicted = page.predicted + np.cumsum(expected, axis=0)
         observed = page.observed + np.cumsum(change, axis=0)

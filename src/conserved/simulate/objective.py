@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,10 @@ from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.problem import Problem
 from conserved.simulate.averages import Readout, RealSpace, averages, flattened
-from conserved.simulate.data import Dataset
+from conserved.simulate.data import Augment, Dataset
 from conserved.simulate.haar import random_elements
 from conserved.simulate.losses import real_loss
 from conserved.symmetry import ORBIT_LIMIT, Elements, act_on_inputs, enumerate_group
-
-if TYPE_CHECKING:
-    from conserved.simulate.record import Augment
 
 Chosen = NDArray[np.intp] | None
 _ENTRIES = 2**23  # of all intermediate values of one pass; 64 MB
@@ -37,9 +34,11 @@ class Objective(ABC):
     Attributes:
         route: how it is computed, in words.
         samples: N, how many data it is the mean of.
+        moving: whether data are moved at random, anew at every evaluation.
     """
 
     route: str
+    moving: bool = False
 
     def __init__(self, problem: Problem, data: Dataset) -> None:
         self.problem = problem
@@ -53,6 +52,11 @@ class Objective(ABC):
     def value(self, theta: Array) -> Array:
         """L at θ (batch, D)."""
         return self.evaluate(theta)[0]
+
+    @property
+    def steady(self) -> Objective:
+        """The same on data that stay where they are."""
+        return self
 
     @abstractmethod
     def jittered(self, rng: np.random.Generator, amount: float) -> Objective:
@@ -103,6 +107,8 @@ class SampledObjective(Objective):
         rng: draws the elements.
     """
 
+    moving = True
+
     def __init__(self, problem: Problem, data: Dataset, rng: np.random.Generator) -> None:
         super().__init__(problem, data)
         self.rng = rng
@@ -133,6 +139,10 @@ class SampledObjective(Objective):
 
     def value(self, theta: Array) -> Array:
         return self.plain.value(theta)
+
+    @property
+    def steady(self) -> Objective:
+        return self.plain
 
     def jittered(self, rng: np.random.Generator, amount: float) -> Objective:
         return self.plain.jittered(rng, amount)

@@ -14,13 +14,12 @@ from conserved.errors import InputError
 from conserved.law import Law
 from conserved.law.lines import Line, lines
 from conserved.problem import Problem
-from conserved.simulate.data import Dataset
+from conserved.simulate.data import Augment, Dataset
 from conserved.simulate.dynamics import Dynamics
 
 SCHEMA = "conserved.simulation/1"
 
 Outcome = Literal["conserved", "drifting as predicted", "broken", "not tested"]
-Augment = Literal["full", "random", "none"]
 Floats = NDArray[np.float64]
 
 

@@ -37,16 +37,29 @@ class Probe:
     chosen: NDArray[np.intp] | None
 
 
+@dataclass(frozen=True)
+class Main:
+    """The run that others repeat at other accuracies: steps planned, time reached, and whether it
+    came to its end.
+    """
+
+    planned: int
+    time: float
+    complete: bool
+
+
 class Recorder:
     """Rows of a run; when there are too many, every other one is dropped.
 
     Each row is added in one piece, so whenever a run is interrupted its record is valid.
 
     Args:
-        theta: where the run starts.
+        theta: the state at the start.
+        size: of θ, with which the state begins; its path is what is measured.
     """
 
-    def __init__(self, theta: Array) -> None:
+    def __init__(self, theta: Array, size: int | None = None) -> None:
+        self.size = len(theta) if size is None else size
         self.current = Row(0.0, 0, 0.0, theta.copy(), True)
         self.rows = [self.current]
         self.probes: list[Probe] = []
@@ -59,7 +72,9 @@ class Recorder:
 
     def move(self, time: float, step: int, theta: Array, check: bool = False) -> None:
         """The run has gone straight to this θ."""
-        length = self.current.length + float(np.linalg.norm(theta - self.current.theta))
+        length = self.current.length + float(
+            np.linalg.norm((theta - self.current.theta)[: self.size])
+        )
         self.current = row = Row(time, step, length, theta, check)
         if check or step % self._every == 0:
             self.rows.append(row)

@@ -18,7 +18,7 @@ from conserved.errors import DegenerateSampleError, LimitError
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
-from conserved.simulate.objective import Chosen, Objective, SampledObjective
+from conserved.simulate.objective import Chosen, Objective
 
 EPS = float(np.finfo(np.float64).eps)
 _JITTER = 2.0**-38
@@ -53,7 +53,7 @@ def examined_points(
     if gradients is None:
         gradients = objective.evaluate(thetas)[1]
     # data moved at random differ by more than rounding; the same data unmoved round alike
-    steady = objective.plain if isinstance(objective, SampledObjective) else objective
+    steady = objective.steady
     batches: Sequence[Chosen] = chosen or [None] * len(thetas)
     plain = _gradients(steady, thetas, batches)
     noise = np.zeros_like(gradients)

@@ -12,21 +12,14 @@ from conserved.errors import ConservedError, InputError, is_whole
 from conserved.kernel.scalars import Array
 from conserved.law import Law, Layout
 from conserved.problem import Problem
-from conserved.simulate.data import Dataset, check_dataset, initial, make_dataset
-from conserved.simulate.dynamics import (
-    Descent,
-    Dynamics,
-    GradientFlow,
-    make_dynamics,
-    require_number,
-)
-from conserved.simulate.judging import Judge
+from conserved.simulate.data import Augment, Dataset, check_dataset, initial, make_dataset
+from conserved.simulate.dynamics import Dynamics, as_dynamics, require_number
+from conserved.simulate.judging import judge
 from conserved.simulate.ledger import Accounts
-from conserved.simulate.objective import Objective, SampledObjective, make_objective
-from conserved.simulate.record import Augment, Simulation, Trajectory, Verdict
-from conserved.simulate.recorder import Recorder, check_steps
+from conserved.simulate.objective import Objective, make_objective
+from conserved.simulate.record import Simulation, Trajectory, Verdict
+from conserved.simulate.recorder import Main, Recorder
 from conserved.simulate.rounding import law_values
-from conserved.simulate.running import run_descent, run_flow
 
 Progress = Callable[[str, float], None]
 _CHUNK = 64  # θ whose loss is computed at once
@@ -79,7 +72,7 @@ def simulate(
         'conserved'
     """
     began = perf_counter()
-    moves = make_dynamics(dynamics) if isinstance(dynamics, str) else dynamics
+    moves = as_dynamics(dynamics)
     _check(problem, laws, moves, seed)
     seed = int(seed)  # NumPy's integers are no JSON
     kind = augment or ("full" if problem.symmetric else "none")
@@ -96,7 +89,7 @@ def simulate(
     kept = tuple(laws)
     runs: list[tuple[Recorder, Trajectory]] = []
     recorder = Recorder(theta)
-    accounts = Accounts(kept, moves) if isinstance(moves, Descent) else None
+    accounts = Accounts(kept, moves)
 
     def result(verdicts: tuple[Verdict, ...], complete: bool) -> Simulation:
         main = runs[0][1] if runs else _trajectory(objective, recorder, moves, kept)
@@ -116,16 +109,35 @@ def simulate(
 
     try:
         with threads_for(problem.network.size), np.errstate(all="ignore"):
-            _run(objective, moves, theta, recorder, seed, accounts, length, _named(progress, "run"))
+            shuffle = [seed, 2]  # every accuracy meets the same minibatches
+            moves.run(
+                objective,
+                theta,
+                recorder,
+                rng=np.random.default_rng(shuffle),
+                audit=accounts.add,
+                length=length,
+                watch=_named(progress, "run"),
+            )
+            accounts.close()
             runs.append((recorder, _trajectory(objective, recorder, moves, kept)))
+            course = runs[0][1]
+            main = Main(moves.planned, float(course.times[-1]), course.complete)
             for rung in moves.ladder() if ladder and kept else ():
                 other = Recorder(theta)
-                watch = _named(progress, _rung_name(rung))
-                _run(objective, rung, theta, other, seed, None, length, watch, runs[0][1])
+                rung.run(
+                    objective,
+                    theta,
+                    other,
+                    rng=np.random.default_rng(shuffle),
+                    length=length,
+                    watch=_named(progress, "{} {:g}".format(*rung.setting)),
+                    main=main,
+                )
                 runs.append((other, _trajectory(objective, other, rung, kept)))
             average = _average(problem, data, objective)
-            judge = Judge(objective, average, runs, kept, streams[3], scale)
-            verdicts = tuple(judge.verdict(k, law, accounts) for k, law in enumerate(kept))
+            found = judge(objective, average, runs, kept, streams[3], scale)
+            verdicts = tuple(found.verdict(k, law, accounts) for k, law in enumerate(kept))
     except KeyboardInterrupt:
         if on_interrupt is not None:
             recorder.close()
@@ -133,42 +145,6 @@ def simulate(
             on_interrupt(result(tuple(Verdict(law, "not tested", words) for law in kept), False))
         raise
     return result(verdicts, True)
-
-
-def _run(
-    objective: Objective,
-    dynamics: Dynamics,
-    theta: Array,
-    recorder: Recorder,
-    seed: int,
-    accounts: Accounts | None,
-    length: float | None,
-    watch: Callable[[float], None] | None,
-    main: Trajectory | None = None,
-) -> None:
-    if isinstance(dynamics, GradientFlow):
-        until = None if main is None or main.complete else float(main.times[-1])
-        run_flow(objective, dynamics, theta, recorder, length=length, until=until, watch=watch)
-        return
-    assert isinstance(dynamics, Descent)
-    checks = check_steps(dynamics.steps)
-    if main is not None and isinstance(main.dynamics, Descent):  # the same times, in finer steps
-        steps = main.dynamics.steps
-        checks = [k * dynamics.steps // steps for k in check_steps(steps)]
-    shuffle = np.random.default_rng([seed, 2])
-    run_descent(
-        objective,
-        dynamics,
-        theta,
-        recorder,
-        shuffle,
-        checks=checks,
-        accounts=accounts,
-        length=length,
-        watch=watch,
-    )
-    if accounts is not None:
-        accounts.close()
 
 
 def _trajectory(
@@ -196,7 +172,7 @@ def _trajectory(
 
 def _average(problem: Problem, data: Dataset, objective: Objective) -> Objective | None:
     """What a law is to be tangent to away from the run: the exact average, where there is one."""
-    if not isinstance(objective, SampledObjective):
+    if not objective.moving:
         return objective
     try:
         return make_objective(problem, data, "full", np.random.default_rng(0))
@@ -207,8 +183,6 @@ def _average(problem: Problem, data: Dataset, objective: Objective) -> Objective
 def _check(problem: Problem, laws: Sequence[Law], dynamics: Dynamics, seed: int) -> None:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
-    if not isinstance(dynamics, Dynamics):
-        raise InputError("dynamics", repr(dynamics), "give dynamics such as GradientFlow()")
     if not isinstance(laws, Sequence):
         raise InputError("laws", laws, "give a list of laws, such as analyze(…).laws")
     layout = Layout.of(problem.network.parameters)
@@ -225,8 +199,10 @@ def _check(problem: Problem, laws: Sequence[Law], dynamics: Dynamics, seed: int)
 def _check_augment(problem: Problem, dynamics: Dynamics, augment: str) -> None:
     if augment not in ("full", "random", "none"):
         raise InputError("augment", augment, "known: full, random, none")
-    if augment == "random" and isinstance(dynamics, GradientFlow):
+    if augment == "random" and not dynamics.stepwise:
         raise InputError("augment", augment, "needs steps: take gd or sgd, or full augmentation")
+    if augment == "random" and dynamics.looks_twice:
+        raise InputError("augment", augment, f"moves data between the two looks of {dynamics.name}")
     if augment == "random" and not problem.symmetric:
         raise InputError("augment", augment, "needs a symmetry of the data; name one")
 
@@ -244,9 +220,3 @@ def _start(problem: Problem, start: Array) -> Array:
 
 def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
     return None if progress is None else lambda share: progress(stage, share)
-
-
-def _rung_name(dynamics: Dynamics) -> str:
-    if isinstance(dynamics, GradientFlow):
-        return f"rtol {dynamics.rtol:g}"
-    return f"rate {dynamics.rate:g}" if isinstance(dynamics, Descent) else dynamics.name
