@@ -36,6 +36,9 @@ _OPTIONS = {
     "rate": "--lr",
     "steps": "--steps",
     "momentum": "--momentum",
+    "dampening": "--dampening",
+    "nesterov": "--nesterov",
+    "radius": "--radius",
     "decay": "--weight-decay",
     "size": "--batch",
 }
@@ -49,18 +52,22 @@ _OPTIONS = {
 )
 @click.option("--labels", default="invariant", show_default=True, help="How labels transform.")
 @module_options(batch=False, output=False)
+@click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
 @click.option(
     "--dynamics",
     default="flow",
     show_default=True,
     metavar="NAME",
-    help="flow, gd, sgd, momentum or adam.",
+    help="flow; or steps: gd, sgd, momentum, adam, adamw, sign, muon, sam.",
 )
 @click.option("--time", type=float, help="How long to follow the flow.  [default: 10]")
 @click.option("--rtol", type=float, help="Tolerance of the solver.  [default: 1e-13]")
 @click.option("--lr", type=float, help="The size of a step.  [default: 0.01]")
 @click.option("--steps", type=int, help="How many steps.  [default: 1000]")
-@click.option("--momentum", type=float, help="μ of the heavy ball.  [default: 0.9]")
+@click.option("--momentum", type=float, help="μ.  [default: 0.9; 0.95 for muon]")
+@click.option("--dampening", type=float, help="δ of momentum.  [default: 0]")
+@click.option("--nesterov", is_flag=True, default=None, help="Momentum that looks ahead.")
+@click.option("--radius", type=float, help="ρ of sam.  [default: 0.05]")
 @click.option("--weight-decay", type=float, help="λ.  [default: 0]")
 @click.option("--batch", type=int, help="Data in a minibatch.  [default: 8 for sgd, else all]")
 @click.option(
@@ -88,6 +95,7 @@ def simulate(
     labels: str,
     input_shape: str | None,
     tokens: int | None,
+    flow: str,
     dynamics: str,
     data: str,
     samples: int | None,
@@ -103,6 +111,9 @@ def simulate(
     lr: float | None,
     steps: int | None,
     momentum: float | None,
+    dampening: float | None,
+    nesterov: bool | None,
+    radius: float | None,
     weight_decay: float | None,
     batch: int | None,
 ) -> int:
@@ -114,20 +125,25 @@ def simulate(
     from conserved.cli.factory import network_of
     from conserved.cli.simulation_text import simulation_text
     from conserved.problem import Problem
+    from conserved.simulate.motion import check_flow
     from conserved.simulate.run import simulate as run
 
     built = network_of(network, Given(input_shape, tokens=tokens))
-    problem = Problem.around(built, loss=loss, symmetry=symmetry, labels=labels)
+    problem = Problem.around(built, loss=loss, symmetry=symmetry, labels=labels, flow=flow)
     settings = {
         "time": time,
         "rtol": rtol,
         "rate": lr,
         "steps": steps,
         "momentum": momentum,
+        "dampening": dampening,
+        "nesterov": nesterov,
+        "radius": radius,
         "decay": weight_decay,
         "size": batch,
     }
     moves = _dynamics(dynamics, settings)
+    check_flow(problem, stepwise=moves.stepwise, name=moves.name, decay=moves.decay)
     require_writable(output=output)
     given = None if law is None else _laws_from_file(problem, law)
 
@@ -162,7 +178,7 @@ def simulate(
     return ALL_HOLD if simulation.holds else SOME_DO_NOT
 
 
-def _dynamics(name: str, settings: dict[str, float | int | None]) -> Dynamics:
+def _dynamics(name: str, settings: dict[str, float | int | bool | None]) -> Dynamics:
     """The dynamics asked for; a setting of another one is refused."""
     from conserved.simulate.dynamics import DYNAMICS, make_dynamics
 
@@ -193,7 +209,7 @@ def _known_laws(problem: Problem, seed: int, progress: Report | None) -> tuple[L
 
 def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
     """Laws from the JSON of an analysis, a list of laws, or one law."""
-    from conserved.law import Layout, law_from_json
+    from conserved.law import law_from_json
 
     path = Path(name)
     try:
@@ -211,7 +227,7 @@ def _laws_from_file(problem: Problem, name: str) -> tuple[Law, ...]:
     if isinstance(found, dict) and "laws" in found:
         found = found["laws"]
     items = found if isinstance(found, list) else [found]
-    layout = Layout.of(problem.network.parameters)
+    layout = problem.state
     try:
         return tuple(law_from_json(item, layout, f"laws[{k}]") for k, item in enumerate(items))
     except InputError as error:

@@ -19,7 +19,9 @@ def simulation_text(simulation: Simulation) -> str:
     """What was trained, how far it went, and one verdict for each law."""
     problem, run = simulation.problem, simulation.trajectory
     network = problem.network
-    dynamics = f"{simulation.dynamics.formula}; {simulation.dynamics.text}"
+    moves = simulation.dynamics
+    plain = problem.flow.name == "gradient"
+    dynamics = f"{moves.formula}; {moves.text}" if plain else moves.text
     question = [
         ("network", network.spec, f"{network.size:,} parameters"),
         ("loss", problem.loss.spec, ""),
@@ -30,7 +32,8 @@ def simulation_text(simulation: Simulation) -> str:
             else []
         ),
         ("", "", f"{simulation.route}{_augmented(simulation)}"),
-        ("dynamics", simulation.dynamics.name, dynamics),
+        *([] if plain else [("flow", problem.flow.name, problem.flow.formula)]),
+        ("dynamics", moves.name, dynamics),
     ]
     losses = f"{_number(run.losses[0])} → {_number(run.losses[-1])}"
     course = f"path length {_number(run.lengths[-1])}, {run.stopped}"

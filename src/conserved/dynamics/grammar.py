@@ -87,7 +87,9 @@ FLOWS: dict[str, FlowFamily] = {
 # known by name, and not counted
 _NO_FLOWS = {
     "adam": "steps entry by entry, and no flow: see conserved simulate --dynamics adam",
-    "adamw": "steps entry by entry, and no flow: see conserved simulate --dynamics adam",
+    "adamw": "steps entry by entry, and no flow: see conserved simulate --dynamics adamw",
+    "muon": "steps matrix by matrix, and no flow: see conserved simulate --dynamics muon",
+    "sam": "steps along gradients of other points: see conserved simulate --dynamics sam",
     "sgd": "steps, and no flow: see conserved simulate --dynamics sgd, or --flow gradient",
     "gd": "steps, and no flow: see conserved simulate --dynamics gd, or --flow gradient",
 }

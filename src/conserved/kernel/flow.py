@@ -19,6 +19,7 @@ import numpy as np
 
 from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.fields import Fields, Leaves
+from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import NAME_LIMIT, NODE_LIMIT, Tensors
 from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
@@ -187,6 +188,72 @@ def velocities(tensors: Tensors) -> list[str]:
     ]
 
 
+class Motion:
+    """What a flow makes of pulls on θ, and of time, over any scalars.
+
+    Args:
+        flow: the flow.
+        tensors: names and shapes of θ.
+        scalars, ring: what to compute in.
+        rates: (D,) of all entries where they are free.
+
+    Attributes:
+        pulls: the part of the state that pulls act on: θ, or velocities.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        tensors: Tensors,
+        scalars: Scalars,
+        ring: FormalRing,
+        rates: Array | None = None,
+    ) -> None:
+        self.flow, self.scalars, self.ring = flow, scalars, ring
+        self.size = sum(prod(shape) for _, shape in tensors)
+        start = self.size if flow.moving else 0
+        self.pulls = slice(start, start + self.size)
+        self._rates = _spread(flow.rates, tensors, scalars, 1) if rates is None else rates
+        self._decay = _spread(flow.decay, tensors, scalars, 0)
+        self._mirrored = np.concatenate(
+            [np.full(prod(shape), name in flow.mirror) for name, shape in tensors]
+        )
+
+    def pulled(self, pull: Array, state: Array) -> Array:
+        """What a pull on θ does where pulls act, on jets (jet, batch, D)."""
+        if self.flow.rates or self.flow.free:
+            pull = self.ring.mul(pull, self._rates[None, None])
+        return pull if self.flow.moving else self._reflected(pull, state[..., : self.size])
+
+    def _reflected(self, field: Array, theta: Array) -> Array:
+        """Pw for a field w."""
+        if not self.flow.mirror:
+            return field
+        return np.where(self._mirrored, self.ring.mul(field, theta), field)
+
+    def drift(self, state: Array) -> Array:
+        """What time does, on jets (jet, batch, state); all of it times t where friction fades."""
+        ring, n, flow, scalars = self.ring, self.size, self.flow, self.scalars
+        theta, clock = state[..., :n], state[..., -1:]
+        field = np.zeros_like(state)
+        slowed = scalars.reduce(-ring.mul(theta, self._decay[None, None]))
+        if flow.moving:
+            v = state[..., n : 2 * n]
+            moved = self._reflected(v, theta)
+            field[..., :n] = ring.mul(moved, clock) if flow.fading else moved
+            friction = number(scalars, flow.friction or Fraction(0))
+            field[..., n : 2 * n] = scalars.reduce(slowed - ring.mul(v, friction))
+        else:
+            field[..., :n] = slowed
+        if flow.fading:
+            field[..., -1:] = clock
+        elif flow.unit:
+            field[..., -1:] = ring.mul(clock, number(scalars, flow.unit))
+        else:
+            field[0, ..., -1:] = 1
+        return field
+
+
 class FlowFields(Fields):
     """Fields on the state: a random multiple of the drift, and the pull of one datum.
 
@@ -210,14 +277,8 @@ class FlowFields(Fields):
         if base.generators is not None:
             self.generators = base.generators + flow.timed
         self.hidden = int(flow.free)
-        if flow.free:
-            self._rates = base.scalars.random(base.rng, (self.size,))
-        else:
-            self._rates = _spread(flow.rates, tensors, base.scalars, 1)
-        self._decay = _spread(flow.decay, tensors, base.scalars, 0)
-        self._mirrored = np.concatenate(
-            [np.full(prod(shape), name in flow.mirror) for name, shape in tensors]
-        )
+        rates = base.scalars.random(base.rng, (self.size,)) if flow.free else None
+        self.motion = Motion(flow, tensors, base.scalars, base.ring, rates)
 
     def unproved_roots(self) -> str:
         return self.base.unproved_roots()
@@ -241,47 +302,13 @@ class FlowFields(Fields):
     def pull(self, leaves: Leaves, theta: Array) -> Array:
         ring, n = self.ring, self.size
         arrays = leaves.arrays[: len(leaves.arrays) - self.flow.timed]
-        parameters = theta[..., :n]
-        pulled = self.base.pull(Leaves(arrays), parameters)
-        if self.flow.rates or self.flow.free:
-            pulled = ring.mul(pulled, self._rates[None, None])
-        if not self.flow.moving:
-            pulled = self._reflected(pulled, parameters)
+        pulled = self.motion.pulled(self.base.pull(Leaves(arrays), theta[..., :n]), theta)
         if not self.flow.timed:
             return pulled
         weights = leaves.arrays[-1][None, :, None]
-        field = ring.mul(self.drift(theta), weights)
-        start = n if self.flow.moving else 0
-        block = field[..., start : start + n]
-        field[..., start : start + n] = self.scalars.reduce(block + pulled)
-        return field
-
-    def _reflected(self, field: Array, theta: Array) -> Array:
-        """Pw for a field w."""
-        if not self.flow.mirror:
-            return field
-        return np.where(self._mirrored, self.ring.mul(field, theta), field)
-
-    def drift(self, state: Array) -> Array:
-        """What time does, on jets (jet, batch, state)."""
-        ring, n, flow, scalars = self.ring, self.size, self.flow, self.scalars
-        theta, clock = state[..., :n], state[..., -1:]
-        field = np.zeros_like(state)
-        slowed = scalars.reduce(-ring.mul(theta, self._decay[None, None]))
-        if flow.moving:
-            v = state[..., n : 2 * n]
-            moved = self._reflected(v, theta)
-            field[..., :n] = ring.mul(moved, clock) if flow.fading else moved
-            friction = number(scalars, flow.friction or Fraction(0))
-            field[..., n : 2 * n] = scalars.reduce(slowed - ring.mul(v, friction))
-        else:
-            field[..., :n] = slowed
-        if flow.fading:
-            field[..., -1:] = clock  # all of it is multiplied by t
-        elif flow.unit:
-            field[..., -1:] = ring.mul(clock, number(scalars, flow.unit))
-        else:
-            field[0, ..., -1:] = 1
+        field = ring.mul(self.motion.drift(theta), weights)
+        block = field[..., self.motion.pulls]
+        field[..., self.motion.pulls] = self.scalars.reduce(block + pulled)
         return field
 
 

@@ -87,11 +87,12 @@ class Judge(ABC):
         if self.average is None:
             return None
         network = self.objective.problem.network
-        size = float(np.linalg.norm(self.trajectory.thetas[0]))
+        size = float(np.linalg.norm(self.trajectory.thetas[0][: network.size]))
         thetas = np.stack([initial(network, self.rng, scale) for _ in range(_GENERIC)])
         if size:
             thetas *= size / np.linalg.norm(thetas, axis=1, keepdims=True)
-        return examined_points(self.average, thetas, self.rng)
+        states = np.stack([self.average.begin(theta, self.rng) for theta in thetas])
+        return examined_points(self.average, states, self.rng)
 
     def verdict(self, number: int, law: Law, accounts: Accounts) -> Verdict:
         """The verdict on the law of that number."""

@@ -58,6 +58,10 @@ class Objective(ABC):
         """The same on data that stay where they are."""
         return self
 
+    def begin(self, theta: Array, rng: np.random.Generator) -> Array:
+        """The state that a run begins in at θ (D,)."""
+        return theta
+
     @abstractmethod
     def jittered(self, rng: np.random.Generator, amount: float) -> Objective:
         """The same on data of which every number is changed by ± a relative amount."""

@@ -10,12 +10,13 @@ import numpy as np
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import ConservedError, InputError, is_whole
 from conserved.kernel.scalars import Array
-from conserved.law import Law, Layout
+from conserved.law import Law
 from conserved.problem import Problem
 from conserved.simulate.data import Augment, Dataset, check_dataset, initial, make_dataset
 from conserved.simulate.dynamics import Dynamics, as_dynamics, require_number
 from conserved.simulate.judging import judge
 from conserved.simulate.ledger import Accounts
+from conserved.simulate.motion import check_flow, followed
 from conserved.simulate.objective import Objective, make_objective
 from conserved.simulate.record import Simulation, Trajectory, Verdict
 from conserved.simulate.recorder import Main, Recorder
@@ -73,7 +74,8 @@ def simulate(
     """
     began = perf_counter()
     moves = as_dynamics(dynamics)
-    _check(problem, laws, moves, seed)
+    _check(problem, laws, seed)
+    check_flow(problem, stepwise=moves.stepwise, name=moves.name, decay=moves.decay)
     seed = int(seed)  # NumPy's integers are no JSON
     kind = augment or ("full" if problem.symmetric else "none")
     _check_augment(problem, moves, kind)
@@ -86,9 +88,12 @@ def simulate(
     check_dataset(problem, data)
     objective = make_objective(problem, data, kind, np.random.default_rng([seed, 4]))
     theta = initial(problem.network, streams[1], scale) if start is None else _start(problem, start)
+    if not moves.stepwise:
+        objective = followed(objective)
+        theta = objective.begin(theta, streams[1])
     kept = tuple(laws)
     runs: list[tuple[Recorder, Trajectory]] = []
-    recorder = Recorder(theta)
+    recorder = Recorder(theta, problem.network.size)
     accounts = Accounts(kept, moves)
 
     def result(verdicts: tuple[Verdict, ...], complete: bool) -> Simulation:
@@ -124,7 +129,7 @@ def simulate(
             course = runs[0][1]
             main = Main(moves.planned, float(course.times[-1]), course.complete)
             for rung in moves.ladder() if ladder and kept else ():
-                other = Recorder(theta)
+                other = Recorder(theta, problem.network.size)
                 rung.run(
                     objective,
                     theta,
@@ -180,12 +185,12 @@ def _average(problem: Problem, data: Dataset, objective: Objective) -> Objective
         return None
 
 
-def _check(problem: Problem, laws: Sequence[Law], dynamics: Dynamics, seed: int) -> None:
+def _check(problem: Problem, laws: Sequence[Law], seed: int) -> None:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
     if not isinstance(laws, Sequence):
         raise InputError("laws", laws, "give a list of laws, such as analyze(…).laws")
-    layout = Layout.of(problem.network.parameters)
+    layout = problem.state
     for law in laws:
         if not isinstance(law, Law):
             raise InputError("laws", law, "give laws such as law.GramLaw(…) or analyze(…).laws")
