@@ -7,7 +7,7 @@ identity on the whole program mod random primes, with no D × D matrix (``probe`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -44,15 +44,25 @@ class BlockLaw:
 
     Attributes:
         family: its terms.
-        laws: the same, as laws of blocks; empty where these would be too many to write.
-        functions: how many functions it has.
+        layout: of the model's parameters.
         without_eps: whether it holds only where the eps of the model's norms is 0.
+        text: a line that says it.
     """
 
     family: Family
-    laws: tuple[Law, ...]
-    functions: int
+    layout: Layout = field(repr=False)
     without_eps: bool = False
+    text: str = field(default="", compare=False)
+
+    @cached_property
+    def laws(self) -> tuple[Law, ...]:
+        """The same, as laws of blocks; empty where these would be too many to write."""
+        return tuple(laws_of(self.family, self.layout))
+
+    @property
+    def functions(self) -> int:
+        """How many functions it has."""
+        return functions(self.family)
 
 
 @dataclass(frozen=True)
@@ -178,9 +188,7 @@ def block_laws(
     if len(programs) > 1:
         with_eps = _verified(programs[0], loss, held, rng, primes)
     layout, shapes = Layout(free.parameters), dict(free.parameters)
-    laws = tuple(
-        BlockLaw(f, tuple(laws_of(f, layout)), functions(f), f not in with_eps) for f in held
-    )
+    laws = tuple(_told(BlockLaw(f, layout, f not in with_eps)) for f in held)
     return BlockLaws(
         name,
         loss.spec,
@@ -250,8 +258,34 @@ def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
     return not scalars.reduce(np.asarray(total)).any()
 
 
+def _told(law: BlockLaw) -> BlockLaw:
+    """The law with its text."""
+    shown = lines(list(law.laws))
+    text = "; ".join(line.text for line in shown) if shown else plain(law.family)
+    return replace(law, text=text)
+
+
 def plain(family: Family) -> str:
-    """A family that is not written out."""
-    words = [f"{c} × {column.tensor} along axis {column.axis + 1}" for c, column in family.terms]
-    kind = "sums" if family.key[0] == "linear" else "squares"
-    return f"{kind}: {' + '.join(words)}"
+    """A family that is not written out.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> from conserved.blocks.patterns import Column, Pattern
+        >>> column = Column("W", 1, Pattern((500,), ("each",)), degree=1)
+        >>> plain(Family(((Fraction(1), column),)))
+        'Σ W[:,j], j = 1 … 500'
+    """
+    words = []
+    for c, column in family.terms:
+        factor = "" if c == 1 else f"{c}·"
+        axes = "".join(":," for _ in range(column.axis))
+        part = "" if column.whole else f" from {column.start + 1} on"
+        index = "j" if column.vector or axes else "j,:"
+        place = f"{column.tensor}[{axes}{index}]{part}"
+        if column.degree == 1:
+            words.append(f"{factor}{place}" if column.vector else f"{factor}Σ {place}")
+        elif column.pattern.size == 1:
+            words.append(f"{factor}‖{place}‖²")
+        else:
+            words.append(f"{factor}{place} {place}ᵀ")
+    return f"{' + '.join(words).replace('+ -', '− ')}, j = 1 … {family.key[1]}"

@@ -56,6 +56,7 @@ class Forecast:
     Args:
         steps: as they are made.
         degree: k of a homogeneous law, which decoupled decay needs.
+        tilt: β, where steps were made before; None before the first.
 
     Example:
         >>> h = lambda w: w[0] ** 2 - w[1] ** 2  # loss ½(w₁w₂ − 1)²
@@ -73,10 +74,10 @@ class Forecast:
         True
     """
 
-    def __init__(self, steps: Steps, degree: int = 2) -> None:
+    def __init__(self, steps: Steps, degree: Array | int = 2, tilt: Array | None = None) -> None:
         self.steps = steps
         self.degree = degree
-        self._tilt: Array | None = None  # β
+        self.tilt = tilt
 
     def change(
         self, radial: Array, square: Array, crossed: Array | None = None, value: Array | None = None
@@ -92,16 +93,17 @@ class Forecast:
         steps = self.steps
         pulled = steps.decay * radial
         fresh = pulled
-        if self._tilt is not None:
-            fresh = steps.momentum * self._tilt + (1 - steps.dampening) * pulled
+        if self.tilt is not None:
+            fresh = steps.momentum * self.tilt + (1 - steps.dampening) * pulled
         along = fresh if steps.momentum else pulled
         if steps.nesterov:
             along = pulled + steps.momentum * fresh
-        shrunk, kept = 1.0, 0.0 * square
+        shrunk: Array | float = 1.0
+        kept = 0.0 * square
         if steps.decoupled:
             assert value is not None, "decoupled decay shrinks the law itself"
             rho = 1 - steps.rate * steps.decoupled
             shrunk, kept = rho ** (self.degree - 1), (rho**self.degree - 1) * value
         mixed = square if crossed is None else crossed
-        self._tilt = shrunk * fresh - 2 * steps.rate * mixed
+        self.tilt = shrunk * fresh - 2 * steps.rate * mixed
         return np.asarray(kept - steps.rate * shrunk * along + steps.rate**2 * square)

@@ -28,6 +28,14 @@ from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.record import Ledger, Outcome, Rung, Tangency, Verdict
 from conserved.simulate.rounding import Sizes
+from conserved.simulate.words import (
+    beyond_ledger,
+    by_gradients,
+    by_ledger,
+    is_rounding,
+    shown,
+    without_rule,
+)
 
 POWER = 1e6  # a law has to be able to move so many allowances before it counts as tested
 # a rounding error is estimated from two random draws: it may be this many times larger
@@ -141,7 +149,7 @@ def judge_flow(watched: Watched, tangency: Tangency | None, worst: int, decays: 
         component = _largest(np.where(broken, drift, 0), allowance)
         moved = watched.largest(drift, component, -1)
         share = _percent(moved, watched.largest(watched.reach, component, -1))
-        reason = f"moves by {_n(moved)}, {share} of what it could; {_stays(watched, component)}"
+        reason = f"moves by {shown(moved)}, {share} of what it could; {_stays(watched, component)}"
         return watched.verdict("broken", reason, component, tangency=tangency)
     telling = watched.telling(-1)
     tested = telling.any(axis=0)
@@ -216,17 +224,17 @@ def judge_descent(
         )
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     if (audit.units[tested] > EXPLAINED).any():
-        left = _n(audit.units[tested].max())
+        left = shown(audit.units[tested].max())
         reason = f"the steps leave {left} units of rounding unexplained, too few to tell"
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     if tangency is not None and tangency.units > REFUSED:
         return _verdict(watched, audit, "broken", _hidden(tangency), component, tangency)
     moved = watched.largest(drift, component, 0)
     if telling.any() and (drift <= allowance)[telling].all():
-        reason = f"moves by {_n(moved)}, which is rounding{_partly(watched, telling)}"
+        reason = f"{is_rounding(moved)}{_partly(watched, telling)}"
         return _verdict(watched, audit, "conserved", reason, component, tangency)
     if why_not:
-        reason = f"moves by {_n(moved)}: {why_not}"
+        reason = without_rule(moved, why_not)
         return _verdict(watched, audit, "broken", reason, component, tangency)
     shrinks, words = halving(watched, component)
     if not predicted and not shrinks:
@@ -234,10 +242,7 @@ def judge_descent(
         reason = f"its single steps are those of a true law, but {words}"
         return _verdict(watched, audit, "not tested", reason, component, tangency)
     units = int(np.ceil(audit.units.max()))
-    leaks = "up to rounding" if units <= 1 else f"up to {units} units of rounding"
-    reason = f"each step moves it by what the ledger predicts, {leaks}"
-    if not predicted:
-        reason = f"⟨∇h, g⟩ = 0 at every step examined, {leaks}"
+    reason = by_ledger(units) if predicted else by_gradients(units)
     reason += f"; {words}" if words else ""
     reason += "; the step is too large for that to halve" if words and not shrinks else ""
     return _verdict(watched, audit, "drifting as predicted", reason, component, tangency)
@@ -256,7 +261,7 @@ def halving(watched: Watched, component: int) -> tuple[bool | None, str]:
         return None, ""
     limit = (4 * (2 * at[2] - at[1]) - (2 * at[1] - at[0])) / 3
     size = [float(np.abs(d).max()) for d in at]
-    moves = " → ".join(_n(value) for value in size)
+    moves = " → ".join(shown(value) for value in size)
     words = f"with the step, its half and its quarter it moves {moves} over the same time"
     if size[2] <= watched.allowances[2][:, component].max():
         return True, words
@@ -264,7 +269,7 @@ def halving(watched: Watched, component: int) -> tuple[bool | None, str]:
     if share < 0.25:
         return True, words
     if share > 0.75:
-        return False, f"{words} and would keep {_n(np.abs(limit).max())} at step 0"
+        return False, f"{words} and would keep {shown(np.abs(limit).max())} at step 0"
     return None, words
 
 
@@ -299,7 +304,7 @@ def _largest(values: Array, unit: Array) -> int:
 def _falls(watched: Watched, component: int) -> str:
     """How the drift goes with the tolerance."""
     rungs = watched.rungs(component, -1)
-    steps = " → ".join(_n(rung.drift) for rung in rungs)
+    steps = " → ".join(shown(rung.drift) for rung in rungs)
     levels = " → ".join(f"{rung.value:.0e}".replace("e-0", "e-") for rung in rungs)
     if len(rungs) == 1:
         return f"moves by {steps} at rtol {levels}"
@@ -309,11 +314,11 @@ def _falls(watched: Watched, component: int) -> str:
 def _stays(watched: Watched, component: int) -> str:
     rungs = watched.rungs(component, -1)
     if len(rungs) == 1:
-        return f"the solver explains {_n(rungs[0].allowance)}"
+        return f"the solver explains {shown(rungs[0].allowance)}"
     first, last = rungs[0], rungs[-1]
     return (
-        f"{_n(first.drift)} at rtol {first.value:g} and {_n(last.drift)} at {last.value:g}, where "
-        f"the solver explains {_n(last.allowance)}"
+        f"{shown(first.drift)} at rtol {first.value:g} and {shown(last.drift)} at {last.value:g}, "
+        f"where the solver explains {shown(last.allowance)}"
     )
 
 
@@ -325,7 +330,7 @@ def _too_short(watched: Watched, allowance: Array) -> str:
         return "its numbers, or their rounding errors, overflow"
     if not reach > 0:
         return "its parameters do not move"
-    explains = f"it could move {_n(reach)}, and numerical error explains {_n(explained)}"
+    explains = f"it could move {shown(reach)}, and numerical error explains {shown(explained)}"
     rtol = watched.settings[-1]
     if rtol > FINE and POWER * explained * FINE / rtol <= reach:  # errors go with the tolerance
         return f"rtol {rtol:g} is too coarse: {explains}; take a smaller rtol, such as {FINE:g}"
@@ -340,10 +345,7 @@ def _hidden(tangency: Tangency) -> str:
 
 
 def _leak(audit: Audit, component: int, true_on_average: bool) -> str:
-    words = (
-        f"a single step moves it by {_n(audit.residual[component])} beyond what the ledger allows, "
-        f"{_n(audit.units[component])} units of rounding"
-    )
+    words = beyond_ledger(audit.residual[component], audit.units[component])
     if true_on_average:
         words += "; it is a law of the exact average, and a random augmentation is none"
     return words
@@ -357,7 +359,9 @@ def _partly(watched: Watched, telling: NDArray[np.bool_]) -> str:
         words.append(f"{int(tested.sum())} of {len(tested)} functions move")
     last = int(np.flatnonzero(telling.any(axis=1)).max(initial=0))
     if last < len(telling) - 1:
-        words.append(f"up to time {_n(watched.times[last])}; later numerical error could hide it")
+        words.append(
+            f"up to time {shown(watched.times[last])}; later numerical error could hide it"
+        )
     return f" ({'; '.join(words)})" if words else ""
 
 
@@ -366,10 +370,3 @@ def _percent(part: float, whole: float) -> str:
         return "all"
     share = 100 * float(part) / float(whole)
     return f"{share:.0f} %" if share >= 10 else f"{share:.2g} %"
-
-
-def _n(value: float) -> str:
-    """Two digits."""
-    if value == 0:
-        return "0"
-    return f"{float(value):.2g}" if 1e-3 <= abs(value) < 1e4 else f"{float(value):.1e}"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conserved.blocks import BlockLaws, block_laws
+from conserved.blocks import BlockLaw, BlockLaws
 from conserved.errors import InputError
-from conserved.watching.probes import Probe, named_texts
+from conserved.watching.causes import cause, suspects
+from conserved.watching.looking import Tested, Tester, gradients, look, mean_squares
+from conserved.watching.saved import laws_for
+from conserved.watching.sums import Floats, Sums
+from conserved.watching.tensors import parameters
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ROUNDINGS = 50  # of a gradient's own precision that a law may be off by
-_EPS_SHARE = 1e-2  # of its terms that a law may be off by where the eps of a norm breaks it
+ROUNDINGS = 50.0  # of a gradient's own precision that a law may be off by
 _SHOWN = 90
 
 
@@ -29,23 +32,27 @@ class Violation:
     """A law that a gradient is not orthogonal to.
 
     Attributes:
+        family: which, by its place among the families.
         text: the law.
         tensors: the parameters that occur in it.
         relative: |⟨∇h, g⟩| over the sizes of what is paired.
         roundings: the same in units of the gradient's precision.
+        cause: what most likely went wrong.
     """
 
+    family: int
     text: str
     tensors: tuple[str, ...]
     relative: float
     roundings: float
+    cause: str
 
     def __str__(self) -> str:
         shown = self.text if len(self.text) < _SHOWN else f"{self.text[: _SHOWN - 1]}…"
         names = ", ".join(self.tensors[:4]) + (", …" if len(self.tensors) > 4 else "")
         return (
             f"{shown}: off by {self.relative:.1e} of its terms, {self.roundings:,.0f} roundings; "
-            f"a gradient of {names} is wrong"
+            f"{self.cause} (parameters: {names})"
         )
 
 
@@ -81,6 +88,7 @@ def check_gradients(
     laws: BlockLaws | None = None,
     example: Tensor | Sequence[Tensor] | None = None,
     kind: str = "mse",
+    roundings: float = ROUNDINGS,
     seed: int = 0,
 ) -> GradientReport:
     """Test the gradient of a loss against all laws of a model, at the price of one backward pass.
@@ -88,67 +96,111 @@ def check_gradients(
     Args:
         model: with parameters on one device.
         loss: a scalar tensor, or what makes one; without it the gradients that are there already.
-        laws: of ``block_laws``; else they are found from ``example`` and ``kind`` of loss.
-        seed: draws the probes.
+        laws: of ``block_laws``; else they are found from ``example`` and ``kind`` of loss, or
+            taken from the cache.
+        roundings: of the gradient's precision that a law may be off by.
+        seed: draws the probes of laws that are matrices.
 
     Returns:
         How well the laws hold.
 
     Raises:
-        GradientError: they do not; the message names laws and tensors.
+        GradientError: they do not; the message names law, tensors, how far, and the likely cause.
         InputError: no gradients, or neither laws nor an example.
     """
-    if laws is None:
-        if example is None:
-            raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
-        laws = block_laws(model, example, loss=kind)
+    laws = laws_for(model, laws, example, kind)
+    half = 0.0
     if loss is not None:
         model.zero_grad(set_to_none=True)
         made = loss() if callable(loss) else loss
         made.backward()  # type: ignore[no-untyped-call]
-    tensors = {name: p.detach() for name, p in model.named_parameters()}
-    slopes = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    named = parameters(model)
+    slopes = gradients(named)
     if not slopes:
         raise InputError(
             "loss", "None", "no parameter has a gradient: call backward, or give a loss"
         )
-    found = report_on(probes(laws, tensors, seed), tensors, slopes)
-    if not found.holds:
-        raise GradientError(str(found))
-    return found
+    sums = sums_of(laws.laws, named, seed)
+    tester = Tester(sums, roundings, precisions(named))
+    found = look(sums, ("xx", "xg", "gg", "g"), x=named, g=slopes)
+    frozen = functions_of(sums, [n for n, p in named.items() if not p.requires_grad])
+    norms = mean_squares(sums.names, slopes)
+    tested = tester.test(found, norms, frozen, half)
+    report = report_on(sums, tested, found, frozen, named, texts(laws.laws))
+    if not report.holds:
+        raise GradientError(str(report))
+    return report
 
 
-def probes(laws: BlockLaws, tensors: dict[str, Any], seed: int = 0) -> list[Probe]:
-    """One probe for each family whose parameters are all there."""
-    rng = np.random.default_rng(seed)
-    shaped = {n: t if t.ndim else t.reshape(1) for n, t in tensors.items()}
-    texts = named_texts(laws.laws)
-    return [
-        Probe(law, text, shaped, rng)
-        for law, text in zip(laws.laws, texts, strict=True)
-        if law.family.tensors <= shaped.keys()
-    ]
+def sums_of(laws: Sequence[BlockLaw], named: Mapping[str, Any], seed: int) -> Sums:
+    """The sums that laws need of a model's parameters."""
+    return Sums(laws, {name: tuple(p.shape) or (1,) for name, p in named.items()}, seed)
 
 
-def report_on(found: Sequence[Probe], tensors: Any, slopes: Any) -> GradientReport:
-    """Each family against one gradient; families of parameters without one are left out."""
+def precisions(named: Mapping[str, Any]) -> dict[str, float]:
+    """Relative rounding of each parameter."""
     import torch
 
-    violations, worst, checked = [], 0.0, 0
-    for probe in found:
-        if any(name not in slopes for name in probe.tensors):
-            continue
-        checked += 1
-        value, size = probe.pairing(tensors, slopes)
-        precision = max(torch.finfo(slopes[name].dtype).eps for name in probe.tensors)
-        relative = abs(value) / size if size else 0.0
-        if not np.isfinite(relative):
-            relative = float("inf")
-        roundings = relative / precision
-        wrong = relative > _EPS_SHARE if probe.law.without_eps else roundings > ROUNDINGS
-        if wrong:
-            violations.append(Violation(probe.text, probe.tensors, relative, roundings))
-        elif not probe.law.without_eps:
-            worst = max(worst, roundings)
+    return {name: float(torch.finfo(p.dtype).eps) for name, p in named.items()}
+
+
+def functions_of(sums: Sums, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(F,) which functions have to do with any of these parameters."""
+    chosen = set(names)
+    families = [bool(law.family.tensors & chosen) for law in sums.laws]
+    out: np.ndarray[Any, np.dtype[np.bool_]] = np.array(families, dtype=bool)[sums.family]
+    return out
+
+
+def report_on(
+    sums: Sums,
+    tested: Tested,
+    found: Mapping[str, Floats],
+    skipped: np.ndarray[Any, np.dtype[np.bool_]],
+    named: Mapping[str, Any],
+    told: Sequence[str],
+    *,
+    half: bool = False,
+) -> GradientReport:
+    """The violations among a gradient's tests, with their causes."""
+    count = len(sums.laws)
+    out = np.isin(np.arange(count), sums.family[skipped])
+    bad = np.isin(np.arange(count), sums.family[tested.violated])
+    worst = per_family(sums, tested.roundings)
+    relative = per_family(sums, np.where(tested.violated, tested.relative, 0))
+    strict = np.array([not law.without_eps for law in sums.laws], dtype=bool)
+    violations: list[Violation] = []
+    if bad.any():
+        without = [n for n, p in named.items() if p.requires_grad and p.grad is None]
+        blamed = suspects(sums, np.flatnonzero(bad).tolist(), np.flatnonzero(~bad & ~out).tolist())
+        for k in np.flatnonzero(bad).tolist():
+            why = cause(sums, k, tested, found, blamed, without, half=half)
+            names = tuple(dict.fromkeys(c.tensor for _, c in sums.laws[k].family.terms))
+            violations.append(
+                Violation(k, told[k], names, float(relative[k]), float(worst[k]), why)
+            )
     violations.sort(key=lambda v: -v.roundings)
-    return GradientReport(checked, tuple(violations), worst)
+    kept = worst[~bad & ~out & strict]
+    return GradientReport(int((~out).sum()), tuple(violations), float(kept.max(initial=0.0)))
+
+
+def per_family(sums: Sums, values: Floats) -> Floats:
+    """The largest of each family's functions."""
+    out = np.zeros(len(sums.laws))
+    np.fmax.at(out, sums.family, values)
+    return out
+
+
+def texts(laws: Sequence[BlockLaw]) -> list[str]:
+    """A line for each family."""
+    from conserved.blocks import plain
+    from conserved.law.lines import lines
+
+    out = []
+    for law in laws:
+        told = lines(list(law.laws))
+        out.append("; ".join(line.text for line in told) if told else plain(law.family))
+    return out
+
+
+__all__ = ["ROUNDINGS", "GradientError", "GradientReport", "Violation", "check_gradients"]

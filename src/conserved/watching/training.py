@@ -1,75 +1,30 @@
 """One line in a training loop: every step's gradient against the laws, and every law's ledger.
 
-Under SGD with momentum, dampening and coupled decay the change of a law in each step is forecast
-(``conserved.dynamics.steps``), and what is left over is a violation. Under other optimizers the
-identity on raw gradients is tested alone, and drift is no error.
+Under SGD with momentum, dampening, Nesterov and decay the change of a law in each step is forecast
+(``ledger``), and what is left over is a violation. Under other optimizers the identity on raw
+gradients is tested alone, and drift is no error.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from conserved.blocks import BlockLaws, block_laws
-from conserved.dynamics.steps import Forecast, Steps
+from conserved.blocks import BlockLaws
 from conserved.errors import InputError
-from conserved.watching.gradients import ROUNDINGS, GradientReport, probes, report_on
-from conserved.watching.probes import Probe
+from conserved.watching.book import ROTATE, Book
+from conserved.watching.observer import Observer
+from conserved.watching.saved import laws_for
+from conserved.watching.tensors import parameters
+from conserved.watching.tracks import Track
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-
-@dataclass
-class Track:
-    """What became of one family.
-
-    Attributes:
-        text: the law.
-        start, value: at the first and the last step.
-        size: of its terms, at the start.
-        predicted: drift that the optimizer explains so far; None where it is not known.
-        worst: the largest violation of a raw gradient, in roundings.
-        since: the first step at which a gradient violated it, or None.
-        without_eps: whether the eps of a norm lets it drift.
-    """
-
-    text: str
-    start: float
-    value: float
-    size: float
-    predicted: float | None
-    worst: float = 0.0
-    since: int | None = None
-    without_eps: bool = False
-
-    @property
-    def drift(self) -> float:
-        """h − h(0)."""
-        return self.value - self.start
-
-    def verdict(self) -> str:
-        """In words."""
-        if self.since is not None:
-            return f"violated since step {self.since}"
-        scale = self.size or 1.0
-        if abs(self.drift) <= 1e-5 * scale:
-            return "conserved"
-        if self.predicted is None:
-            return f"drifts by {self.drift / scale:+.1e}, which is no error under this optimizer"
-        rest = abs(self.drift - self.predicted)
-        if self.without_eps and rest > 1e-5 * scale:
-            return f"drifts by {self.drift / scale:+.1e}, slowly, by the eps of a norm"
-        if rest <= max(1e-3 * abs(self.drift), 1e-5 * scale):
-            return f"drifting as predicted, {self.drift / scale:+.1e}"
-        return f"drifting by {self.drift / scale:+.1e}, predicted {self.predicted / scale:+.1e}"
+Record = Mapping[str, Any]
 
 
 class Watch:
@@ -84,106 +39,108 @@ class Watch:
     def __init__(
         self,
         model: nn.Module,
-        optimizer: Optimizer,
+        optimizers: Sequence[Optimizer],
         laws: BlockLaws,
         *,
-        every: int = 1,
-        log: str | Path | None = None,
-        seed: int = 0,
+        every: int,
+        book: Book,
+        observer: Observer,
     ) -> None:
-        if every < 1:
-            raise InputError("every", every, "a step is looked at every 1, 2, 3, … steps")
         self.laws = laws
-        self.steps = 0
-        self._model, self._optimizer, self._every = model, optimizer, every
-        self._probes = probes(laws, self._tensors(), seed)
-        now = self._tensors()
-        self.tracks = [self._track(probe, now) for probe in self._probes]
-        self._forecasts = [Forecast(Steps(1.0)) for _ in self._probes]
-        self._before: dict[str, Tensor] = {}
-        self._log = Path(log).open("a", encoding="utf-8") if log is not None else None  # noqa: SIM115
+        self.steps = book.begun
+        self._observer, self._book, self._every = observer, book, every
+        self._model, self._optimizers = model, tuple(optimizers)
+        self._closed = False
+        self._depth = 0  # of steps within steps, where an optimizer calls that of its base
+        self._closure = False
+        book.open(self)
+        first, last = self._optimizers[0], self._optimizers[-1]
         self._hooks = [
-            optimizer.register_step_pre_hook(self._pre),
-            optimizer.register_step_post_hook(self._post),
+            first.register_step_pre_hook(self._before),
+            last.register_step_post_hook(self._after),
+            model.register_forward_pre_hook(self._forward),
         ]
 
-    def _track(self, probe: Probe, now: dict[str, Any]) -> Track:
-        value, size = probe.pairing(now, now)
-        known = None if probe.linear or not _is_sgd(self._optimizer) else 0.0
-        return Track(probe.text, value, value, size, known, without_eps=probe.law.without_eps)
+    @property
+    def tracks(self) -> list[Track]:
+        """One for each family."""
+        return self._observer.tracks
 
-    def _tensors(self) -> dict[str, Any]:
-        named = self._model.named_parameters()
-        return {n: (p.detach() if p.ndim else p.detach().reshape(1)) for n, p in named}
+    def _forward(self, module: Any, inputs: Any) -> None:
+        self._observer.note_precision()
+        if not self._closure:
+            self._depth = 0  # a step that failed did not end
 
-    def _slopes(self) -> dict[str, Any]:
-        found = {}
-        for name, p in self._model.named_parameters():
-            if p.grad is not None:
-                found[name] = p.grad if p.ndim else p.grad.reshape(1)
-        return found
+    def _before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        self._depth += optimizer is self._optimizers[0]
+        if self._depth > 1 or self.steps % self._every:
+            return None
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        self._closure = closure is not None
+        if closure is None:
+            self._observer.before(self.steps)
+            return None
+        wrapped = _once(closure, lambda: self._observer.before(self.steps))
+        if "closure" in kwargs:
+            return args, {**kwargs, "closure": wrapped}
+        return (args[0], wrapped, *args[2:]), kwargs
 
-    def _pre(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.steps % self._every:
+    def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        self._depth -= 1
+        if self._depth > 0:
             return
-        now = self._tensors()
-        report = report_on(self._probes, now, self._slopes())
-        self._note(report)
-        self._before = {name: tensor.clone() for name, tensor in now.items()}
-
-    def _note(self, report: GradientReport) -> None:
-        violated = {v.text: v for v in report.violations}
-        for track in self.tracks:
-            if (found := violated.get(track.text)) is not None:
-                track.worst = max(track.worst, found.roundings)
-                if track.since is None:
-                    track.since = self.steps
-
-    def _post(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        self._depth, self._closure = 0, False
         self.steps += 1
-        if not self._before:
-            return
-        now = self._tensors()
-        moved = {name: now[name] - before for name, before in self._before.items()}
-        groups = _groups(self._optimizer, self._model)
-        for probe, track, forecast in zip(self._probes, self.tracks, self._forecasts, strict=True):
-            old = track.value
-            track.value = probe.value(now)
-            if track.predicted is None:
-                continue
-            steps = {_steps(groups.get(name)) for name in probe.tensors}
-            known = None
-            if len(steps) == 1 and self._every == 1:
-                known = _change(forecast, steps.pop(), old, probe.value(moved))
-            track.predicted = None if known is None else track.predicted + known
-        self._before = {}
-        self._write()
+        if self._observer.looking:
+            self._observer.after()
+            self._book.step(self.steps, self._observer)
+        else:
+            self._observer.skip()
 
-    def _write(self) -> None:
-        if self._log is not None:
-            row = {"step": self.steps, "values": [track.value for track in self.tracks]}
-            self._log.write(json.dumps(row) + "\n")
-            self._log.flush()
+    def note(self, **metrics: float) -> None:
+        """Numbers for the next line of the log, such as ``loss=loss.item()``."""
+        self._book.metrics.update({key: float(value) for key, value in metrics.items()})
 
     def verdict(self) -> str:
-        """One line for each family."""
-        width = max((len(track.text) for track in self.tracks), default=0)
-        width = min(width, 100)
-        return "\n".join(f"{_cut(t.text, width):<{width}}  {t.verdict()}" for t in self.tracks)
+        """One line for each family, those that agree together."""
+        lines: list[str] = []
+        waiting = [t for t in self.tracks if not t.looks and t.waiting]
+        shown = [t for t in self.tracks if t.looks or not t.waiting]
+        width = min(max((len(t.text) for t in shown), default=0), 80)
+        for track in sorted(shown, key=lambda t: t.since is None):
+            lines.append(f"{_cut(track.text, width):<{width}}  {track.verdict()}")
+        if waiting:
+            lines.append(f"{len(waiting)} families were not tested: {waiting[0].waiting}")
+        return "\n".join(lines)
 
     @property
     def violated(self) -> list[Track]:
-        """The families that a gradient violated."""
+        """The families that a step violated."""
         return [track for track in self.tracks if track.since is not None]
 
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row for each look and family.
+
+        Columns: step, law, value, predicted, residual, gradient (both in roundings). Of long runs
+        every second, fourth, … look.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            import pandas  # type: ignore[import-untyped]
+        except ModuleNotFoundError as error:
+            raise InputError("to_frame", "()", "needs pandas: pip install pandas") from error
+        return pandas.DataFrame(self._book.history.columns([t.text for t in self.tracks]))
+
     def close(self) -> None:
-        """Take the hooks off the optimizer."""
+        """Take the hooks off, and write the verdicts."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        if not self._closed:
+            self._closed = True
+            self._book.close(self.steps, self._observer)
 
     def __enter__(self) -> Watch:
         return self
@@ -199,75 +156,108 @@ class Watch:
 
 def watch(
     model: nn.Module,
-    optimizer: Optimizer,
+    optimizer: Optimizer | Sequence[Optimizer],
     example: Tensor | Sequence[Tensor] | None = None,
     *,
     laws: BlockLaws | None = None,
     loss: str = "mse",
     every: int = 1,
     log: str | Path | None = None,
+    step: int | None = None,
+    rotate: int = ROTATE,
+    sinks: Sequence[Callable[[Record], None]] = (),
+    unfreezing: bool = False,
+    ranks: bool | None = None,
+    cache: bool = True,
     seed: int = 0,
 ) -> Watch:
     """Watch the laws of a model while it trains.
 
     Args:
-        model, optimizer: of the run; the optimizer's ``step`` is hooked.
-        example: an input of the model, from which its laws are found, or give ``laws``.
+        model: of the run; also in ``torch.compile`` or ``DistributedDataParallel``.
+        optimizer: of the run, whose ``step`` is hooked; several where several share the model, the
+            one that steps first in front.
+        example: an input of the model, from which its laws are found, or taken from the cache
+            where they were found before; or give ``laws``. A few tokens are enough.
         loss: the kind of loss, for ``block_laws``.
         every: look at every so many steps.
-        log: a file to which a JSON line is added each step.
+        log: a file of JSON lines (docs/watch.md), which goes on if it is there.
+        step: how many steps the run has taken, where it does not go on from the log's last.
+        rotate: bytes after which a part of the log is put aside.
+        sinks: called with each record of the log.
+        unfreezing: whether parameters that are frozen now will be trained later: laws with them
+            are found too, and wait.
+        ranks: whether ranks of ``torch.distributed`` must agree; by default where the model is
+            in ``DistributedDataParallel``.
+        cache: whether laws are kept for the next time.
         seed: draws the probes.
 
     Returns:
         What ``verdict()`` tells of; also a context manager.
+
+    Raises:
+        InputError: neither laws nor an example; a log of another model, or that cannot be written.
     """
-    if laws is None:
-        if example is None:
-            raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
-        laws = block_laws(model, example, loss=loss)
-    return Watch(model, optimizer, laws, every=every, log=log, seed=seed)
+    from torch.nn.parallel import DistributedDataParallel
+
+    if every < 1:
+        raise InputError("every", every, "a step is looked at every 1, 2, 3, … steps")
+    optimizers: list[Any] = [optimizer]
+    if isinstance(optimizer, Sequence):
+        optimizers = list(optimizer)
+    if not optimizers:
+        raise InputError("optimizer", "()", "give one at least")
+    laws = laws_for(model, laws, example, loss, cache=cache)
+    if unfreezing and example is not None:
+        laws = _with_frozen(model, laws, example, loss, cache)
+    agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
+    if log is not None and _rank():
+        log = None  # the first writes for all
+    observer = Observer(model, optimizers, laws, agree=agree, seed=seed)
+    book = Book(log, rotate=rotate, sinks=sinks, step=step, every=every)
+    return Watch(model, optimizers, laws, every=every, book=book, observer=observer)
 
 
-def _is_sgd(optimizer: Any) -> bool:
-    import torch
+def _with_frozen(
+    model: nn.Module, laws: BlockLaws, example: Any, loss: str, cache: bool
+) -> BlockLaws:
+    """Laws with the parameters that are frozen now, after those that are true at once."""
+    from dataclasses import replace
 
-    return isinstance(optimizer, torch.optim.SGD)
-
-
-def _groups(optimizer: Any, model: nn.Module) -> dict[str, dict[str, Any]]:
-    """The parameter group of each parameter, by name."""
-    names = {id(p): name for name, p in model.named_parameters()}
-    return {
-        names[id(p)]: group
-        for group in optimizer.param_groups
-        for p in group["params"]
-        if id(p) in names
-    }
-
-
-def _steps(group: dict[str, Any] | None) -> Steps | None:
-    """The steps of one parameter group, where they can be forecast from its moves alone."""
-    # a step of Nesterov is not along its velocity, which is not looked at
-    if group is None or group.get("nesterov") or group.get("maximize") or not group["lr"]:
-        return None
-    return Steps(
-        rate=float(group["lr"]),
-        momentum=float(group["momentum"]),
-        dampening=float(group["dampening"]),
-        decay=float(group["weight_decay"]),
-    )
+    frozen = [p for p in parameters(model).values() if not p.requires_grad]
+    if not frozen:
+        return laws
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        more = laws_for(model, None, example, loss, cache=cache)
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+    known = {law.family for law in laws.laws}
+    return replace(laws, laws=laws.laws + tuple(l for l in more.laws if l.family not in known))
 
 
-def _change(forecast: Forecast, steps: Steps | None, h: float, square: float) -> float | None:
-    """The drift of one step from h before it and ΔᵀMΔ of its move; None where it is not known."""
-    if steps is None:
-        return None
-    forecast.steps = steps  # a schedule changes them
-    return float(forecast.change(np.array(2 * h), np.array(square / steps.rate**2)))
+def _rank() -> int:
+    import torch.distributed as dist
+
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def _once(closure: Callable[[], Any], told: Callable[[], None]) -> Callable[[], Any]:
+    """A closure that tells when it has made its first gradient."""
+    done = False
+
+    def wrapped() -> Any:
+        nonlocal done
+        made = closure()
+        if not done:
+            done = True
+            told()
+        return made
+
+    return wrapped
 
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-__all__ = ["ROUNDINGS", "Track", "Watch", "watch"]

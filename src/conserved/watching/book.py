@@ -1,0 +1,236 @@
+"""Where a run is written down: the log's lines, sinks, and a history for a table."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conserved.errors import InputError
+from conserved.watching.log import SCHEMA, LogWriter, number, records
+from conserved.watching.rules import in_words
+from conserved.watching.tracks import Event
+
+if TYPE_CHECKING:
+    from conserved.watching.observer import Observer
+    from conserved.watching.training import Watch
+
+ROTATE = 64_000_000  # bytes
+_KEPT = 2048  # looks in the history
+_SHORT = 60  # characters of a law
+
+
+class History:
+    """Looks for a table: every one, then every second, fourth, … so that it stays small."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, Any, Any, Any, Any]] = []
+        self._stride = self._met = 0
+
+    def add(self, step: int, *columns: Any) -> None:
+        """One look."""
+        if self._met % (1 << self._stride) == 0:
+            held = [np.asarray(c, dtype=np.float32) for c in columns]
+            self._rows.append((step, *held))  # type: ignore[arg-type]
+        self._met += 1
+        if len(self._rows) >= _KEPT:
+            self._rows, self._stride = self._rows[::2], self._stride + 1
+
+    def columns(self, laws: Sequence[str]) -> dict[str, Any]:
+        """By name, a row for each look and family."""
+        names = ("value", "predicted", "residual", "gradient")
+        steps = [row[0] for row in self._rows]
+        out: dict[str, Any] = {"step": np.repeat(steps, len(laws)), "law": list(laws) * len(steps)}
+        for k, name in enumerate(names, 1):
+            found = [row[k] for row in self._rows]
+            out[name] = np.concatenate(found) if found else np.zeros(0)
+        return out
+
+
+class Book:
+    """The log of one run.
+
+    Args:
+        log: a path, or None.
+        rotate: bytes of a part.
+        sinks: called with each record.
+        step: how many steps the run has taken; None where it goes on from the log's last.
+        every: steps between looks.
+
+    Attributes:
+        begun: steps taken before the first.
+        metrics: for the next line.
+    """
+
+    def __init__(
+        self,
+        log: str | Path | None,
+        *,
+        rotate: int,
+        sinks: Sequence[Callable[[Mapping[str, Any]], None]],
+        step: int | None,
+        every: int,
+    ) -> None:
+        if rotate < 1:
+            raise InputError("rotate", rotate, "a part has 1 byte or more")
+        self._path = None if log is None else Path(log)
+        self._rotate, self._sinks, self._every = rotate, tuple(sinks), every
+        self.metrics: dict[str, float] = {}
+        self.history = History()
+        self._writer: LogWriter | None = None
+        there = self._path is not None and self._path.exists()
+        self._old = _Old(self._path, step) if self._path is not None and there else None
+        before = self._old.last if self._old is not None else 0
+        self.begun = before if step is None else step
+        self._started = perf_counter()
+
+    def open(self, watch: Watch) -> None:
+        """Write the head, or go on with what is there."""
+        observer = watch._observer
+        laws = [track.text for track in observer.tracks]
+        run, old = secrets.token_hex(8), self._old
+        if old is not None and old.run:
+            if old.laws != laws:
+                raise InputError("log", str(self._path), "is of other laws; give another file")
+            run = old.run
+            for k, (start, size) in enumerate(old.start):
+                since = old.violated.get(k, (None, ""))
+                observer.resume(k, start, size, number(old.predicted[k]), *since)
+        self._head = {
+            "kind": "run",
+            "schema": SCHEMA,
+            "run": run,
+            "model": watch.laws.network,
+            "parameters": watch.laws.parameters,
+            "loss": watch.laws.loss,
+            "optimizer": in_words(observer.optimizers),
+            "every": self._every,
+            "precision": observer.precision,
+            "laws": [_law(track) for track in observer.tracks],
+        }
+        if self._path is not None:
+            self._writer = LogWriter(self._path, self._rotate)
+        self._begin(self.begun)
+        if old is not None and old.run:
+            text = f"went on after step {self.begun}"
+            self._event(self.begun, Event("resumed", text))
+
+    def _begin(self, step: int) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        part = 0 if self._writer is None else self._writer.part
+        self._write({**self._head, "part": part, "from": step, "time": now})
+        self._started = perf_counter()
+
+    def step(self, step: int, observer: Observer) -> None:
+        """A look, and what it marked."""
+        if self._writer is not None and self._writer.full:
+            self._writer.begin_part()
+            self._begin(step - 1)
+        for event in observer.events:
+            self._event(step, event)
+        tracks = observer.tracks
+        values = [track.value for track in tracks]
+        predicted = [track.predicted for track in tracks]
+        self.history.add(
+            step, values, [number(p) for p in predicted], observer.residual, observer.gradient
+        )
+        record = {
+            "kind": "step",
+            "step": step,
+            "seconds": round(perf_counter() - self._started, 3),
+            "value": values,
+            "predicted": predicted,
+            "residual": _known(observer.residual),
+            "gradient": _known(observer.gradient),
+            "rates": observer.rates,
+        }
+        if self.metrics:
+            record["metrics"], self.metrics = self.metrics, {}
+        self._write(record)
+
+    def _event(self, step: int, event: Event) -> None:
+        told = {"what": event.what, "law": event.law, "text": event.text}
+        self._write({"kind": "event", "step": step, **told})
+
+    def close(self, step: int, observer: Observer) -> None:
+        """The verdicts."""
+        verdicts = [
+            {"law": k, "outcome": track.outcome, "since": track.since, "reason": track.why}
+            for k, track in enumerate(observer.tracks)
+        ]
+        self._write({"kind": "verdict", "step": step, "verdicts": verdicts})
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.write(record)
+        for sink in self._sinks:
+            sink(record)
+
+
+def _law(track: Any) -> dict[str, Any]:
+    short = track.text if len(track.text) <= _SHORT else f"{track.text[: _SHORT - 1]}…"
+    return {
+        "text": track.text,
+        "short": short,
+        "tensors": list(track.tensors),
+        "functions": track.functions,
+        "probed": track.probed,
+        "without_eps": track.without_eps,
+        "degree": track.degree,
+        "ledger": track.predicted is not None,
+        "start": track.start,
+        "size": track.size,
+    }
+
+
+def _known(values: Any) -> list[float | None]:
+    return [None if np.isnan(v) else float(v) for v in values]
+
+
+class _Old:
+    """What an earlier run left in the log, up to a step.
+
+    Attributes:
+        run: its id, "" where there is no whole line.
+        laws: their texts.
+        start: (h, size of its terms) of each at the first step.
+        last: the last step.
+        predicted: at that step.
+        violated: (since, reason) by family.
+    """
+
+    def __init__(self, path: Path, until: int | None) -> None:
+        self.run, self.last = "", 0
+        self.laws: list[str] = []
+        self.start: list[tuple[float, float]] = []
+        self.predicted: list[float | None] = []
+        self.violated: dict[int, tuple[int, str]] = {}
+        for record in records(path):
+            kind = record.get("kind")
+            if kind == "run":
+                self._head(path, record)
+            elif until is not None and record.get("step", 0) > until:
+                continue
+            elif kind == "step":
+                self.last, self.predicted = int(record["step"]), record["predicted"]
+            elif kind == "event" and record.get("what") == "violated":
+                known = int(record["step"]), str(record["text"])
+                self.violated.setdefault(int(record["law"]), known)
+
+    def _head(self, path: Path, record: Mapping[str, Any]) -> None:
+        if record.get("schema") != SCHEMA:
+            raise InputError("log", str(path), f"is no log of schema {SCHEMA}")
+        self.run, self.last = record["run"], int(record["from"])
+        self.laws = [law["text"] for law in record["laws"]]
+        self.start = [(number(law["start"]), number(law["size"])) for law in record["laws"]]
+        self.predicted = self.predicted or [None] * len(self.laws)
+        went_on = self.last
+        self.violated = {k: v for k, v in self.violated.items() if v[0] <= went_on}

@@ -1,0 +1,221 @@
+"""What each step must do to each law, for all laws of a model at once (theory §14, "Steps").
+
+``dynamics.steps`` has the formula for one law under one rule; here it is fed with the sums that a
+look at the tensors gives, parameter group by parameter group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.dynamics.steps import Forecast
+from conserved.watching.rules import Joint, Rule, joint, same_weights
+from conserved.watching.sums import Floats, Sums
+
+
+@dataclass(eq=False)
+class Look:
+    """Sums over the tensors around one step, each with an entry for each slot.
+
+    Attributes:
+        square: θθ before the step.
+        line: θ, of linear terms.
+        slope: θg.
+        steep: gg.
+        slope_line: g, of linear terms.
+        pace: b⁺b⁺ after the step, b being the velocity.
+        ahead: gb⁺.
+        along: θ⁺b⁺.
+        still: (F,) functions of which a parameter was not moved.
+    """
+
+    square: Floats
+    line: Floats
+    slope: Floats
+    steep: Floats
+    slope_line: Floats
+    pace: Floats
+    ahead: Floats
+    along: Floats
+    still: NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class _Class:
+    """Laws whose tensors lie in the same parameter groups."""
+
+    groups: tuple[int, ...]
+    functions: NDArray[np.bool_]
+    weights: tuple[float, ...] | None = None
+
+
+class Ledger:
+    """The change of every function in every step.
+
+    Args:
+        sums: the laws.
+        group_of: the parameter group of each parameter by name; a parameter without one stands.
+
+    Attributes:
+        weights: (slots,) what each slot counts in h, where rates differ.
+        tilt: (F,) ⟨∇h, b⟩; nan where it has to be measured.
+        first: (F,) whether no velocity has been made.
+        degree: (F,).
+    """
+
+    def __init__(self, sums: Sums, group_of: Mapping[str, int]) -> None:
+        self.sums = sums
+        self.tilt = np.full(sums.functions, np.nan)
+        self.first = np.zeros(sums.functions, dtype=bool)
+        self.degree = np.where(sums.linear, 1, 2)
+        self.weights = np.ones(len(sums.owner))
+        self.lost = np.zeros(sums.functions, dtype=bool)
+        self.regroup(group_of)
+
+    def regroup(self, group_of: Mapping[str, int]) -> None:
+        """Tell which parameter is in which group."""
+        sums = self.sums
+        by_name = np.array([group_of.get(name, -1) for name in sums.names], dtype=np.intp)
+        self.group = by_name[sums.tensors] if len(by_name) else np.zeros(0, dtype=np.intp)
+        found: dict[tuple[int, ...], list[int]] = {}
+        for number, law in enumerate(sums.laws):
+            groups = {group_of.get(name, -1) for name in law.family.tensors}
+            found.setdefault(tuple(sorted(groups)), []).append(number)
+        self.classes = [
+            _Class(groups, np.isin(sums.family, numbers)) for groups, numbers in found.items()
+        ]
+
+    def begin(self, rules: Sequence[Rule | None]) -> None:
+        """Fix what each term counts, before the first look."""
+        for one in self.classes:
+            common = self._joint(one, rules)
+            if common is not None:
+                self._weigh(one, common)
+
+    def _joint(self, one: _Class, rules: Sequence[Rule | None]) -> Joint | None:
+        if -1 in one.groups:
+            return None
+        return joint([rules[group] for group in one.groups])
+
+    def _weigh(self, one: _Class, common: Joint) -> None:
+        if one.weights is None:
+            one.weights = common.weights
+            for group, weight in zip(one.groups, common.weights, strict=True):
+                mine = one.functions[self.sums.owner] & (self.group == group)
+                self.weights[mine] = weight
+
+    def value(self, square: Floats, line: Floats) -> Floats:
+        """h (F,)."""
+        return self.sums.total(self._own(square, line), self.weights)
+
+    def size(self, square: Floats) -> Floats:
+        """Of the terms of h (F,): Σ|c|‖X‖², or Σ|c|Σ|x| at most."""
+        slots = np.where(self.sums.linear[self.sums.owner], self._spread(square), square)
+        return self.sums.size(slots, self.weights)
+
+    def _spread(self, square: Floats) -> Floats:
+        return np.sqrt(self.sums.entries * np.maximum(square, 0))
+
+    def _own(self, square: Floats, line: Floats) -> Floats:
+        return np.where(self.sums.linear[self.sums.owner], line, square)
+
+    def pairing(self, slope: Floats, slope_line: Floats) -> Floats:
+        """⟨∇h, g⟩ (F,), or ⟨∇h, b⟩, by coefficients as the law has them."""
+        return self.degree * self.sums.total(self._own(slope, slope_line))
+
+    def change(self, look: Look, rules: Sequence[Rule | None], leak: Floats) -> Floats:
+        """h(θ⁺) − h(θ) of a true law (F,), nan where no rule says it.
+
+        Args:
+            look: at the tensors before and after.
+            rules: of each parameter group.
+            leak: (F,) ⟨∇h, g⟩ of laws that are true but for the eps of a norm, else 0.
+        """
+        sums = self.sums
+        decay, rate, sign = (np.zeros(len(sums.owner)) for _ in range(3))
+        shares = np.ones(len(sums.owner))
+        momentum, ahead = np.zeros(len(sums.owner)), np.zeros(len(sums.owner), dtype=bool)
+        known: list[tuple[_Class, Joint]] = []
+        for one in self.classes:
+            common = self._joint(one, rules)
+            if common is None or not self._kept(one, common):
+                self.tilt[one.functions] = np.nan
+                continue
+            known.append((one, common))
+            mine = one.functions[sums.owner]
+            sign[mine], momentum[mine] = common.sign, common.steps.momentum
+            ahead[mine] = common.steps.nesterov
+            for group, weight, pull in zip(one.groups, common.weights, common.decays, strict=True):
+                here = mine & (self.group == group)
+                decay[here], shares[here] = pull, 1 / weight
+                rate[here] = common.steps.rate / weight
+        fresh = look.steep + 2 * sign * decay * look.slope + decay**2 * look.square
+        square = np.where(momentum > 0, look.pace, fresh)
+        crossed = square
+        if ahead.any():
+            # d = g̃ + μb⁺ and θ⁺ = θ − ηd, solved for θb⁺
+            before = look.along + rate * (sign * look.ahead + momentum * look.pace)
+            met = sign * look.ahead + decay * before / (1 - rate * decay)
+            square = np.where(ahead, fresh + 2 * momentum * met + momentum**2 * look.pace, square)
+            crossed = np.where(ahead, met + momentum * look.pace, crossed)
+        quadratic = ~sums.linear[sums.owner]
+        radial = self.degree * sums.total(decay * self._own(look.square, look.line))
+        even = sums.total(square * quadratic * shares)
+        mixed = sums.total(crossed * quadratic * shares)
+        value = self.value(look.square, look.line)
+        out = np.full(sums.functions, np.nan)
+        for one, common in known:
+            for begun in (True, False):
+                mine = one.functions & (self.first != begun)
+                if mine.any():
+                    pull = radial[mine] + common.sign * leak[mine]
+                    out[mine] = self._forecast(
+                        common, mine, begun, pull, even[mine], mixed[mine], value[mine]
+                    )
+        self.first[:] = False
+        out[look.still] = np.nan
+        self.tilt[look.still] = np.nan
+        out[self.lost] = np.nan
+        return out
+
+    def _kept(self, one: _Class, common: Joint) -> bool:
+        """Whether rates have the ratios that h was made for; a law that lost them is given up."""
+        self._weigh(one, common)
+        assert one.weights is not None
+        if not common.steps.rate or same_weights(one.weights, common.weights):
+            return True
+        self.lost |= one.functions
+        return False
+
+    def _forecast(
+        self,
+        common: Joint,
+        mine: NDArray[np.bool_],
+        begun: bool,
+        radial: Floats,
+        square: Floats,
+        crossed: Floats,
+        value: Floats,
+    ) -> Floats:
+        steps = common.steps
+        tilt = None
+        if begun and steps.momentum:
+            tilt = self.tilt[mine]
+        forecast = Forecast(steps, self.degree[mine], tilt)
+        change = forecast.change(radial, square, crossed, value)
+        assert forecast.tilt is not None
+        self.tilt[mine] = forecast.tilt
+        return change
+
+    def wants_velocity(self, rules: Sequence[Rule | None]) -> NDArray[np.bool_]:
+        """(F,) functions whose ⟨∇h, b⟩ has to be measured before the next step."""
+        out = np.zeros(self.sums.functions, dtype=bool)
+        for one in self.classes:
+            common = self._joint(one, rules)
+            if common is not None and common.steps.momentum:
+                out |= one.functions & np.isnan(self.tilt)
+        return out & ~self.lost

@@ -1,0 +1,175 @@
+"""One look at a model: the sums its laws need, of parameters, gradients and velocities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.watching.sums import Floats, Sums
+from conserved.watching.tensors import whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+EPS_SHARE = 1e-2  # of its terms that a law may be off by where the eps of a norm breaks it
+Held = Mapping[str, Any]  # tensors by name; None where there is none
+
+
+def look(sums: Sums, wanted: Sequence[str], **held: Held) -> dict[str, Floats]:
+    """Sums for each slot.
+
+    Args:
+        sums: the laws.
+        wanted: ``"xg"`` for Σ X∘G, ``"g"`` for Σ G of linear terms, with the letters of ``held``.
+        held: tensors by name for each letter; what has no tensor counts as 0.
+    """
+    import torch
+
+    out = {what: np.zeros(len(sums.owner)) for what in wanted}
+    with torch.no_grad():
+        for name in sums.asked:
+            mine = {letter: tensors.get(name) for letter, tensors in held.items()}
+            made = {letter: whole(t) for letter, t in mine.items() if t is not None}
+            like = next(iter(made.values()), None)
+            if like is None:
+                continue
+            made = {letter: t.to(_kind(like)) for letter, t in made.items()}
+            there = [what for what in wanted if all(letter in made for letter in what)]
+            pairs = [what for what in there if len(what) == 2]
+            lines = [what for what in there if len(what) == 1]
+            if not there:
+                continue
+            for slots, found in sums.measure(
+                name,
+                [(made[what[0]], made[what[1]]) for what in pairs],
+                [made[a] for a in lines],
+            ):
+                for what, each in zip((*pairs, *lines), found, strict=True):
+                    out[what][slots] = each
+    return out
+
+
+def _kind(tensor: Tensor) -> Any:
+    """What is summed in: float32 where tensors are less precise."""
+    import torch
+
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+
+
+def gradients(parameters: Mapping[str, nn.Parameter]) -> dict[str, Any]:
+    """Of those that have one."""
+    return {name: p.grad for name, p in parameters.items() if p.grad is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A gradient against all laws; arrays are (F,).
+
+    Attributes:
+        pairing: ⟨∇h, g⟩.
+        unit: what it is of the size of, had nothing cancelled.
+        precision: relative rounding of the gradient.
+        violated: whether it is more than rounding, or than an eps explains.
+    """
+
+    pairing: Floats
+    unit: Floats
+    precision: Floats
+    violated: NDArray[np.bool_]
+
+    @property
+    def relative(self) -> Floats:
+        """|⟨∇h, g⟩| over the sizes of what is paired; ∞ where it is not finite."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.abs(self.pairing) / self.unit
+        share[(self.unit == 0) & (self.pairing == 0)] = 0.0
+        return np.where(np.isfinite(share), share, np.inf)
+
+    @property
+    def roundings(self) -> Floats:
+        """The same in units of the gradient's precision."""
+        return self.relative / self.precision
+
+
+class Tester:
+    """Tests gradients against laws.
+
+    Args:
+        sums: the laws.
+        limit: roundings that a law may be off by.
+        precision: relative rounding of each parameter's gradient, by name.
+    """
+
+    def __init__(self, sums: Sums, limit: float, precision: Mapping[str, float]) -> None:
+        self.sums, self.limit = sums, limit
+        self.degree = np.where(sums.linear, 1, 2)
+        each = np.array([precision.get(name, 0.0) for name in sums.names])
+        self._own_precision = np.zeros(sums.functions)
+        np.maximum.at(self._own_precision, sums.owner, each[sums.tensors])
+        self.without_eps = np.array([law.without_eps for law in sums.laws], dtype=bool)[sums.family]
+        # noise in one parameter of a layer is that of its neighbours: a bias that nothing depends
+        # on has a gradient of nothing else
+        modules = [name.rpartition(".")[0] for name in sums.names]
+        self._modules = np.unique(modules, return_inverse=True)[1].reshape(-1)
+
+    def unit(self, square: Floats, steep: Floats, norms: Floats) -> Floats:
+        """Σ |c| ‖X‖ ‖G‖ (F,), or Σ |c| √n ‖G‖ of linear terms.
+
+        Args:
+            square, steep: θθ and gg for each slot.
+            norms: (names,) mean square of the entries of each parameter's gradient.
+        """
+        sums = self.sums
+        floor = sums.entries * self.shared(norms)[sums.tensors]
+        beside = np.where(sums.linear[sums.owner], sums.entries, np.maximum(square, 0))
+        return self.degree * sums.size(np.sqrt(beside * np.maximum(steep, floor)))
+
+    def shared(self, norms: Floats) -> Floats:
+        """The mean square of a module's gradient, for each of its parameters."""
+        known = np.isfinite(norms)
+        total = np.bincount(self._modules[known], norms[known], self._modules.max(initial=0) + 1)
+        count = np.bincount(self._modules[known], minlength=len(total))
+        return (total / np.maximum(count, 1))[self._modules]
+
+    def test(
+        self,
+        found: Mapping[str, Floats],
+        norms: Floats,
+        skipped: NDArray[np.bool_],
+        precision: float = 0.0,
+    ) -> Tested:
+        """Against one gradient.
+
+        Args:
+            found: ``xx``, ``xg``, ``gg`` and ``g`` of a look.
+            norms: as for ``unit``.
+            skipped: (F,) functions of which a parameter is frozen.
+            precision: at least, where the gradient went through half precision.
+        """
+        slots = np.where(self.sums.linear[self.sums.owner], found["g"], found["xg"])
+        pairing = self.degree * self.sums.total(slots)
+        unit = self.unit(found["xx"], found["gg"], norms)
+        own = np.maximum(self._own_precision, precision)
+        tested = Tested(pairing, unit, own, np.zeros(0, dtype=bool))
+        allowed = np.where(
+            self.without_eps, np.maximum(EPS_SHARE, self.limit * own), self.limit * own
+        )
+        violated = (tested.relative > allowed) & ~skipped
+        return Tested(pairing, unit, own, violated)
+
+
+def mean_squares(names: Sequence[str], held: Held) -> Floats:
+    """Of the entries of each tensor; nan where there is none."""
+    import torch
+
+    out = np.full(len(names), np.nan)
+    for k, name in enumerate(names):
+        if (tensor := held.get(name)) is not None:
+            made = whole(tensor)
+            norm = torch.linalg.vector_norm(made, dtype=_kind(made))
+            out[k] = float(norm) ** 2 / max(1, made.numel())
+    return out

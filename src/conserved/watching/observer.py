@@ -1,0 +1,389 @@
+"""What ``Watch`` sees at each step: gradients tested, the ledger kept, faults noted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conserved.blocks import BlockLaws
+from conserved.simulate.words import beyond_ledger
+from conserved.watching.gradients import (
+    ROUNDINGS,
+    functions_of,
+    per_family,
+    precisions,
+    report_on,
+    sums_of,
+)
+from conserved.watching.ledger import Ledger, Look
+from conserved.watching.looking import Tester, gradients, look, mean_squares
+from conserved.watching.ranks import Ranks
+from conserved.watching.rules import Rule, in_words, rule_of
+from conserved.watching.steps import StepCheck
+from conserved.watching.sums import Floats
+from conserved.watching.tensors import parameters
+from conserved.watching.tracks import Event, Track
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+_EVERYTHING = ("xx", "xg", "gg", "x", "g")
+
+
+class Observer:
+    """The state of all laws of one model under its optimizers.
+
+    Args:
+        model, optimizers, laws: of the run.
+        agree: whether ranks must have the same gradients.
+        seed: draws the probes.
+
+    Attributes:
+        tracks: one for each family.
+        looking: whether a step has begun to be looked at.
+        events: of the last look, for whoever takes them.
+        residual, gradient: (families,) of the last look, in roundings; nan where not known.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+        laws: BlockLaws,
+        *,
+        agree: bool,
+        seed: int,
+    ) -> None:
+        self._model, self.optimizers, self.laws = model, tuple(optimizers), laws
+        named = parameters(model)
+        self.precision = max(precisions(named).values(), default=1.2e-7)
+        self._sums = sums = sums_of(laws.laws, named, seed)
+        self._tester = Tester(sums, ROUNDINGS, precisions(named))
+        self._groups = self._grouped(named)
+        self._ledger = Ledger(sums, self._groups)
+        self._ledger.begin(self._rules())
+        self._check = StepCheck(named, seed)
+        self._ranks = Ranks() if agree else None
+        self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
+        self._half = 0.0
+        self._words = in_words(self.optimizers)
+        self._frozen = {n for n, p in named.items() if not p.requires_grad}
+        self.texts = [law.text for law in sums.laws]
+        self.events: list[Event] = []
+        self.looking = False
+        self.residual = self.gradient = np.full(len(sums.laws), np.nan)
+        found = look(sums, ("xx", "x"), x=named)
+        self._square, self._line = found["xx"], found["x"]
+        self._value = self._ledger.value(self._square, self._line)
+        self._start = self._value.copy()
+        self._predicted = self._value.copy()
+        self._floor = self._least(named)
+        self._size = self._sized()
+        self.tracks = self._tracks()
+        self._offset = np.zeros(len(self.tracks))
+        self._fresh = True  # the sums are those of the parameters as they are
+
+    def resume(
+        self, family: int, start: float, size: float, predicted: float, since: int | None, why: str
+    ) -> None:
+        """Go on from what an earlier run had come to with one family.
+
+        Args:
+            family: which.
+            start, size: h and the size of its terms at the run's first step.
+            predicted: h as it was predicted for now.
+            since, why: what violated it, if anything did.
+        """
+        track = self.tracks[family]
+        track.start, track.size, track.since, track.reason = start, size, since, why
+        if track.predicted is not None and np.isfinite(predicted):
+            self._offset[family] = predicted - track.predicted
+            track.predicted = predicted
+
+    def _sized(self) -> Floats:
+        """The size of the terms of h; of parameters that are 0, that of their neighbours."""
+        return np.maximum(self._ledger.size(self._square), self._floor)
+
+    def _least(self, named: dict[str, Any]) -> Floats:
+        sums = self._sums
+        shared = self._tester.shared(mean_squares(sums.names, named))[sums.tensors]
+        linear = sums.linear[sums.owner]
+        floor = np.where(linear, sums.entries * np.sqrt(shared), 0.0)
+        return sums.size(floor, self._ledger.weights)
+
+    # ---------------------------------------------------------------- what is there
+
+    def _grouped(self, named: dict[str, Any]) -> dict[str, int]:
+        """The parameter group of each parameter, numbered through all optimizers."""
+        names = {id(p): name for name, p in named.items()}
+        found, number = {}, 0
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    if id(p) in names:
+                        found[names[id(p)]] = number
+                number += 1
+        return found
+
+    def _rules(self) -> list[Rule | None]:
+        return [rule_of(o, group) for o in self.optimizers for group in o.param_groups]
+
+    @property
+    def rates(self) -> list[float]:
+        """Of each parameter group."""
+        return [float(group["lr"]) for o in self.optimizers for group in o.param_groups]
+
+    def _velocity(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Momentum buffers by name."""
+        state: dict[Any, Any] = {}
+        for optimizer in self.optimizers:
+            state.update(optimizer.state)
+        held = {name: state.get(p, {}) for name, p in named.items()}
+        found = {name: one.get("momentum_buffer") for name, one in held.items()}
+        return {name: buffer for name, buffer in found.items() if buffer is not None}
+
+    def _tracks(self) -> list[Track]:
+        sums, rules = self._sums, self._rules()
+        known = any(rule is not None for rule in rules)
+        made = []
+        for k, law in enumerate(sums.laws):
+            mine = sums.family == k
+            value = float((self._signs * self._value)[mine].sum())
+            made.append(
+                Track(
+                    text=self.texts[k],
+                    tensors=tuple(dict.fromkeys(c.tensor for _, c in law.family.terms)),
+                    functions=law.functions,
+                    probed=law.family.key[2] > 1,
+                    without_eps=law.without_eps,
+                    degree=1 if law.family.key[0] == "linear" else 2,
+                    start=value,
+                    value=value,
+                    size=float(self._size[mine].sum()),
+                    predicted=value if known else None,
+                    rule=self._words,
+                    precision=self.precision,
+                )
+            )
+        return made
+
+    def note_precision(self) -> None:
+        """Called in the forward pass: whether it is made in half precision."""
+        import torch
+
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                self._half = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
+
+    # ---------------------------------------------------------------- before a step
+
+    def before(self, step: int) -> None:
+        """Test the gradient that a step is about to use."""
+        named = parameters(self._model)
+        self.events = []
+        self._step, self._named = step + 1, named
+        self._notice(named)
+        velocity = self._velocity(named)
+        changed = self._check.before(named, velocity)
+        if changed and self._fresh:
+            self._changed(changed)
+        slopes = gradients(named)
+        wanted = list(_EVERYTHING)
+        rules = self._rules()
+        unknown = self._ledger.wants_velocity(rules)
+        if unknown.any():
+            wanted += ["xb", "b"]
+        if self._fresh and not changed:
+            wanted = [what for what in wanted if what not in ("xx", "x")]
+        found = look(self._sums, wanted, x=named, g=slopes, b=velocity)
+        self._remember(found)
+        if unknown.any():
+            self._measure_tilt(found, unknown, velocity, rules)
+        self._skipped = functions_of(self._sums, sorted(self._frozen))
+        norms = mean_squares(self._sums.names, slopes)
+        told = {**found, "xx": self._square}
+        tested = self._tester.test(told, norms, self._skipped, self._half)
+        self.gradient = per_family(self._sums, tested.roundings)
+        report = report_on(
+            self._sums, tested, told, self._skipped, named, self.texts, half=bool(self._half)
+        )
+        for violation in report.violations:
+            self._violate(violation.family, violation.cause)
+        if self._ranks is not None:
+            self._compare(norms)
+        self._pairing, self._unit = tested.pairing, tested.unit * tested.precision
+        self._found, self._slopes, self.looking = found, slopes, True
+        self._mark_tested()
+
+    def _notice(self, named: dict[str, Any]) -> None:
+        """Parameters that were frozen or unfrozen, and groups that were added."""
+        frozen = {n for n, p in named.items() if not p.requires_grad}
+        for what, names in (("frozen", frozen - self._frozen), ("unfrozen", self._frozen - frozen)):
+            if names:
+                self.events.append(Event(what, f"{what}: {_listed(sorted(names))}"))
+        self._frozen = frozen
+        groups = self._grouped(named)
+        if groups != self._groups:
+            self._groups = groups
+            self._ledger.regroup(groups)
+        words = in_words(self.optimizers)
+        if words != self._words:
+            self.events.append(Event("optimizer", f"now {words}"))
+            self._words = words
+            for track in self.tracks:
+                track.rule = words
+
+    def _changed(self, names: list[str]) -> None:
+        """Parameters moved between two steps."""
+        text = f"{_listed(names)} changed between steps {self._step - 1} and {self._step}"
+        self.events.append(Event("changed", text))
+        moved = set(names)
+        for k, law in enumerate(self._sums.laws):
+            if law.family.tensors & moved:
+                self._violate(k, text)
+
+    def _remember(self, found: dict[str, Floats]) -> None:
+        """h before the step; what happened since the last look is taken as it is."""
+        if "xx" not in found:
+            return
+        self._square, self._line = found["xx"], found["x"]
+        value = self._ledger.value(self._square, self._line)
+        self._predicted += value - self._value
+        self._value = value
+        self._size = self._sized()
+
+    def _measure_tilt(
+        self,
+        found: dict[str, Floats],
+        unknown: Any,
+        velocity: Any,
+        rules: Sequence[Rule | None],
+    ) -> None:
+        """⟨∇h, b⟩ where it was not followed; before a first step there is no b."""
+        begun = functions_of(self._sums, list(velocity))
+        fresh = functions_of(self._sums, [n for n in self._sums.names if n not in velocity])
+        self._ledger.first |= unknown & ~begun
+        if any(rule is not None and rule.steps.dampening for rule in rules):
+            unknown = unknown & ~(begun & fresh)  # a first step is not dampened, the others are
+        tilt = self._ledger.pairing(found["xb"], found["b"])
+        self._ledger.tilt[unknown] = tilt[unknown]
+
+    def _compare(self, norms: Floats) -> None:
+        assert self._ranks is not None
+        squares = mean_squares(self._sums.names, self._named)
+        for name, text in self._ranks.differences(self._sums.names, norms, squares).items():
+            for k, law in enumerate(self._sums.laws):
+                if name in law.family.tensors:
+                    self._violate(k, text)
+
+    def _mark_tested(self) -> None:
+        out = per_family(self._sums, self._skipped.astype(np.float64)) > 0
+        for k, track in enumerate(self.tracks):
+            track.waiting = "its parameters are frozen" if out[k] else ""
+            if not out[k]:
+                track.looks += 1
+                track.worst = max(track.worst, float(self.gradient[k]))
+
+    def skip(self) -> None:
+        """A step was taken that is not looked at."""
+        self._fresh = False
+        self._ledger.tilt[:] = np.nan
+        self._check.forget()
+
+    # ---------------------------------------------------------------- after a step
+
+    def after(self) -> None:
+        """Settle the accounts of the step."""
+        self.looking = False
+        named, rules = self._named, self._rules()
+        velocity = self._velocity(named)
+        by_name = {name: rules[group] for name, group in self._groups.items()}
+        if self._not_taken():
+            self.events.append(Event("skipped", "the optimizer did not take this step: overflow"))
+            self._check.after(named, velocity, {})
+            return
+        wrong = self._check.after(named, velocity, by_name)
+        pace = any(r is not None and r.steps.momentum for r in rules)
+        ahead = any(r is not None and r.steps.nesterov for r in rules)
+        wanted = ["xx", "x", *(["bb"] if pace else []), *(["gb", "xb"] if ahead else [])]
+        found = look(self._sums, wanted, x=named, g=self._slopes, b=velocity)
+        none = np.zeros(len(self._sums.owner))
+        missing = [n for n in self._sums.names if n not in self._slopes]
+        still = functions_of(self._sums, missing)
+        before = self._found
+        change = self._ledger.change(
+            Look(
+                self._square,
+                self._line,
+                before["xg"],
+                before["gg"],
+                before["g"],
+                found.get("bb", none),
+                found.get("gb", none),
+                found.get("xb", none),
+                still,
+            ),
+            rules,
+            np.where(self._tester.without_eps, self._pairing, 0.0),
+        )
+        value = self._ledger.value(found["xx"], found["x"])
+        observed = value - self._value
+        unit = self.precision * self._size + self._carried(rules) * self._unit
+        with np.errstate(divide="ignore", invalid="ignore"):
+            units = np.abs(observed - change) / unit
+        units[(unit == 0) & (observed == change)] = 0.0
+        self._predicted += np.where(np.isnan(change), observed, change)
+        self._value, self._square, self._line = value, found["xx"], found["x"]
+        self._size = self._sized()
+        self._fresh = True
+        self._settle(units, observed - change, wrong)
+
+    def _not_taken(self) -> bool:
+        found = [getattr(optimizer, "found_inf", None) for optimizer in self.optimizers]
+        return any(f is not None and float(f) > 0 for f in found)
+
+    def _carried(self, rules: Sequence[Rule | None]) -> float:
+        """How far one step carries the rounding of a gradient."""
+        known = [r.steps for r in rules if r is not None]
+        return max((s.rate / max(1e-3, 1 - s.momentum) for s in known), default=0.0)
+
+    def _settle(self, units: Floats, gap: Floats, wrong: dict[str, str]) -> None:
+        sums = self._sums
+        known = per_family(sums, np.isnan(units).astype(np.float64)) == 0
+        worst = per_family(sums, units)
+        self.residual = np.where(known, worst, np.nan)
+        moved = per_family(
+            sums, np.abs(self._value - self._start) / np.where(self._size > 0, self._size, 1.0)
+        )
+        signed, ledger = self._signs * self._value, self._signs * self._predicted
+        values = np.bincount(sums.family, signed, len(sums.laws))
+        predicted = np.bincount(sums.family, ledger, len(sums.laws))
+        for k, track in enumerate(self.tracks):
+            track.value, track.moved = float(values[k]), float(moved[k])
+            if track.predicted is not None:
+                track.predicted = float(predicted[k]) + self._offset[k]
+            for name in track.tensors:
+                if name in wrong:
+                    self._violate(
+                        k, f"a step of {name} is not that of its optimizer: {wrong[name]}"
+                    )
+            if not known[k]:
+                continue
+            track.residual = max(track.residual, float(worst[k]))
+            if worst[k] > ROUNDINGS and not self._skipped[sums.family == k].any():
+                mine = np.where(sums.family == k, units, 0)
+                place = int(np.nanargmax(mine))
+                self._violate(k, beyond_ledger(abs(gap[place]), worst[k]))
+
+    def _violate(self, family: int, reason: str) -> None:
+        track = self.tracks[family]
+        if track.since is None:
+            track.since, track.reason = self._step, reason
+            self.events.append(Event("violated", reason, family))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

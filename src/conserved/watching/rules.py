@@ -1,0 +1,122 @@
+"""How an optimizer steps: what of it is forecast, parameter group by parameter group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from conserved.dynamics.steps import Steps
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+_SAME = 1e-9  # relative, of ratios of rates
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Steps of one parameter group.
+
+    Attributes:
+        steps: with its own rate and decay.
+        sign: −1 where the loss is maximized.
+    """
+
+    steps: Steps
+    sign: float = 1.0
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What tensors of one law must have in common for its drift to be forecast."""
+        s = self.steps
+        shrunk = s.rate * s.decoupled
+        return s.momentum, s.dampening, s.nesterov, shrunk, self.sign
+
+
+def rule_of(optimizer: Optimizer, group: Mapping[str, Any]) -> Rule | None:
+    """The rule of a parameter group; None where the optimizer is not a kind of SGD."""
+    import torch
+
+    decoupled = any(kind.__name__ == "SGDW" for kind in type(optimizer).__mro__)
+    if not decoupled and not isinstance(optimizer, torch.optim.SGD):
+        return None
+    decay = float(group.get("weight_decay", 0.0))
+    steps = Steps(
+        rate=float(group["lr"]),
+        momentum=float(group.get("momentum", 0.0)),
+        dampening=float(group.get("dampening", 0.0)) if group.get("momentum") else 0.0,
+        nesterov=bool(group.get("nesterov", False)),
+        decay=0.0 if decoupled else decay,
+        decoupled=decay if decoupled else 0.0,
+    )
+    return Rule(steps, -1.0 if group.get("maximize") else 1.0)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One rule for the parameter groups that a law has to do with.
+
+    Attributes:
+        steps: at the rate of the first group; its decay is 1, for decay is told group by group.
+        weights: for each group what its terms count, the first rate over its own.
+        decays: λ of each group.
+        sign: −1 where the loss is maximized.
+    """
+
+    steps: Steps
+    weights: tuple[float, ...]
+    decays: tuple[float, ...]
+    sign: float
+
+
+def joint(rules: Sequence[Rule | None]) -> Joint | None:
+    """The common rule; None where there is none.
+
+    Tensors with rates of their own keep ``Σ h_c/η_c``, as under a metric (theory §14); the
+    momentum, dampening and decoupled decay of all must be the same.
+    """
+    known = [rule for rule in rules if rule is not None]
+    if not known or len(known) < len(rules) or len({rule.kind for rule in known}) > 1:
+        return None
+    rates = [rule.steps.rate for rule in known]
+    if any(rates) and not all(rates):
+        return None  # a tensor stands still
+    first = known[0]
+    weights = tuple(rates[0] / rate if rate else 1.0 for rate in rates)
+    return Joint(
+        replace(first.steps, decay=1.0),
+        weights,
+        tuple(rule.steps.decay for rule in known),
+        first.sign,
+    )
+
+
+def same_weights(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether rates kept their ratios."""
+    return all(abs(a - b) <= _SAME * abs(a) for a, b in zip(one, other, strict=True))
+
+
+def in_words(optimizers: Sequence[Optimizer]) -> str:
+    """An optimizer and what makes its laws drift: "SGD, momentum 0.9, decay 0.01".
+
+    Example:
+        >>> import torch
+        >>> in_words([torch.optim.SGD([torch.zeros(1)], momentum=0.9)])
+        'SGD, momentum 0.9'
+    """
+    told = []
+    for optimizer in optimizers:
+        words = [type(optimizer).__name__]
+        for key, name in (
+            ("momentum", "momentum"),
+            ("dampening", "dampening"),
+            ("weight_decay", "decay"),
+        ):
+            values = {float(g.get(key) or 0.0) for g in optimizer.param_groups}
+            if any(values):
+                words.append(f"{name} {' or '.join(f'{v:g}' for v in sorted(values))}")
+        if any(g.get("nesterov") for g in optimizer.param_groups):
+            words.append("Nesterov")
+        told.append(", ".join(words))
+    return "; ".join(told)

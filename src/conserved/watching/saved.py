@@ -1,0 +1,175 @@
+"""Laws that were found before: kept in a folder, by what a module is made of.
+
+The name of a file is a hash of everything that the laws follow from: the classes of a module's
+parts with their source, its parameters' names and shapes and which of them are trained, its
+settings, and the example's shape. Values of trained parameters do not count: laws are those of all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conserved._version import __version__
+from conserved.blocks import BlockLaws, block_laws
+from conserved.errors import InputError
+from conserved.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_OWN = ("training", "_parameters", "_buffers", "_modules")  # told apart from settings
+
+
+def laws_for(
+    model: nn.Module,
+    laws: BlockLaws | None,
+    example: Tensor | Sequence[Tensor] | None,
+    kind: str,
+    *,
+    cache: bool = True,
+) -> BlockLaws:
+    """Those given, else those kept, else those found now, which are kept.
+
+    Raises:
+        InputError: neither laws nor an example; or the module cannot be read.
+    """
+    from conserved.watching.tensors import inner
+
+    if laws is not None:
+        return laws
+    if example is None:
+        raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
+    model = inner(model)
+    if not cache:
+        return block_laws(model, example, loss=kind)
+    place = folder() / f"{fingerprint(model, example, kind)}.json"
+    kept = _kept(place)
+    if kept is not None:
+        return kept
+    found = block_laws(model, example, loss=kind)
+    _keep(place, found)
+    return found
+
+
+def folder() -> Path:
+    """Where laws are kept: ``$CONSERVED_CACHE``, else below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if own := os.environ.get("CONSERVED_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "conserved"
+
+
+def _kept(place: Path) -> BlockLaws | None:
+    from conserved.blocks.document import from_document
+
+    try:
+        return from_document(json.loads(place.read_text(encoding="utf-8")))
+    except (OSError, ValueError, InputError):
+        return None  # none there, or none that we can read: they are found again
+
+
+def _keep(place: Path, laws: BlockLaws) -> None:
+    from conserved.blocks.document import to_document
+
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, json.dumps(to_document(laws), ensure_ascii=False).encode())
+    except OSError:
+        pass  # a folder that cannot be written to costs time, nothing else
+
+
+def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], kind: str) -> str:
+    """A hash of what the laws of a module follow from.
+
+    Example:
+        >>> import torch
+        >>> a, b, x = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2), torch.zeros(1, 3)
+        >>> fingerprint(a, x, "mse") == fingerprint(b, x, "mse") != fingerprint(a, x, "logistic")
+        True
+    """
+    import torch
+
+    state = hashlib.sha256()
+    for part in _parts(model, example, kind):
+        state.update(part.encode() + b"\0")
+    state.update(f"{__version__} {torch.__version__}".encode())
+    return state.hexdigest()[:32]
+
+
+def _parts(model: nn.Module, example: Any, kind: str) -> Iterator[str]:
+    import torch
+
+    yield kind
+    inputs = [example] if isinstance(example, torch.Tensor) else list(example)
+    yield from (f"{tuple(x.shape[1:])} {x.dtype}" for x in inputs)
+    first: dict[int, str] = {}
+    for name, p in model.named_parameters(remove_duplicate=False):
+        own = first.setdefault(id(p), name)
+        yield f"{name} {own} {tuple(p.shape)} {p.dtype} {p.requires_grad}"
+        if not p.requires_grad and own == name:  # a constant, which counts at its own values
+            yield hashlib.sha256(_bytes(p)).hexdigest()
+    for name, b in model.named_buffers():
+        yield f"{name} {tuple(b.shape)} {b.dtype} {hashlib.sha256(_bytes(b)).hexdigest()}"
+    sources: dict[type, str] = {}
+    for name, module in model.named_modules():
+        kind_of = type(module)
+        if kind_of not in sources:
+            sources[kind_of] = _source(kind_of)
+        yield f"{name} {kind_of.__module__}.{kind_of.__qualname__} {sources[kind_of]}"
+        yield f"{module.training} {_settings(module)}"
+
+
+def _bytes(tensor: Any) -> bytes:
+    import torch
+
+    held = tensor.detach().cpu().contiguous().reshape(-1)
+    return bytes(held.view(torch.uint8).numpy().tobytes()) if held.numel() else b""
+
+
+def _source(kind: type) -> str:
+    """A hash of the file that a class is written in; torch's own are those of its version."""
+    if kind.__module__.startswith("torch."):
+        return ""
+    try:
+        path = inspect.getsourcefile(kind)
+        held = Path(path).read_bytes() if path else b""
+    except (OSError, TypeError):
+        held = b""
+    if not held:  # typed into a prompt
+        held = b"".join(_code(item) for item in vars(kind).values())
+    return hashlib.sha256(held).hexdigest()
+
+
+def _settings(module: Any) -> str:
+    """Attributes that are numbers, words, functions or collections of such."""
+    told = []
+    for key, value in sorted(vars(module).items()):
+        if key in _OWN or (key.startswith("_") and key.endswith("hooks")):
+            continue
+        told.append(f"{key}={_said(value)}")
+    return ";".join(told)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, (types.FunctionType, types.MethodType)):
+        return hashlib.sha256(_code(value)).hexdigest()
+    if isinstance(value, (int, float, str, bool, bytes, type(None))):
+        return repr(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"({','.join(_said(item) for item in value)})"
+    if isinstance(value, dict):
+        return f"({','.join(f'{k}:{_said(item)}' for k, item in value.items())})"
+    return type(value).__qualname__
+
+
+def _code(item: Any) -> bytes:
+    held = getattr(getattr(item, "__func__", item), "__code__", None)
+    if held is None:
+        return b""
+    return bytes(held.co_code) + repr((held.co_names, held.co_consts)).encode()

@@ -1,0 +1,159 @@
+"""A few entries of each parameter, followed exactly: does the optimizer do what its groups say?
+
+Laws move in second order of a step; single entries tell a wrong momentum, rate or decay in first
+order, and a parameter that was changed between two steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conserved.watching.rules import Rule
+from conserved.watching.sums import Floats
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_ENTRIES = 16  # of each parameter
+_ROUNDINGS = 1000.0  # that a step may be off by
+
+
+@dataclass(eq=False)
+class _Entries:
+    """Of one parameter before a step."""
+
+    theta: Floats
+    gradient: Floats | None
+    velocity: Floats | None
+
+
+class StepCheck:
+    """Follows sampled entries from step to step.
+
+    Args:
+        parameters: by name.
+        seed: draws the entries.
+    """
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self._places: dict[str, Any] = {}
+        for name, parameter in parameters.items():
+            count = parameter.numel() if not hasattr(parameter, "to_local") else 0
+            if count:
+                self._places[name] = _indices(rng, count, parameter)
+        self._after: dict[str, Floats] = {}
+        self._versions: dict[str, int] = {}
+        self._before: dict[str, _Entries] = {}
+
+    def before(
+        self, parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Any]
+    ) -> list[str]:
+        """Note the entries before a step; parameters that changed since the last one."""
+        changed = []
+        self._before = {}
+        for name, places in self._places.items():
+            parameter = parameters[name]
+            theta = _at(parameter, places)
+            old = self._after.get(name)
+            moved = old is not None and not np.array_equal(theta, old, equal_nan=True)
+            if moved or self._versions.get(name, parameter._version) != parameter._version:
+                changed.append(name)
+            self._before[name] = _Entries(
+                theta, _at(parameter.grad, places), _at(velocity.get(name), places)
+            )
+        return changed
+
+    def forget(self) -> None:
+        """Parameters may have moved since."""
+        self._after, self._versions = {}, {}
+
+    def after(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        velocity: Mapping[str, Any],
+        rules: Mapping[str, Rule | None],
+    ) -> dict[str, str]:
+        """What a step did otherwise than its optimizer says, by parameter."""
+        wrong = {}
+        self._after, self._versions = {}, {}
+        for name, places in self._places.items():
+            parameter = parameters[name]
+            self._after[name] = theta = _at(parameter, places)
+            self._versions[name] = parameter._version
+            old, rule = self._before.get(name), rules.get(name)
+            if old is None or rule is None or old.gradient is None:
+                continue
+            eps = float(np.finfo(np.float64 if parameter.element_size() == 8 else np.float32).eps)
+            told = _fault(rule, old, theta, _at(velocity.get(name), places), eps)
+            if told:
+                wrong[name] = told
+        return wrong
+
+
+def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> Any:
+    import torch
+
+    chosen = np.sort(rng.choice(count, size=min(_ENTRIES, count), replace=False))
+    return torch.as_tensor(chosen, device=parameter.device)
+
+
+def _at(tensor: Any, places: Any) -> Any:
+    """Entries in float64; None of nothing."""
+    if tensor is None or tensor.is_sparse:
+        return None
+    return tensor.detach().reshape(-1)[places].double().cpu().numpy()
+
+
+def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, eps: float) -> str:
+    """In words, or ""."""
+    steps = rule.steps
+    assert old.gradient is not None
+    pull = rule.sign * old.gradient + steps.decay * old.theta
+    moved, size = pull, np.abs(pull)
+    if steps.momentum:
+        if velocity is None:
+            return "it has no velocity, though its group has momentum"
+        fresh = pull
+        if old.velocity is not None:
+            fresh = steps.momentum * old.velocity + (1 - steps.dampening) * pull
+            size = np.maximum(size, np.abs(old.velocity))
+        if _off(velocity, fresh, size, eps):
+            return _momentum(rule, old, pull, velocity, size, eps)
+        moved = pull + steps.momentum * velocity if steps.nesterov else velocity
+    kept = (1 - steps.rate * steps.decoupled) * old.theta
+    size = np.abs(old.theta) + steps.rate * size
+    if _off(theta, kept - steps.rate * moved, size, eps):
+        return _rate(rule, kept, moved, theta, size, eps)
+    return ""
+
+
+def _off(found: Floats, wanted: Floats, size: Floats, eps: float) -> bool:
+    """Whether they differ by more than rounding; what is not finite is told elsewhere."""
+    gap = np.abs(found - wanted)
+    unit = eps * np.maximum(size, size.max(initial=0) * 1e-3)
+    return bool(np.isfinite(gap).all() and (gap > _ROUNDINGS * unit).any())
+
+
+def _momentum(
+    rule: Rule, old: _Entries, pull: Floats, velocity: Floats, size: Floats, eps: float
+) -> str:
+    said = rule.steps.momentum
+    if old.velocity is not None and (held := old.velocity @ old.velocity):
+        rest = velocity - (1 - rule.steps.dampening) * pull
+        fitted = float(rest @ old.velocity / held)
+        if not _off(velocity, velocity - rest + fitted * old.velocity, size, eps):
+            return f"its momentum is {fitted:.3g} where its group says {said:g}"
+    return f"its velocity is not that of momentum {said:g}"
+
+
+def _rate(rule: Rule, kept: Floats, moved: Floats, theta: Floats, size: Floats, eps: float) -> str:
+    if held := moved @ moved:
+        fitted = float((kept - theta) @ moved / held)
+        if not _off(theta, kept - fitted * moved, size, eps):
+            return f"its rate is {fitted:.3g} where its group says {rule.steps.rate:g}"
+    return "it moved otherwise than its gradient and its group say"

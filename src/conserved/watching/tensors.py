@@ -1,0 +1,44 @@
+"""The parameters of a model by name, whatever it is wrapped in, whole where they are sharded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_WRAPPERS = ("_orig_mod.", "_checkpoint_wrapped_module.")  # torch.compile, checkpoint_wrapper
+
+
+def inner(model: nn.Module) -> nn.Module:
+    """The module itself, out of ``torch.compile`` and ``DistributedDataParallel``."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    while True:
+        if isinstance(model, DistributedDataParallel):
+            model = model.module
+        elif (held := model._modules.get("_orig_mod")) is not None:
+            model = held
+        else:
+            return model
+
+
+def parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Each parameter once, by the name it has without wrappers."""
+    found = {}
+    for name, parameter in inner(model).named_parameters():
+        for wrapper in _WRAPPERS:
+            name = name.replace(wrapper, "")
+        found[name] = parameter
+    return found
+
+
+def whole(tensor: Any) -> Tensor:
+    """A tensor detached, dense, of one axis at least, and gathered where ranks hold parts of it."""
+    held = tensor.detach()
+    if hasattr(held, "full_tensor"):
+        held = held.full_tensor()
+    if held.is_sparse:
+        held = held.to_dense()
+    made: Tensor = held if held.ndim else held.reshape(1)
+    return made

@@ -1,0 +1,195 @@
+"""Planted faults are named, with the step and the likely cause; without them nothing is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import conserved as cq
+from tests.watching.runs import mlp, mlp_laws, train
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+
+FROM = 5  # the step at which faults begin; they are to be named within ten
+
+
+class WrongMomentum(torch.optim.SGD):  # type: ignore[name-defined, misc]
+    """Says 0.9 and uses 0.5."""
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            said, group["momentum"] = group["momentum"], 0.5
+        super().step(closure)
+        for group in self.param_groups:
+            group["momentum"] = said
+
+
+class WrongRate(torch.optim.SGD):  # type: ignore[name-defined, misc]
+    """Moves one tensor twice as far."""
+
+    def step(self, closure: Any = None) -> None:
+        held = self.param_groups[0]["params"][0]
+        before = held.detach().clone()
+        super().step(closure)
+        held.data.add_(held.detach() - before)
+
+
+def watched(model: Any, optimizer: Any = None, **ways: Any) -> cq.watching.Watch:
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as found:
+        train(model, optimizer, FROM + 10, **ways)
+    return found
+
+
+def named(found: Any, *words: str, since: int = FROM) -> None:
+    assert found.violated, found.verdict()
+    for track in found.violated:
+        assert since <= track.since <= since + 10, track.verdict()
+    told = found.verdict()
+    for word in words:
+        assert word in told, told
+
+
+@pytest.mark.parametrize("double", [True, False])
+def test_nothing_is_named_where_nothing_is_wrong(double: bool) -> None:
+    model = mlp() if double else mlp().float()
+    found = watched(model)
+    assert not found.violated, found.verdict()
+    assert max(track.residual for track in found.tracks) < 50
+    assert max(track.worst for track in found.tracks) < 50
+
+
+def test_a_scaled_gradient_of_some_units() -> None:
+    model = mlp().float()
+
+    def scale(step: int) -> None:
+        if step >= FROM:
+            model[2].weight.grad[1] *= 1.5
+
+    named(watched(model, before=scale), "2.weight, unit 2 of 5, is 1.5 times what it should be")
+
+
+def test_a_dropped_gradient() -> None:
+    model = mlp().float()
+
+    def drop(step: int) -> None:
+        if step >= FROM:
+            model[0].bias.grad.zero_()
+
+    named(watched(model, before=drop), "the gradient of 0.bias is dropped")
+
+
+def test_a_detached_bias() -> None:
+    model = mlp().float()
+    linear = torch.nn.functional.linear
+    model[2].forward = lambda x: linear(x, model[2].weight, model[2].bias.detach())
+    named(watched(model), "2.bias has no gradient: detached, or left out", since=1)
+
+
+def test_a_parameter_changed_by_hand() -> None:
+    model = mlp().float()
+
+    def change(step: int) -> None:
+        if step == FROM:
+            with torch.no_grad():
+                model[2].weight.mul_(1.001)
+
+    found = watched(model, between=change)
+    named(found, "2.weight changed between steps 5 and 6")
+    assert {track.since for track in found.violated} == {FROM + 1}
+
+
+def test_a_change_behind_the_back_of_autograd() -> None:
+    model = mlp().float()
+
+    def change(step: int) -> None:
+        if step == FROM:
+            model[4].weight.data.mul_(1.001)  # no version is counted
+
+    named(watched(model, between=change), "4.weight changed between steps 5 and 6")
+
+
+def test_a_wrong_momentum() -> None:
+    model = mlp().float()
+    optimizer = WrongMomentum(model.parameters(), lr=0.02, momentum=0.9)
+    named(watched(model, optimizer), "momentum is 0.5 where its group says 0.9", since=1)
+
+
+def test_a_wrong_rate() -> None:
+    model = mlp().float()
+    optimizer = WrongRate(model.parameters(), lr=0.02)
+    found = watched(model, optimizer)
+    named(found, "rate is 0.04 where its group says 0.02", since=1)
+    assert {t.tensors for t in found.violated} == {("0.weight", "0.bias", "2.weight")}
+
+
+def test_a_velocity_changed_by_hand() -> None:
+    """Only laws tell it: each single step is that of its optimizer."""
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def change(step: int) -> None:
+        if step == FROM:
+            optimizer.state[model[2].weight]["momentum_buffer"].mul_(1.5)
+
+    found = watched(model, optimizer, between=change)
+    named(found, "beyond what the ledger allows")
+
+
+def test_a_backward_with_a_dropped_term() -> None:
+    class Normalise(torch.autograd.Function):
+        """x/‖x‖, whose backward forgets that ‖x‖ depends on x."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            norm = x.norm(dim=1, keepdim=True)
+            ctx.save_for_backward(norm)
+            return x / norm
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g / ctx.saved_tensors[0]
+
+    class Net(torch.nn.Module):
+        def __init__(self, wrong: bool) -> None:
+            super().__init__()
+            self.first, self.last = torch.nn.Linear(4, 6), torch.nn.Linear(6, 3)
+            self.wrong = wrong
+
+        def forward(self, x: Any) -> Any:
+            z = torch.relu(self.first(x))
+            return self.last(Normalise.apply(z) if self.wrong else z / z.norm(dim=1, keepdim=True))
+
+    torch.manual_seed(0)
+    laws = cq.block_laws(Net(False), torch.zeros(1, 4))
+    for wrong in (False, True):
+        torch.manual_seed(1)
+        model = Net(wrong)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+        with cq.watch(model, optimizer, laws=laws) as found:
+            train(model, optimizer, 10)
+        assert bool(found.violated) == wrong, found.verdict()
+
+
+def test_a_gradient_that_is_not_finite() -> None:
+    model = mlp().float()
+
+    def spoil(step: int) -> None:
+        if step == FROM:
+            model[0].weight.grad[0, 0] = float("nan")
+
+    named(watched(model, before=spoil), "not finite")
+
+
+def test_causes_are_named_by_the_assertion() -> None:
+    model = mlp().float()
+    x, y = torch.randn(8, 4), torch.randn(8, 3)
+    ((model(x) - y) ** 2).mean().backward()
+    model[4].weight.grad *= 3
+    with pytest.raises(cq.watching.GradientError) as caught:
+        cq.check_gradients(model, laws=mlp_laws())
+    told = str(caught.value)
+    assert "1 of 2 families" in told
+    assert "the gradient of 4.weight is 3 times what it should be" in told
+    assert "2.weight, 2.bias, 4.weight" in told
