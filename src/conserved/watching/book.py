@@ -18,7 +18,6 @@ from conserved.watching.tracks import Event
 
 if TYPE_CHECKING:
     from conserved.watching.observer import Observer
-    from conserved.watching.training import Watch
 
 ROTATE = 64_000_000  # bytes
 _KEPT = 2048  # looks in the history
@@ -89,9 +88,9 @@ class Book:
         self.begun = before if step is None else step
         self._started = perf_counter()
 
-    def open(self, watch: Watch) -> None:
+    def open(self, observer: Observer) -> None:
         """Write the head, or go on with what is there."""
-        observer = watch._observer
+        model = observer.laws
         laws = [track.text for track in observer.tracks]
         run, old = secrets.token_hex(8), self._old
         if old is not None and old.run:
@@ -105,9 +104,9 @@ class Book:
             "kind": "run",
             "schema": SCHEMA,
             "run": run,
-            "model": watch.laws.network,
-            "parameters": watch.laws.parameters,
-            "loss": watch.laws.loss,
+            "model": model.network,
+            "parameters": model.parameters,
+            "loss": model.loss,
             "optimizer": in_words(observer.optimizers),
             "every": self._every,
             "precision": observer.precision,

@@ -53,7 +53,7 @@ class Watch:
         self._closed = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False
-        book.open(self)
+        book.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
         self._hooks = [
             first.register_step_pre_hook(self._before),
