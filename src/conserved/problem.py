@@ -13,7 +13,7 @@ from conserved.errors import InputError
 from conserved.kernel import flow as flows
 from conserved.kernel.data import DataClass
 from conserved.kernel.law import Origin
-from conserved.kernel.statement import fault_of_class
+from conserved.kernel.statement import fault_of_class, fault_of_orbits
 from conserved.law.layout import Layout
 from conserved.losses import Loss, MeanSquaredError, parse_loss
 from conserved.networks import Network, parse_network
@@ -95,11 +95,13 @@ class Problem:
         network = self.network
         _require(inputs, Inputs, "inputs", "inputs such as data.points([[1, 0], [0, 1]]), or None")
         if self.symmetry is not None and not self.symmetry.trivial:
-            advice = (
-                f"go with no symmetry, and '{self.symmetry.name}' is given; put the orbits of the "
-                "inputs in a file instead"
-            )
-            raise InputError("inputs", inputs.name, advice)
+            order = int(self.symmetry.order) if self.symmetry.finite else None
+            fault = fault_of_orbits(inputs.stated, order)
+            if not fault and inputs.autoencoding and self.labels.name != "equivariant":
+                fault = "labels are inputs, so they move along; take equivariant labels"
+            if fault:
+                told = f"{inputs.name}' under '{self.symmetry.name}"
+                raise InputError("inputs", told, fault)
         inputs.check(network.spec, network.input_shape, network.output_shape, self.loss)
 
     @property
@@ -136,12 +138,16 @@ class Problem:
     @property
     def class_name(self) -> str:
         """The class of data, as typed."""
-        return self.group.name if self.inputs is None else self.inputs.name
+        if self.inputs is None or not self.symmetric:
+            return self.group.name if self.inputs is None else self.inputs.name
+        return f"{self.inputs.name}, {self.group.name}"
 
     @property
     def class_words(self) -> str:
         """The class of data, in words."""
-        return self.group.describe() if self.inputs is None else self.inputs.summary
+        if self.inputs is None or not self.symmetric:
+            return self.group.describe() if self.inputs is None else self.inputs.summary
+        return f"orbits of {self.inputs.summary}; {self.group.describe()}"
 
     @property
     def origin(self) -> Origin:

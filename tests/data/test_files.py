@@ -168,7 +168,7 @@ def test_options_that_do_not_fit(tmp_path: Path, capsys: Shell) -> None:
     zero = written(tmp_path, "0,0,0\n", "zero.csv")
     three, two = "linear:3-2-1", "linear:2-1"
     for network, options, told in (
-        (three, ["--inputs", points, "--symmetry", "permutation"], "go with no symmetry"),
+        (three, ["--inputs", points, "--symmetry", "orthogonal"], "orbits that cannot be listed"),
         (three, ["--inputs", points, "--samples", points], "--samples"),
         (three, ["--samples", points, "--autoencoding"], "leave autoencoding out"),
         (three, ["--samples", points], "has 3 columns; the network takes 3 for an input and 1"),

@@ -45,7 +45,8 @@ def symmetry_of(problem: Problem) -> Symmetry | None:
         return None
     group = problem.group
     moves = _moves(problem, group.generators(Written()), turns=False)
-    if group.finite and (group.order <= LISTED or _lift(problem) is None):
+    few = group.order <= LISTED or problem.inputs is not None or _lift(problem) is None
+    if group.finite and few:
         return Symmetry(moves, order=int(group.order))
     lift = _lift(problem)
     if lift is None:

@@ -118,10 +118,9 @@ def _values(problem: Problem, route: Route) -> tuple[int, int]:
         lift = problem.network.lift()
         assert lift is not None
         return lift.volume, lift.dimension
+    order = require_enumerable(problem.group) if problem.symmetric else 1
     if problem.stated is not None:
-        order = len(problem.stated.points or (0,))
-        return problem.network.activations(order), order
-    order = require_enumerable(problem.group)
+        order *= len(problem.stated.points or (0,))
     return problem.network.activations(order), order
 
 

@@ -65,7 +65,7 @@ def explain(
         'The block of dimension k = 3, multiplicity 1, is filled by κ = 3 vectors of parameters \
 (κ ≥ k), so its range says nothing.'
     """
-    if not problem.symmetric:
+    if not problem.symmetric or problem.inputs is not None:
         return Explanation(())
     # bounds that are still open do not compare
     both = closure.closed and architecture.closed

@@ -8,7 +8,6 @@ from conserved.kernel.orbit import Orbit
 from conserved.kernel.points import PointFields
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
-from conserved.kernel.source import Orbits
 from conserved.kernel.statement import given
 from conserved.problem import Problem
 from conserved.symmetry import act_on_inputs, enumerate_group
@@ -32,9 +31,8 @@ class OrbitFields(PointFields):
     ) -> None:
         self.problem = problem
         network, loss = problem.network, problem.loss
-        program, source = given(network.program, loss, problem.stated, scalars)
-        if problem.symmetric:
-            source = Orbits(program, loss, _orbit(problem, scalars))
+        orbit = _orbit(problem, scalars) if problem.symmetric else None
+        program, source = given(network.program, loss, problem.stated, scalars, orbit)
         super().__init__(program, source, scalars, rng, widest=widest)
         if network.all_patterns_count and not self.sampled_patterns:
             self.note = ""

@@ -33,7 +33,8 @@ def choose_route(problem: Problem, route: Route = "auto") -> Literal["orbits", "
         raise InputError("route", route, "known: auto, moments, orbits")
     if route == "moments" and problem.inputs is not None:
         raise InputError("route", route, f"the data are {problem.inputs.summary}: no average")
-    if route == "orbits" or (route == "auto" and not problem.symmetric):
+    listed = not problem.symmetric or problem.inputs is not None
+    if route == "orbits" or (route == "auto" and listed):
         return "orbits"
     tau = problem.network.lift_dimension if problem.loss.spec in ("mse", "poly:2") else 0
     if tau > LIFT_LIMIT:

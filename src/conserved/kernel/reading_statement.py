@@ -14,7 +14,7 @@ from conserved.kernel.law import fault_of_law
 from conserved.kernel.losses import Loss, parse_loss
 from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
-from conserved.kernel.statement import Statement, fault_of_class
+from conserved.kernel.statement import Statement, fault_of_class, fault_of_orbits
 
 _GENERATORS = 1000
 _LIFT_LIMIT = 4096
@@ -43,7 +43,10 @@ def read_statement(reader: Reader) -> Statement:
     if symmetry is not None:
         _require_fit(reader["symmetry"], statement)
     if symmetry is not None and data is not None:
-        raise reader["data"].error("either a symmetry is stated, or a class of data")
+        if fault := fault_of_orbits(data, symmetry.order):
+            raise reader["data"].error(fault)
+        if data.labels == "inputs" and any(move.labels is None for move in symmetry.generators):
+            raise reader["data"].error("labels that are inputs move as these do")
     if fault := fault_of_class(program, loss, flow, restricted=statement.kind != "all"):
         raise reader["flow"].error(fault)
     if statement.roots > ROOTS_LIMIT:

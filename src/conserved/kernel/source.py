@@ -202,6 +202,72 @@ class Listed(Source):
         return np.broadcast_to(self.spelt, (count, *self.spelt.shape))
 
 
+class OwnOrbits(Orbits):
+    """The orbit of an input that is its own label, and so are all points of the orbit."""
+
+    def pull(
+        self, ring: FormalRing, output: Array, inputs: Array, drawn: Array, keys: NDArray[np.uint64]
+    ) -> Array:
+        labels = self.orbit.inputs(inputs).reshape(1, len(inputs), -1, *self.output_shape)
+        return self.loss.gradient(ring, output, labels, keys)
+
+
+class ListedOrbits(Source):
+    """The orbits of these inputs; one orbit has one label that moves along, any or its own.
+
+    Args:
+        program, loss, orbit: as for ``Orbits``.
+        points, real, labels: as for ``Listed``.
+    """
+
+    fixed = True
+
+    def __init__(
+        self,
+        program: Program,
+        loss: Loss,
+        orbit: Orbit,
+        points: Array,
+        real: Array,
+        labels: Array | None = None,
+    ) -> None:
+        super().__init__(program, loss)
+        self.orbit, self.count, self.points = orbit, len(points), len(points) * orbit.order
+        self.listed = orbit.inputs(points).reshape(-1, *self.input_shape)
+        self.spelt = orbit.real(real).reshape(-1, *self.input_shape)
+        self.labels = labels
+        self.route = f"{self.count:,} orbits of {orbit.order:,} points at once"
+
+    def draw(self, scalars: Residues, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+        """Of each orbit its weight, and its label where that is any."""
+        weights = scalars.random(rng, (count, self.count, 1))
+        if self.labels is not None:
+            return _nothing(scalars, count), weights
+        random = scalars.random(rng, (count, self.count, *self.output_shape))
+        labels = self.loss.labels(random).reshape(count, self.count, -1)
+        return _nothing(scalars, count), np.concatenate([weights, labels], axis=-1)
+
+    def inputs(self, drawn: Array) -> Array:
+        return self.listed[None]
+
+    def pull(
+        self, ring: FormalRing, output: Array, inputs: Array, drawn: Array, keys: NDArray[np.uint64]
+    ) -> Array:
+        count, order = len(keys), self.orbit.order
+        output = np.broadcast_to(output, (len(output), count, *output.shape[2:]))
+        labels = self.labels
+        if labels is None:
+            labels = drawn[..., 1:].reshape(-1, *self.output_shape)
+        moved = self.orbit.labels(labels).reshape(-1, self.points, *self.output_shape)
+        shaped = np.broadcast_to(moved, output.shape[1:])[None]
+        weights = np.repeat(drawn[..., 0], order, axis=1)
+        weights = weights.reshape(1, *weights.shape, *(1,) * len(self.output_shape))
+        return ring.mul(self.loss.gradient(ring, output, shaped, keys), weights)
+
+    def real(self, rng: np.random.Generator, count: int) -> Array:
+        return np.broadcast_to(self.spelt, (count, *self.spelt.shape))
+
+
 def _nothing(scalars: Residues, count: int) -> Array:
     return np.zeros((count, 0), dtype=scalars.dtype)
 

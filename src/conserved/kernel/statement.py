@@ -18,14 +18,24 @@ from conserved.kernel.group import Lift, Symmetry, listed
 from conserved.kernel.height import bits, group_bits
 from conserved.kernel.losses import Loss, PolynomialLoss
 from conserved.kernel.moments import AveragedFields
+from conserved.kernel.orbit import Orbit
 from conserved.kernel.points import OutputFields, PointFields, fault_of_outputs
 from conserved.kernel.primes import Prime, random_prime
 from conserved.kernel.program import Program, Tensors
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues
 from conserved.kernel.sign_flow import SignFields, fault_of_signs
-from conserved.kernel.source import Autoencoding, Everything, Listed, Orbits, Source
+from conserved.kernel.source import (
+    Autoencoding,
+    Everything,
+    Listed,
+    ListedOrbits,
+    Orbits,
+    OwnOrbits,
+    Source,
+)
 
+ORBITS_LIMIT = 50_000  # points of all orbits of listed inputs
 Kind = Literal["all", "symmetric", "given"]
 
 
@@ -87,7 +97,7 @@ class Statement:
         if self.data.basis is not None:
             return bits(combined(self.program, self.data.basis))
         one = bits(self.program, self.data.bits)
-        if not self.data.labelled:
+        if not self.data.labelled and self.symmetry is None:
             return one
         degree = self.loss.degree if isinstance(self.loss, PolynomialLoss) else 2
         return degree * (one + sum(self.data.bits))
@@ -95,11 +105,10 @@ class Statement:
     @property
     def points(self) -> int:
         """At how many inputs one of its fields evaluates the network."""
-        if self.data is not None:
-            return len(self.data.points or (0,))
+        many = 1 if self.data is None else len(self.data.points or (0,))
         if self.symmetry is None:
-            return 1
-        return self.symmetry.order or _lift(self.symmetry).features.shape[1]
+            return many
+        return many * (self.symmetry.order or _lift(self.symmetry).features.shape[1])
 
     @cached_property
     def roots(self) -> int:
@@ -158,15 +167,15 @@ class Statement:
 
     def _pulls(self, scalars: Residues, rng: np.random.Generator, widest: bool) -> Fields:
         """The gradients that some dataset of the class makes."""
-        if self.symmetry is None:
-            program, source = given(self.program, self.loss, self.data, scalars)
-            return PointFields(program, source, scalars, rng, widest=widest)
-        if self.averaged:
+        if self.symmetry is not None and self.averaged:
             return AveragedFields(self.program, self.symmetry, scalars, rng)
-        ((_, shape),) = self.program.inputs
-        real = bool(self.program.choices)
-        orbit = listed(self.symmetry, shape[-1], self.program.shape[-1], scalars, real=real)
-        return PointFields(self.program, Orbits(self.program, self.loss, orbit), scalars, rng)
+        orbit = None
+        if self.symmetry is not None:
+            ((_, shape),) = self.program.inputs
+            real = bool(self.program.choices)
+            orbit = listed(self.symmetry, shape[-1], self.program.shape[-1], scalars, real=real)
+        program, source = given(self.program, self.loss, self.data, scalars, orbit)
+        return PointFields(program, source, scalars, rng, widest=widest and orbit is None)
 
 
 def moved(pulls: Fields, flow: Flow) -> Fields:
@@ -174,6 +183,17 @@ def moved(pulls: Fields, flow: Flow) -> Fields:
     if flow == GRADIENT:
         return pulls
     return SignFields(pulls) if flow == SIGN else FlowFields(pulls, flow)
+
+
+def fault_of_orbits(data: DataClass, order: int | None) -> str:
+    """Why a class of data has no orbits under a group of this order, or ""."""
+    if data.basis is not None:
+        return "inputs of a subspace have no orbits here; list the inputs"
+    many = len(data.points or (0,)) * (order or 0)
+    if not order or many > ORBITS_LIMIT:
+        told = f"orbits of {many:,} points" if order else "orbits that cannot be listed"
+        return f"{told}; the limit is {ORBITS_LIMIT:,} points"
+    return ""
 
 
 def fault_of_class(program: Program, loss: Loss, flow: Flow, *, restricted: bool) -> str:
@@ -186,26 +206,40 @@ def fault_of_class(program: Program, loss: Loss, flow: Flow, *, restricted: bool
 
 
 def given(
-    program: Program, loss: Loss, data: DataClass | None, scalars: Residues
+    program: Program,
+    loss: Loss,
+    data: DataClass | None,
+    scalars: Residues,
+    orbit: Orbit | None = None,
 ) -> tuple[Program, Source]:
-    """The data of all fields, or of a class that is no group, and the program that takes them.
+    """The data of all fields, or of a class, and the program that takes them.
+
+    Args:
+        program, loss: the network and ℓ.
+        data: a class that is no group.
+        scalars: of the fields.
+        orbit: what becomes of each datum under a group that is listed.
 
     Raises:
-        DegenerateSampleError: a prime that divides a denominator.
+        Redraw: a prime that divides a denominator.
     """
     if data is None:
-        return program, Everything(program, loss)
+        return program, Everything(program, loss) if orbit is None else Orbits(program, loss, orbit)
     ((_, shape),) = program.inputs
     if data.points is not None:
         points = table(data.points, shape, scalars)
         real = table(data.points, shape, Reals()) if program.choices else points
         rows = data.points if data.labels == "inputs" else data.labels
         labels = None if isinstance(rows, str) else table(rows, program.shape, scalars)
+        if orbit is not None:
+            return program, ListedOrbits(program, loss, orbit, points, real, labels)
         return program, Listed(program, loss, points, real, labels)
     basis = None
     if data.basis is not None:
         program = combined(program, data.basis)
         basis = table(data.basis, (prod(shape),), scalars)
+    if orbit is not None:
+        return program, OwnOrbits(program, loss, orbit)
     if data.labels == "inputs":
         return program, Autoencoding(program, loss, scalars, basis)
     return program, Everything(program, loss)

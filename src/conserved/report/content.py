@@ -70,11 +70,10 @@ class BlockRow:
 def question(analysis: Analysis) -> tuple[str, str, str]:
     """The question in one sentence, around the network's text."""
     problem = analysis.problem
-    data = "on any data at all"
+    data = "on any data at all" if problem.inputs is None else f"on {problem.inputs.summary}"
     if problem.symmetric:
-        data = f"on data closed under {problem.group.name}"
-    elif problem.inputs is not None:
-        data = f"on {problem.inputs.summary}"
+        which = "on data" if problem.inputs is None else f"{data},"
+        data = f"{which} closed under {problem.group.name}"
     return (
         "What stays constant while ",
         problem.network.spec,

@@ -82,9 +82,9 @@ class State:
     @cached_property
     def lifted(self) -> Lifted | None:
         """What the loss sees of a symmetric class of data, where the network has a lift."""
-        if not (
-            self.problem.symmetric and has_lift(self.problem) and self.problem.moves == GRADIENT
-        ):
+        problem = self.problem
+        averaged = problem.symmetric and problem.inputs is None and problem.moves == GRADIENT
+        if not (averaged and has_lift(problem)):
             return None
         scalars = splitting_scalars(self.problem, *(law.roots for law in self.known))
         return Lifted(self.problem, scalars, self.seed, self.budget)
