@@ -10,10 +10,11 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-# What is installed: the package alone (no torch), all that the tests use, what drives a browser.
+# What is installed: the package alone (no torch), all that the tests use, what drives a browser, what builds the site.
 RUNTIME := $(VENV)/.runtime
 TEST    := $(VENV)/.test
 BROWSER := $(VENV)/.browser
+DOCS    := $(VENV)/.docs
 
 # One BLAS thread a worker: the workers already share the cores out.
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
@@ -24,7 +25,7 @@ REPORT := out/report.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-lowest test-only bench lint hooks build release clean
+.PHONY: help demo docs test test-all test-lowest test-only bench lint hooks build release clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,12 +39,16 @@ demo: $(RUNTIME) ## analyse a network under a data symmetry; report in out/repor
 test: $(TEST) ## the default test suite
 	$(PYTEST)
 
-test-all: $(BROWSER) ## the default suite and the slow tests (the report's need Chromium)
+test-all: $(BROWSER) $(DOCS) ## the default suite and the slow tests (the report's need Chromium)
 	@command -v chromedriver >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } || \
 	  echo "no Chromium, so the browser tests are skipped: sudo apt-get install chromium chromium-driver" >&2
 	$(PYTEST) -m "slow or not slow"
+
+docs: $(DOCS) ## the site, into out/site; its gallery is run on the way
+	MPLBACKEND=agg $(BIN)/python -m sphinx --fail-on-warning -q -b html docs out/site
+	@echo "open out/site/index.html in a browser"
 
 bench: $(TEST) ## the benchmarks, into benchmarks/results/
 	$(BIN)/python -m benchmarks
@@ -77,7 +82,7 @@ release: $(TEST) ## what a release of _version.py would do; DO=--do does it
 	$(if $(DO),$(MAKE) build)
 
 clean: ## remove .venv, out/, builds and caches
-	rm -rf $(VENV) .venv-lowest out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .venv-lowest out dist docs/gallery_built .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): pyproject.toml constraints.txt src/conserved/_version.py
@@ -92,4 +97,8 @@ $(TEST): $(RUNTIME)
 
 $(BROWSER): $(TEST)
 	$(PIP) --editable '.[browser]'
+	@touch $@
+
+$(DOCS): $(RUNTIME)
+	$(PIP) --editable '.[docs]'
 	@touch $@

@@ -327,6 +327,8 @@ PUBLIC = (
     "symmetry",
     "testing",
     "analysis",
+    "simulate",
+    "atlas",
 )
 
 
