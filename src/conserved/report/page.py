@@ -260,7 +260,11 @@ def _style() -> str:
 
 @cache
 def _scripts() -> tuple[str, ...]:
-    return _read(VENDOR / "uPlot.iife.min.js"), _read(ASSETS / "report.js")
+    return (
+        _read(VENDOR / "uPlot.iife.min.js"),
+        _read(ASSETS / "charts.js"),
+        _read(ASSETS / "report.js"),
+    )
 
 
 def _read(path: Path) -> str:

@@ -1,0 +1,247 @@
+"""The least and the greatest of many curves over stretches of rows, kept in files.
+
+A run of 10⁶ steps and 1,000 laws is too long to hold, and a screen has some hundred columns of
+pixels. Kept are the extremes of every 32 rows, then of every 256, 2,048, …: a column of any width is
+drawn from few of them, exactly, whichever rows are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 32  # rows
+FACTOR = 8  # blocks of one level in one of the next
+
+Floats = NDArray[np.float64]
+
+
+class Shelf:
+    """Records of one shape, appended to a file and read as an array."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], kind: str = "<f8") -> None:
+        self.path, self.shape, self.kind = path, shape, np.dtype(kind)
+        self._bytes = int(np.prod(shape)) * self.kind.itemsize
+        self._count = path.stat().st_size // self._bytes if path.exists() else 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, records: NDArray[np.generic]) -> None:
+        """Add (n, *shape)."""
+        data = np.ascontiguousarray(records, dtype=self.kind)
+        with self.path.open("r+b" if self.path.exists() else "wb") as file:
+            file.seek(self._count * self._bytes)
+            file.write(data.tobytes())
+        self._count += len(data)
+
+    def cut(self, count: int) -> None:
+        """Keep the first so many."""
+        self._count = min(self._count, count)
+
+    def part(self, start: int, stop: int) -> NDArray[np.generic]:
+        """Records, mapped and not read: what is not looked at costs nothing."""
+        stop = min(stop, self._count)
+        if start >= stop:
+            return np.zeros((0, *self.shape), self.kind)
+        offset = start * self._bytes
+        return np.memmap(self.path, self.kind, "r", offset, (stop - start, *self.shape))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a screen shows of some curves: one column for each stretch of rows.
+
+    Args:
+        first, last: (n,) steps of the first and the last row of a stretch.
+        low, high: (n, curves) the extremes there; NaN where a curve has no number.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    low: Floats
+    high: Floats
+
+
+class Pyramid:
+    """Extremes of curves over blocks of rows, of blocks of blocks, and so on.
+
+    Args:
+        folder: where the files lie; what is there already is used.
+        curves: how many numbers a row has.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     pyramid = Pyramid(Path(folder), 1)
+        ...     rows = np.arange(1000.0)[:, None]
+        ...     pyramid.add(np.arange(1000), rows, np.zeros(1000, np.int64))
+        ...     seen = pyramid.columns(0, 1000, [0], 5)
+        ...     seen.high[:, 0].tolist(), seen.first.tolist()
+        ([223.0, 447.0, 671.0, 895.0, 999.0], [0, 224, 448, 672, 896])
+    """
+
+    def __init__(self, folder: Path, curves: int) -> None:
+        self.folder, self.curves = folder, curves
+        # of each block: the steps of its first and last row, and where the first stands in the log
+        self.places = Shelf(folder / "places", (3,), "<i8")
+        self._levels = [self._level(0)]
+        while (folder / f"level{len(self._levels)}").exists():
+            self._levels.append(self._level(len(self._levels)))
+        count = min(len(self.places), len(self._levels[0]))
+        self._to(count)
+        self._steps: list[int] = []  # rows of a block that is not full
+        self._where: list[int] = []
+        self._rows: list[Floats] = []
+
+    def _level(self, number: int) -> Shelf:
+        return Shelf(self.folder / f"level{number}", (2, self.curves))
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.places) * BLOCK + len(self._rows)
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """The first and the last step, or None without rows."""
+        kept = self.places.part(0, len(self.places))
+        ends = [int(kept[0, 0]), int(kept[-1, 1])] if len(kept) else []
+        ends += [self._steps[0], self._steps[-1]] if self._steps else []
+        return (ends[0], ends[-1]) if ends else None
+
+    def add(self, steps: NDArray[np.int64], rows: Floats, where: NDArray[np.int64]) -> None:
+        """Append rows.
+
+        Args:
+            steps: (n,) ascending, and above those before.
+            rows: (n, curves).
+            where: (n,) where each stands in the log.
+        """
+        self._steps += steps.tolist()
+        self._where += where.tolist()
+        self._rows += list(rows)
+        full = len(self._rows) // BLOCK
+        if not full:
+            return
+        count = full * BLOCK
+        blocks = np.stack(self._rows[:count]).reshape(full, BLOCK, self.curves)
+        marks = np.array(self._steps[:count]).reshape(full, BLOCK)
+        places = np.array(self._where[:count]).reshape(full, BLOCK)[:, 0]
+        low, high = np.fmin.reduce(blocks, 1), np.fmax.reduce(blocks, 1)
+        self._levels[0].append(np.stack([low, high], 1))
+        self.places.append(np.stack([marks[:, 0], marks[:, -1], places], 1))
+        del self._rows[:count], self._steps[:count], self._where[:count]
+        self._promote()
+
+    def _promote(self) -> None:
+        """Bring the upper levels up to date."""
+        number = 0
+        while (full := len(self._levels[number]) // FACTOR) > 0:
+            if number + 1 == len(self._levels):
+                self._levels.append(self._level(number + 1))
+            upper = self._levels[number + 1]
+            for k in range(len(upper), full):  # one at a time: a long log does not fit
+                part = self._levels[number].part(FACTOR * k, FACTOR * (k + 1))
+                upper.append(_united(part)[None])
+            number += 1
+
+    def cut(self, step: int) -> int:
+        """Forget blocks with rows of this step or later.
+
+        Returns:
+            Where in the log the first forgotten row stands, or -1 if there is none; rows from there
+            are to be added again, as far as they are wanted.
+        """
+        kept = self.places.part(0, len(self.places))
+        count = int(np.searchsorted(kept[:, 1], step)) if len(kept) else 0
+        lost = int(kept[count, 2]) if count < len(kept) else (self._where or [-1])[0]
+        self._to(count)
+        self._steps, self._where, self._rows = [], [], []
+        return lost
+
+    def _to(self, count: int) -> None:
+        """So many blocks, and those made of them."""
+        self.places.cut(count)
+        for number, shelf in enumerate(self._levels):
+            shelf.cut(count // FACTOR**number)
+
+    def row(self, step: int) -> int:
+        """The first row of this step or later, to a block."""
+        kept = self.places.part(0, len(self.places))
+        block = int(np.searchsorted(kept[:, 1], step)) if len(kept) else 0
+        if block < len(kept):
+            return block * BLOCK
+        return len(kept) * BLOCK + int(np.searchsorted(self._steps, step))
+
+    def place(self, row: int) -> int:
+        """Where in the log the block of a row begins."""
+        block = row // BLOCK
+        if block < len(self.places):
+            return int(self.places.part(block, block + 1)[0, 2])
+        return self._where[0] if self._where else -1
+
+    def columns(self, start: int, stop: int, curves: Sequence[int], most: int) -> Columns:
+        """Extremes over at most so many stretches of rows start … stop, of a block at least.
+
+        The first stretch may begin up to its own length before ``start``.
+        """
+        stop = min(stop, self.rows)
+        length = max(BLOCK, -(-(stop - start) // max(1, most)))
+        number = 0
+        while number + 1 < len(self._levels) and BLOCK * FACTOR ** (number + 1) <= length:
+            number += 1
+        size = BLOCK * FACTOR**number
+        each = -(-length // size)  # blocks of a column
+        first = start // (size * each) * each
+        last = min(-(-stop // size), -(-self.rows // size))
+        extremes = self._blocks(number, first, last, list(curves))
+        edges = np.arange(0, max(1, last - first), each)
+        if not len(extremes):
+            none = np.zeros(0, np.int64)
+            return Columns(none, none, extremes[:, 0], extremes[:, 1])
+        low = np.fmin.reduceat(extremes[:, 0], edges, 0)
+        high = np.fmax.reduceat(extremes[:, 1], edges, 0)
+        begins = (first + edges) * size
+        ends = np.minimum(np.append(begins[1:], last * size), self.rows)
+        return Columns(self._step_of(begins, 0), self._step_of(ends - 1, 1), low, high)
+
+    def _blocks(self, number: int, first: int, last: int, curves: list[int]) -> Floats:
+        """Blocks of a level (n, 2, curves), the last of which may not be full."""
+        shelf = self._levels[number]
+        full = np.array(shelf.part(first, last)[:, :, curves], dtype=np.float64)
+        if last <= len(shelf):
+            return full
+        rest = self._rest(number, curves)
+        return np.concatenate([full, rest[None]]) if rest is not None else full
+
+    def _rest(self, number: int, curves: list[int]) -> Floats | None:
+        """Extremes of the rows behind the last full block of a level."""
+        if number == 0:
+            if not self._rows:
+                return None
+            rows = np.stack(self._rows)[:, curves]
+            return np.stack([np.fmin.reduce(rows, 0), np.fmax.reduce(rows, 0)])
+        begin = len(self._levels[number]) * FACTOR
+        below = self._blocks(number - 1, begin, begin + FACTOR, curves)
+        return _united(below) if len(below) else None
+
+    def _step_of(self, rows: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+        """Steps of rows that begin (0) or end (1) a block, or lie behind the last full one."""
+        kept = self.places.part(0, len(self.places))
+        full = len(kept) * BLOCK
+        found = np.zeros(len(rows), np.int64)
+        inside = rows < full
+        if inside.any():
+            found[inside] = kept[rows[inside] // BLOCK, end]
+        found[~inside] = [self._steps[row - full] for row in rows[~inside]]
+        return found
+
+
+def _united(blocks: NDArray[np.generic]) -> Floats:
+    """Extremes (2, curves) of blocks (n, 2, curves)."""
+    return np.stack([np.fmin.reduce(blocks[:, 0], 0), np.fmax.reduce(blocks[:, 1], 0)])
