@@ -40,9 +40,7 @@ def assert_exact(seen: Columns, steps: np.ndarray, rows: np.ndarray, curves: lis
     most=st.integers(1, 50),
     ends=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
-def test_extremes_are_exact(
-    count: int, pieces: int, most: int, ends: tuple[float, float]
-) -> None:
+def test_extremes_are_exact(count: int, pieces: int, most: int, ends: tuple[float, float]) -> None:
     with TemporaryDirectory() as folder:
         pyramid, steps, rows = filled(Path(folder), count, pieces)
         assert pyramid.rows == count

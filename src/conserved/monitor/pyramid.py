@@ -1,8 +1,8 @@
 """The least and the greatest of many curves over stretches of rows, kept in files.
 
 A run of 10⁶ steps and 1,000 laws is too long to hold, and a screen has some hundred columns of
-pixels. Kept are the extremes of every 32 rows, then of every 256, 2,048, …: a column of any width is
-drawn from few of them, exactly, whichever rows are asked for.
+pixels. Kept are the extremes of every 32 rows, of every 256, of every 2,048, …: a column of any
+width is drawn from few of them, exactly, whichever rows are asked for.
 """
 
 from __future__ import annotations
@@ -149,6 +149,15 @@ class Pyramid:
                 part = self._levels[number].part(FACTOR * k, FACTOR * (k + 1))
                 upper.append(_united(part)[None])
             number += 1
+
+    @property
+    def waiting(self) -> int | None:
+        """Where in the log the first row stands that is in no full block."""
+        return self._where[0] if self._where else None
+
+    def keep(self, blocks: int) -> None:
+        """Forget all but the first so many blocks."""
+        self._to(min(blocks, len(self.places)))
 
     def cut(self, step: int) -> int:
         """Forget blocks with rows of this step or later.
