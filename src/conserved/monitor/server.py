@@ -67,7 +67,7 @@ class PageServer(ThreadingHTTPServer):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Names by which a browser may call us; another may be one that was turned to this machine."""
+        """Names by which a browser may call us; another may have been turned to this machine."""
         return tuple(f"{name}:{self.server_port}" for name in (HOST, "localhost"))
 
     def process_request(self, request: Any, client_address: Any) -> None:
