@@ -23,7 +23,7 @@ from conserved.analysis import Analysis, Count, analyze
 from conserved.errors import InputError
 from conserved.problem import Problem
 from conserved.report import content, render, watch, write_report
-from conserved.report.page import embedded
+from conserved.report.inline import embedded
 from tests.cli.shell import environment
 from tests.report import samples
 from tests.report.reading import (

@@ -1,7 +1,6 @@
 """One HTML file that holds all it needs: text, style, scripts, numbers.
 
-Nothing is loaded: the content security policy allows the scripts and the style of this very page,
-by their hashes, and nothing else. All text from outside is escaped where it is written: by Jinja's
+Nothing is loaded (``inline``). All text from outside is escaped where it is written: by Jinja's
 autoescape in markup, by ``embedded`` in JSON, by ``conserved.notation`` in formulas.
 """
 
@@ -9,14 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conserved.analysis import Analysis
 from conserved.errors import InputError
@@ -25,18 +21,20 @@ from conserved.law.lines import lines, where
 from conserved.notation import sentences
 from conserved.report import content
 from conserved.report.charts import RankChart, laid_out
+from conserved.report.inline import (
+    ASSETS,
+    DASHES,
+    embedded,
+    environment,
+    page_scripts,
+    page_style,
+    policy,
+)
 from conserved.report.plots import Evidence
 from conserved.report.training import evidence
 from conserved.simulate.record import Simulation
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-ASSETS = Path(__file__).parent / "assets"
-VENDOR = Path(__file__).parent / "vendor"
 LAWS_SHOWN = 12  # the rest is folded away
-# Told apart without colour as well: one pattern for each of the eight colours.
-DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 4", "4 2", "2 6", "8 2 2 2 2 2")
 CERTIFICATE = "certificate.json"
 Runs = Simulation | Evidence | Sequence[Simulation | Evidence] | None
 
@@ -90,13 +88,13 @@ def render(
     shown = _runs(simulation)
     plots = [plot for run in shown for plot in run.plots]
     first = [sum(len(run.plots) for run in shown[:k]) for k in range(len(shown))]
-    style, scripts = _style(), _scripts() if plots else ()
+    style, scripts = page_style(), page_scripts("report.js") if plots else ()
     return (
-        _environment()
+        environment(ASSETS)
         .get_template("report.html")
         .render(
             **_found(analysis),
-            policy=_policy(style, scripts),
+            policy=policy(style, scripts),
             style=Markup(style),
             scripts=[Markup(script) for script in scripts],
             runs=list(zip(shown, first, strict=True)),
@@ -150,17 +148,6 @@ def write_report(
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError("path", path, f"cannot be written ({reason})") from error
     return target
-
-
-def embedded(value: object) -> str:
-    r"""JSON that is inert inside a script element.
-
-    Example:
-        >>> embedded("</script>")
-        '"\\u003c/script\\u003e"'
-    """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
 def _found(analysis: Analysis) -> dict[str, Any]:
@@ -238,47 +225,3 @@ def _downloads(analysis: Analysis, certificate: Mapping[str, Any] | None) -> lis
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-
-
-def _policy(style: str, scripts: Sequence[str]) -> str:
-    """Nothing but the style and scripts of this page, and no string ever becomes code."""
-    allowed = " ".join(_source(script) for script in scripts) or "'none'"
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src {_source(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
-    )
-
-
-def _source(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
-@cache
-def _style() -> str:
-    return _read(VENDOR / "uPlot.min.css") + _read(ASSETS / "report.css")
-
-
-@cache
-def _scripts() -> tuple[str, ...]:
-    return (
-        _read(VENDOR / "uPlot.iife.min.js"),
-        _read(ASSETS / "charts.js"),
-        _read(ASSETS / "report.js"),
-    )
-
-
-def _read(path: Path) -> str:
-    return path.read_text("utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
