@@ -53,6 +53,7 @@ LEVELS = {
     "atlas": 6,
     "report": 6,
     "zoo": 6,
+    "monitor": 6.1,  # runs that were watched, seen
     "cli": 7,
     "__init__": 7,
     "__main__": 8,

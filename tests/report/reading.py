@@ -156,7 +156,7 @@ def assert_accessible(page: str) -> None:
         if "data-plot" in figure.attributes:
             assert len(figure.all("table")) == 1, "a plot without its numbers"
     for cell in root.all("th"):
-        assert cell.get("scope") in ("col", "row")
+        assert cell.get("scope") in ("col", "row", "rowgroup")
     for formula in root.all("math"):
         assert formula["alttext"]
 

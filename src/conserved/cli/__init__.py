@@ -18,6 +18,7 @@ from conserved.cli.data import data
 from conserved.cli.listing import list_names
 from conserved.cli.reproduce import reproduce
 from conserved.cli.simulate import simulate
+from conserved.cli.watch import watch
 from conserved.errors import ConservedError
 
 UNUSABLE_INPUT = 2
@@ -38,6 +39,7 @@ commands.add_command(coverage)
 commands.add_command(list_names)
 commands.add_command(simulate)
 commands.add_command(reproduce)
+commands.add_command(watch)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from conserved.monitor.pyramid import BLOCK, Columns, Pyramid
 FIELDS = ("value", "predicted", "residual", "gradient")
 METRICS = 12  # numbers of a step beside the laws: rates, losses and whatever was noted
 EVENTS = 2000  # that are kept
-_RAW = 4_000_000  # numbers of single steps that are read again for one picture
+_RAW = 6_000_000  # numbers of single steps that are read again for one picture
 _KEPT = 1 << 28  # bytes of a log whose index stays beside it
 _SAVE = 30.0  # seconds between two notes of how far the index goes
 SCHEMA = "conserved.index/1"
@@ -331,7 +332,8 @@ class Run:
             stop = min(stop, self.pyramid.rows)
             few = (stop - start) * self.pyramid.curves <= _RAW
             if few and stop - start < BLOCK * most and stop > start:
-                return self._single(start, stop, first, last, list(curves), most)
+                with suppress(OSError):  # a log that is gone: its index is left
+                    return self._single(start, stop, first, last, list(curves), most)
             return self.pyramid.columns(start, stop, curves, most)
 
     def _single(

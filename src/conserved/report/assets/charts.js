@@ -67,8 +67,8 @@ const charts = (() => {
     };
   }
 
-  /* A plot is {x, y, low?, labels, styles, xLabel, yLabel, logX, logY, whole?, least?}: y and low hold
-     one list for each curve, whole the ends of x where x has only a part of it. */
+  /* A plot is {x, y, low?, labels, styles, xLabel, yLabel, logX, logY, whole?, least?, marks?}: y and low
+     hold one list for each curve, whole the ends of x where x has only a part of it, marks places on x. */
   class Chart {
     constructor(figure, plot, zoomed = () => {}) {
       this.figure = figure;
@@ -177,6 +177,11 @@ const charts = (() => {
       );
     }
 
+    // Show a part, as if it had been zoomed to.
+    range([min, max]) {
+      this.quietly(() => this.u.setScale("x", { min, max }));
+    }
+
     read(i) {
       const { plot } = this;
       return plot.labels.map((_, k) => {
@@ -213,6 +218,7 @@ const charts = (() => {
           series: [{ label: plot.xLabel }, ...series],
           bands,
           hooks: {
+            drawAxes: [(u) => this.mark(u)],
             setCursor: [
               (u) => {
                 const i = u.cursor.idx;
@@ -246,6 +252,23 @@ const charts = (() => {
       );
     }
 
+    // Upright lines, where something happened.
+    mark(u) {
+      const { ctx, bbox } = u;
+      ctx.save();
+      ctx.strokeStyle = shade("--unsure");
+      ctx.setLineDash([4, 4]);
+      ctx.beginPath();
+      for (const x of this.plot.marks || []) {
+        const left = Math.round(u.valToPos(x, "x", true)) + 0.5;
+        if (left < bbox.left || left > bbox.left + bbox.width) continue;
+        ctx.moveTo(left, bbox.top);
+        ctx.lineTo(left, bbox.top + bbox.height);
+      }
+      ctx.stroke();
+      ctx.restore();
+    }
+
     // Zoom about the cursor, or the middle; a factor below 1 shows less, 0 shows all.
     zoom(factor) {
       const { plot, u } = this;
@@ -265,9 +288,13 @@ const charts = (() => {
       u.setScale("x", exact ? { min: first, max: last } : { min: from(min), max: from(max) });
     }
 
+    // To place i, or the nearest that is shown.
     point(i) {
       const { plot, u } = this;
-      const idx = Math.max(0, Math.min(plot.x.length - 1, i));
+      const { min, max } = u.scales.x;
+      const inside = plot.x.map((x, k) => (x >= min && x <= max ? k : -1)).filter((k) => k >= 0);
+      if (!inside.length) return;
+      const idx = Math.max(inside[0], Math.min(inside[inside.length - 1], i));
       u.setCursor({ left: u.valToPos(plot.x[idx], "x"), top: u.over.clientHeight / 2 });
     }
 

@@ -1,0 +1,230 @@
+"""What is shown of a run: a verdict for each law, and curves as a screen can show them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.law.grouping import block_of, natural
+from conserved.monitor.pyramid import Columns
+from conserved.monitor.run import FIELDS, Run
+from conserved.watching.tracks import Outcome, Track
+
+OUTCOMES: tuple[Outcome, ...] = (
+    "violated",
+    "drifting as predicted",
+    "drifting",
+    "conserved",
+    "not tested",
+)
+MARKS = {"violated": "✗", "not tested": "?"}
+_RECENT = 60  # events that are shown
+assert set(OUTCOMES) == set(get_args(Outcome))
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one family of laws so far.
+
+    Args:
+        law: its place in the log.
+        text: its formula.
+        block: the part of the model, "" for several.
+        outcome, since, reason: the verdict.
+        drift: (h − h(0)) / size at the last look.
+        residual, gradient: the largest of the run, in roundings; NaN where there is none.
+    """
+
+    law: int
+    text: str
+    block: str
+    outcome: Outcome
+    since: int | None
+    reason: str
+    drift: float
+    residual: float
+    gradient: float
+
+    @property
+    def mark(self) -> str:
+        """The outcome as a sign, so that colour is not needed."""
+        return MARKS.get(self.outcome, "✓")
+
+    @property
+    def words(self) -> str:
+        """The outcome, and since when."""
+        return self.outcome if self.since is None else f"{self.outcome} since step {self.since:,}"
+
+    @property
+    def weight(self) -> tuple[int, float]:
+        """How much it asks to be looked at: the less, the more."""
+        worst = np.nanmax([self.residual, self.gradient, 0.0])
+        return OUTCOMES.index(self.outcome), -float(worst)
+
+
+def rows(run: Run) -> list[Row]:
+    """A row for each law: the verdict of the log, or what it would be now."""
+    with run.lock:
+        drift = _drift(run, run.last[0])
+        (low, high), bounds = run.extremes("value"), run.pyramid.rows
+        moved = np.fmax(np.abs(_drift(run, low)), np.abs(_drift(run, high)))
+        residual, gradient = run.extremes("residual")[1], run.extremes("gradient")[1]
+        told = _told(run)
+        since = {e.law: e for e in reversed(run.events) if e.what == "violated"}
+    out = []
+    for k, law in enumerate(run.head.laws):
+        event = since.get(k)
+        track = Track(
+            text=law.text,
+            tensors=law.tensors,
+            without_eps=law.without_eps,
+            predicted=0.0 if law.ledger and not np.isnan(run.last[1, k]) else None,
+            moved=float(np.nan_to_num(moved[k], posinf=np.inf)),
+            residual=_known(residual[k]),
+            worst=_known(gradient[k]),
+            since=None if event is None else event.step,
+            reason="" if event is None else event.text,
+            looks=bounds if np.isfinite(run.last[0, k]) else 0,
+            rule=run.head.optimizer,
+            precision=run.head.precision,
+        )
+        outcome, step, reason = told.get(k) or (track.outcome, track.since, track.why)
+        numbers = float(drift[k]), float(residual[k]), float(gradient[k])
+        block = block_of(law.tensors)
+        out.append(Row(k, law.text, block, outcome, step, reason, *numbers))
+    return out
+
+
+def grouped(several: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows by the part of the model, in the order of their names."""
+    blocks: dict[str, list[Row]] = {}
+    for row in several:
+        blocks.setdefault(row.block, []).append(row)
+    return sorted(blocks.items(), key=lambda item: natural(item[0]))
+
+
+def _told(run: Run) -> dict[int, tuple[Outcome, int | None, str]]:
+    """The verdicts of a closed log, by law."""
+    found = {}
+    for row in run.closed or []:
+        law, outcome = row.get("law"), row.get("outcome")
+        if isinstance(law, int) and outcome in OUTCOMES:
+            since = row.get("since")
+            known = since if isinstance(since, int) else None
+            found[law] = (outcome, known, str(row.get("reason") or "")[:400])
+    return found
+
+
+def _known(value: float) -> float:
+    return 0.0 if np.isnan(value) else float(value)
+
+
+def _drift(run: Run, values: Floats) -> Floats:
+    start = np.array([law.start for law in run.head.laws])
+    size = np.array([law.size for law in run.head.laws])
+    return np.asarray((values - start) / size)
+
+
+def state(run: Run) -> dict[str, Any]:
+    """What changes on the page while a run is written, beside the curves."""
+    several = rows(run)
+    count = Counter(row.outcome for row in several)
+    first, last = run.pyramid.bounds or (0, 0)
+    return {
+        "steps": [first, last],
+        "rows": run.pyramid.rows,
+        "closed": run.closed is not None,
+        "unread": run.unread,
+        "count": {outcome: count[outcome] for outcome in OUTCOMES},
+        "outcome": [OUTCOMES.index(row.outcome) for row in several],
+        "words": [row.words for row in several],
+        "reason": [row.reason for row in several],
+        "drift": _plain([row.drift for row in several], 3),
+        "residual": _plain([row.residual for row in several], 3),
+        "gradient": _plain([row.gradient for row in several], 3),
+        "metrics": list(run.metrics),
+        "events": [[e.step, e.what, e.law, e.text] for e in run.events[-_RECENT:]],
+    }
+
+
+def curves(
+    run: Run, laws: Sequence[int], first: int, last: int, most: int, digits: int = 7
+) -> dict[str, Any]:
+    """Curves over steps first … last, in about so many columns.
+
+    Returns:
+        Where each column is drawn; of each law asked for the least and the greatest drift and
+        predicted drift there (as shares of its size), the greatest residual and gradient (in
+        roundings); the greatest residual and gradient of any law; the metrics.
+    """
+    with run.lock:
+        every = range(len(run.head.laws))
+        wanted = [place for name in FIELDS for place in run.places(name, laws)]
+        wanted += run.places("residual", every) + run.places("gradient", every)
+        begin = len(FIELDS) * len(every)
+        wanted += list(range(begin, begin + len(run.metrics)))
+        seen = run.columns(first, last, wanted, most)
+        names = list(run.metrics)
+    sizes = [len(laws)] * len(FIELDS) + [len(every)] * 2 + [len(names)]
+    cuts = np.cumsum(sizes)[:-1]
+    parts = [
+        _Part(low, high)
+        for low, high in zip(np.split(seen.low, cuts, 1), np.split(seen.high, cuts, 1), strict=True)
+    ]
+    value, predicted, residual, gradient, residuals, gradients, metrics = parts
+    shown = {}
+    for k, law in enumerate(laws):
+        start, size = run.head.laws[law].start, run.head.laws[law].size
+        drift = [(value.low[:, k] - start) / size, (value.high[:, k] - start) / size]
+        told = [(predicted.low[:, k] - start) / size, (predicted.high[:, k] - start) / size]
+        shown[str(law)] = {
+            "drift": [_plain(edge, digits) for edge in drift],
+            "predicted": [_plain(edge, digits) for edge in told],
+            "residual": _plain(residual.high[:, k], digits),
+            "gradient": _plain(gradient.high[:, k], digits),
+        }
+    worst = {"residual": residuals, "gradient": gradients}
+    return {
+        "x": _middles(seen),
+        "laws": shown,
+        "worst": {name: _plain(part.worst, digits) for name, part in worst.items()},
+        "metrics": {name: metrics.plain(k, digits) for k, name in enumerate(names)},
+    }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Extremes (n, curves) of some curves."""
+
+    low: Floats
+    high: Floats
+
+    def plain(self, k: int, digits: int) -> list[list[float | None]]:
+        return [_plain(self.low[:, k], digits), _plain(self.high[:, k], digits)]
+
+    @property
+    def worst(self) -> Floats:
+        """The greatest of all curves in each column."""
+        if not self.high.shape[1]:
+            return np.full(len(self.high), np.nan)
+        return np.asarray(np.fmax.reduce(self.high, 1))
+
+
+def _middles(seen: Columns) -> list[float]:
+    """Where columns are drawn: in their middle, the first and the last at their ends."""
+    middle = (seen.first + seen.last) / 2
+    if len(middle) > 1:
+        middle[0], middle[-1] = seen.first[0], seen.last[-1]
+    return [float(x) for x in middle]
+
+
+def _plain(values: Sequence[float] | Floats, digits: int) -> list[float | None]:
+    """As JSON has it; None for what is not finite."""
+    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in values]

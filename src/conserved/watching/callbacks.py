@@ -1,0 +1,122 @@
+"""Watching under a trainer: callbacks for Lightning and for the Hugging Face Trainer.
+
+Neither is needed before a callback is made. A callback does what one does by hand: ``watch`` when
+training begins, ``note`` the loss, ``close`` at the end, however it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from conserved.errors import InputError
+from conserved.watching.training import Watch, watch
+
+
+def lightning_callback(example: Any = None, **options: Any) -> Any:
+    """A callback for ``Trainer(callbacks=[…])`` of Lightning.
+
+    Args:
+        example: an input of the module; by default its ``example_input_array``.
+        options: of ``conserved.watch``: ``log``, ``every``, ``laws``, ``loss``, ``sinks``, …
+
+    Returns:
+        The callback; its ``watch`` is what ``conserved.watch`` gave, once training has begun.
+
+    Raises:
+        InputError: Lightning is not installed.
+    """
+    base: Any = _base("Callback", "lightning.pytorch", "pytorch_lightning")
+
+    class WatchCallback(base):  # type: ignore[misc]
+        """Watches the laws of a LightningModule."""
+
+        watch: Watch | None = None
+
+        def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+            given = example if example is not None else pl_module.example_input_array
+            opened = {"step": trainer.global_step or None, **options}
+            self.watch = _watching(pl_module, trainer.optimizers, given, opened)
+
+        def on_train_batch_end(
+            self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+        ) -> None:
+            loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+            if self.watch is not None and loss is not None:
+                self.watch.note(loss=float(loss))
+
+        def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+            self._close()
+
+        def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+            self._close()
+
+        def _close(self) -> None:
+            if self.watch is not None:
+                self.watch.close()
+
+    return WatchCallback()
+
+
+def trainer_callback(example: Any = None, **options: Any) -> Any:
+    """A callback for ``Trainer(callbacks=[…])`` of Hugging Face ``transformers``.
+
+    Args:
+        example: an input of the model, such as one batch of ``input_ids``; or give ``laws``.
+        options: of ``conserved.watch``: ``log``, ``every``, ``laws``, ``loss``, ``sinks``, …
+
+    Returns:
+        The callback; its ``watch`` is what ``conserved.watch`` gave, once training has begun.
+
+    Raises:
+        InputError: transformers is not installed.
+    """
+    base: Any = _base("TrainerCallback", "transformers")
+
+    class WatchCallback(base):  # type: ignore[misc]
+        """Watches the laws of a model under the Trainer."""
+
+        watch: Watch | None = None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            opened = {"step": state.global_step or None, **options}
+            self.watch = _watching(kwargs["model"], [kwargs["optimizer"]], example, opened)
+
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any
+        ) -> None:
+            if self.watch is not None and "loss" in (logs or {}):
+                self.watch.note(loss=float(logs["loss"]))
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if self.watch is not None:
+                self.watch.close()
+
+    return WatchCallback()
+
+
+def _base(name: str, *homes: str) -> Any:
+    """The class to derive from, of whichever package is there."""
+    for home in homes:
+        try:
+            return getattr(import_module(home), name)
+        except ModuleNotFoundError:
+            continue
+    package = homes[0].partition(".")[0]
+    raise InputError("callback", package, f"is not installed: pip install {package}")
+
+
+def _watching(model: Any, optimizers: Any, example: Any, options: dict[str, Any]) -> Watch:
+    """``watch``, past the wrappers that trainers put around optimizers."""
+    bare = [_bare(optimizer) for optimizer in optimizers]
+    return watch(model, bare if len(bare) > 1 else bare[0], example, **options)
+
+
+def _bare(optimizer: Any) -> Any:
+    while not hasattr(optimizer, "register_step_pre_hook") or hasattr(optimizer, "optimizer"):
+        inner = getattr(optimizer, "optimizer", None)
+        if inner is None:
+            return optimizer
+        optimizer = inner
+    return optimizer
