@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,23 +52,29 @@ def shoot(driver: Any, name: str, first: str, last: str, width: int, dark: bool 
     (HERE / name).write_bytes(base64.b64decode(shot["data"]))
 
 
-def main() -> None:
-    """Make the report and take the pictures."""
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Chromium without a window."""
     options = webdriver.ChromeOptions()
     for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "report.html"
-            report(path)
-            driver.get(path.as_uri())
-            plot = "figure.plot[data-plot='{}']"
-            shoot(driver, "report.png", "header", "section[aria-labelledby=laws]", 800)
-            shoot(driver, "report-plots.png", plot.format(0), plot.format(1), 800)
-            shoot(driver, "report-dark.png", "header", ".directions", 390, dark=True)
+        yield driver
     finally:
         driver.quit()
+
+
+def main() -> None:
+    """Make the report and take the pictures."""
+    with tempfile.TemporaryDirectory() as folder, browser() as driver:
+        path = Path(folder) / "report.html"
+        report(path)
+        driver.get(path.as_uri())
+        plot = "figure.plot[data-plot='{}']"
+        shoot(driver, "report.png", "header", "section[aria-labelledby=laws]", 800)
+        shoot(driver, "report-plots.png", plot.format(0), plot.format(1), 800)
+        shoot(driver, "report-dark.png", "header", ".directions", 390, dark=True)
 
 
 if __name__ == "__main__":

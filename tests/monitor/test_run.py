@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from conserved.errors import InputError
-from conserved.monitor.log import part_path
 from conserved.monitor.run import Run
+from conserved.watching.log import part_path
 from tests.monitor import logs
 
 
@@ -136,7 +136,7 @@ def test_parts_are_one_log(tmp_path: Path) -> None:
     logs.write(path, logs.head(), *(logs.step(n) for n in range(1, 60)))
     run = read(path)
     for part in range(3):
-        path.rename(part_path(path, part))
+        path.rename(part_path(path, part + 1))
         begin = 60 + 40 * part
         run.update()  # between a rename and what follows it
         head = logs.head(part=part + 1, **{"from": begin - 1})
@@ -145,7 +145,7 @@ def test_parts_are_one_log(tmp_path: Path) -> None:
     assert_rows(run, range(1, 180))
     assert_rows(read(path), range(1, 180))
     assert run.share == 1.0
-    assert part_path(path, 0).name == "run.1.jsonl"
+    assert part_path(path, 1).name == "run.1.jsonl"
 
 
 def test_numbers_that_are_none(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ HOLD = 0
 VIOLATED = 3
 
 
-@click.command(cls=Command, also={"log": "run"})
+@click.command(cls=Command, also={"log": "RUN.jsonl"})
 @click.argument("run", metavar="RUN.jsonl", type=click.Path())
 @click.option("--report", metavar="FILE.html", type=click.Path(), help="Write one offline file.")
 @click.option("--text", is_flag=True, help="Print the verdicts; so does a pipe.")
@@ -44,6 +44,8 @@ def watch(
         raise InputError("--port", port, "a port is 0 … 65535")
     require_writable(report=report)
     path = Path(run)
+    if report is not None and path.exists() and Path(report).resolve() == path.resolve():
+        raise InputError("--report", report, "is the log itself; name another file")
     served = port is not None or opened
     if (report or text or as_json) and served:
         raise InputError("--port" if port is not None else "--open", "", "goes with the live page")
@@ -62,6 +64,7 @@ def _serve(run: Run, port: int, opened: bool) -> int:
 
     live = Live(run, port)
     click.echo(live.address)
+    sys.stdout.flush()  # a pipe is read while we go on
     click.echo("Ctrl-C ends it.", err=True)
     if opened:
         click.launch(live.address)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from conserved.errors import InputError
+from conserved.watching.log import SCHEMA, older_parts, part_path
 
-SCHEMA = "conserved.watch/1"
 _PART = 1 << 48  # bytes: a place is number · _PART + byte
 _CHUNK = 1 << 20
 _LONGEST = 1 << 28  # bytes of a line
@@ -128,18 +128,9 @@ def _real(line: Mapping[str, Any], name: str) -> float:
     return float(value) if known else 0.0  # type: ignore[arg-type]
 
 
-def part_path(path: Path, number: int) -> Path:
-    """Where the part of this number lies once it is full: run.jsonl → run.1.jsonl for part 0."""
-    return path.with_name(f"{path.stem}.{number + 1}{path.suffix}")
-
-
 def size_of(path: Path) -> int:
     """Bytes of all parts."""
-    number, total = 0, 0
-    while (part := part_path(path, number)).exists():
-        total += part.stat().st_size
-        number += 1
-    return total + (path.stat().st_size if path.exists() else 0)
+    return sum(part.stat().st_size for part in (*older_parts(path), path) if part.exists())
 
 
 class Follower:
@@ -163,7 +154,7 @@ class Follower:
     @property
     def seen(self) -> int:
         """Bytes before that, of all parts."""
-        full = [part_path(self.path, k).stat().st_size for k in range(self.number)]
+        full = [part.stat().st_size for part in older_parts(self.path)[: self.number]]
         return sum(full) + self.byte
 
     def read(self, most: int = _CHUNK) -> list[tuple[int, bytes]]:
@@ -174,7 +165,7 @@ class Follower:
             EOFError: a file that was written anew.
         """
         while True:
-            done = part_path(self.path, self.number)
+            done = part_path(self.path, self.number + 1)
             full = done.exists()  # asked before reading: what is read then is all there is
             if not full and self.number and not self.path.exists():
                 return []  # renamed, and the next part is not begun
@@ -219,6 +210,8 @@ def first_line(path: Path) -> Head:
         InputError: a file that is no log, or cannot be read.
     """
     try:
+        if path.is_dir():
+            raise ValueError("it is a directory")
         lines = Follower(path).read()
         if not lines:
             raise ValueError("it has no whole line yet" if path.stat().st_size else "it is empty")

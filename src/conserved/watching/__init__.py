@@ -5,7 +5,18 @@ model (``conserved.blocks``) and test that every raw gradient is orthogonal to t
 optimizer makes of it.
 """
 
+from conserved.watching.callbacks import lightning_callback, trainer_callback
 from conserved.watching.gradients import GradientError, GradientReport, check_gradients
+from conserved.watching.sinks import sink
 from conserved.watching.training import Watch, watch
 
-__all__ = ["GradientError", "GradientReport", "Watch", "check_gradients", "watch"]
+__all__ = [
+    "GradientError",
+    "GradientReport",
+    "Watch",
+    "check_gradients",
+    "lightning_callback",
+    "sink",
+    "trainer_callback",
+    "watch",
+]

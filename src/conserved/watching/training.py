@@ -17,6 +17,7 @@ from conserved.errors import InputError
 from conserved.watching.book import ROTATE, Book
 from conserved.watching.observer import Observer
 from conserved.watching.saved import laws_for
+from conserved.watching.sinks import sink
 from conserved.watching.tensors import parameters
 from conserved.watching.tracks import Track
 
@@ -165,7 +166,7 @@ def watch(
     log: str | Path | None = None,
     step: int | None = None,
     rotate: int = ROTATE,
-    sinks: Sequence[Callable[[Record], None]] = (),
+    sinks: Sequence[Any] = (),
     unfreezing: bool = False,
     ranks: bool | None = None,
     cache: bool = True,
@@ -184,7 +185,8 @@ def watch(
         log: a file of JSON lines (docs/watch.md), which goes on if it is there.
         step: how many steps the run has taken, where it does not go on from the log's last.
         rotate: bytes after which a part of the log is put aside.
-        sinks: called with each record of the log.
+        sinks: loggers that are told besides: a TensorBoard ``SummaryWriter``, ``mlflow``, a W&B
+            run, a Lightning logger, or functions of each record of the log.
         unfreezing: whether parameters that are frozen now will be trained later: laws with them
             are found too, and wait.
         ranks: whether ranks of ``torch.distributed`` must agree; by default where the model is
@@ -214,7 +216,8 @@ def watch(
     if log is not None and _rank():
         log = None  # the first writes for all
     observer = Observer(model, optimizers, laws, agree=agree, seed=seed)
-    book = Book(log, rotate=rotate, sinks=sinks, step=step, every=every)
+    told = [sink(one) for one in sinks]
+    book = Book(log, rotate=rotate, sinks=told, step=step, every=every)
     return Watch(model, optimizers, laws, every=every, book=book, observer=observer)
 
 
