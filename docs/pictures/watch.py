@@ -1,6 +1,6 @@
 """Draw ``watch*.png`` from a real run. Run: python -m docs.pictures.watch in the repository.
 
-A small Llama learns under SGD with momentum; from step 200 on the gradient of one head is scaled. It
+A small Llama learns under SGD with momentum; from step 200 on the gradient of a head is scaled. It
 needs the extras ``torch`` and ``browser``, Pillow, and Chromium with its driver.
 """
 
