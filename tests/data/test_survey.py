@@ -173,3 +173,45 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert run(["data", str(path), "--label-columns", "9"]) == 2
     assert "--label-columns '9'" in capsys.readouterr().err
     assert isinstance(survey(cq.data.read_table(str(path))), Survey)
+
+
+def test_rates_of_drift_are_those_of_a_short_run() -> None:
+    """(h(θ(t)) − h(θ(0)))/t for a small t, over the same parameters."""
+    from conserved.dataset.drift import STARTS, drifts
+    from conserved.dataset.features import Features
+    from conserved.simulate import Dataset, GradientFlow, initial, simulate
+
+    rows = exact_rows("rows", [[1, 2, 3], [2, 1, 0.5], [-1, 0.25, 1], [3, 1, 1]])
+    labels = exact_rows("labels", [[1], [-1], [0.5], [2]])
+    network, loss = cq.networks.Linear(3, 1), cq.losses.MeanSquaredError()
+    group = cq.symmetry.Shift(3)
+    (found,) = drifts(network, loss, group, Features(rows), Features(labels))
+    problem = cq.Problem(network, symmetry=group)
+    x, y = (np.array(part, dtype=float) for part in (rows, labels))
+    rng, speeds, time = np.random.default_rng([0, 15]), [], 1e-6
+    for _ in range(STARTS):
+        run = simulate(
+            problem,
+            [found.law],
+            dynamics=GradientFlow(time=time),
+            data=Dataset("d", "d", x, y),
+            augment="none",
+            start=initial(network, rng),
+            ladder=False,
+        )
+        speeds.append(np.abs(run.trajectory.drift(0)[-1]).max() / time)
+    assert found.rate == pytest.approx(np.mean(speeds), rel=1e-3)
+    assert 0 < found.share < 1
+
+
+def test_closed_data_do_not_drift() -> None:
+    from conserved.dataset.drift import drifts
+    from conserved.dataset.features import Features
+
+    rows = exact_rows("rows", [[1, 2, 4], [4, 1, 2], [2, 4, 1]])
+    labels = exact_rows("labels", [[1], [1], [1]])
+    given = cq.networks.Linear(3, 1), cq.losses.MeanSquaredError(), cq.symmetry.Shift(3)
+    (found,) = drifts(*given, Features(rows), Features(labels))
+    assert found.rate < 1e-12
+    (found,) = drifts(*given, Features(rows), Features(exact_rows("y", [[1], [1], [2]])))
+    assert found.rate > 1e-3

@@ -132,6 +132,10 @@ def test_the_direction_under_cyclic_shifts(dynamics: Dynamics) -> None:
 def test_no_average_no_law() -> None:
     for augment in ("none", "random"):
         found = shifted(GradientDescent(steps=80), augment=augment)
+        assert [v.outcome for v in found.verdicts] == ["drifting as predicted", "broken"]
+        assert "breaks the symmetry" in found.verdicts[0].reason
+    for augment in ("none", "random"):  # steps whose drift is not worked out
+        found = shifted(Momentum(steps=80), augment=augment)
         assert [v.outcome for v in found.verdicts] == ["broken", "broken"]
     assert "law of the exact average" in found.verdicts[0].reason
     assert "law of the exact average" not in found.verdicts[1].reason

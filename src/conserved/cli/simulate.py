@@ -82,6 +82,7 @@ _OPTIONS = {
     type=click.Choice(["full", "random", "none"]),
     help="Average over the group, or move data at random.  [default: full]",
 )
+@click.option("--seeds", type=int, help="Watch the spread over so many random augmentations.")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Of the random start.")
 @click.option("--length", type=float, help="Stop when the path of the parameters is as long.")
 @click.option("--law", metavar="FILE.json", help="Watch these laws, not those of the analysis.")
@@ -100,6 +101,7 @@ def simulate(
     data: str,
     samples: int | None,
     augment: str | None,
+    seeds: int | None,
     scale: float,
     length: float | None,
     law: str | None,
@@ -165,6 +167,7 @@ def simulate(
             samples=samples,
             scale=scale,
             length=length,
+            seeds=seeds,
             seed=seed,
             progress=progress,
             on_interrupt=save,

@@ -41,6 +41,7 @@ def simulation_text(simulation: Simulation) -> str:
         _aligned(question),
         f"  loss  {losses}  {sparkline(run.losses, run.lengths)}  {course}",
         _table(simulation) or "  No law to watch.",
+        *_spread(simulation),
         _ending(simulation),
     ]
     return "\n\n".join(blocks)
@@ -102,6 +103,25 @@ def _table(simulation: Simulation) -> str:
             shown.append(_wrapped(told[number - 1][2]))
     symbols = where([line for line, *_ in told])
     return "\n".join([*shown, f"  {symbols}"] if symbols else shown)
+
+
+def _spread(simulation: Simulation) -> list[str]:
+    """Mean and spread over seeds of the augmentation, predicted and measured."""
+    if not simulation.diffusion:
+        return []
+    rows = [("law, at the end", "predicted", "measured", "")]
+    for found in simulation.diffusion:
+        told, met = (f"{_number(m)} ± {_number(s)}" for m, s in (found.predicted, found.measured))
+        verdict = "drifting as predicted" if found.holds else "not as predicted"
+        rows.append((_cut(found.law.text, 44), told, met, verdict))
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    shown = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        shown.append("  " + "  ".join(cells).rstrip())
+    seeds = simulation.diffusion[0].seeds
+    title = f"  Over {seeds} seeds of the augmentation, mean ± spread of what spreads most"
+    return ["\n".join([title, *shown])]
 
 
 def _curve(simulation: Simulation, number: int, verdict: Verdict) -> str:

@@ -30,6 +30,8 @@ def survey_text(survey: Survey) -> str:
     ]
     blocks = [aligned(facts), _groups(survey.groups, labelled=survey.labels is not None)]
     blocks += [wrapped(line) for line in _conclusions(survey)]
+    if survey.drifts is not None:
+        blocks.append(_drifts(survey))
     if survey.analysis is not None:
         blocks.append(analysis_text(survey.analysis))
     return "\n\n".join(block for block in blocks if block)
@@ -68,6 +70,22 @@ def _groups(groups: Sequence[Closed], *, labelled: bool) -> str:
             index += f", labels {group.label_index:.3g}"
         rows.append((group.group, index, _words(group)))
     return aligned(rows)
+
+
+def _drifts(survey: Survey) -> str:
+    """Laws that the symmetry would add, and how fast they drift on the data as they are."""
+    group, found = survey.groups[0].group, survey.drifts or ()
+    if not found:
+        return wrapped(
+            f"Data closed under {group} would add no law to this network, or none known."
+        )
+    title = wrapped(
+        f"Data closed under {group} would add these laws. On the data as they are they drift, at "
+        "random parameters, before any training:"
+    )
+    rows = [("law", "rate |ḣ|", "of what it could be")]
+    rows += [(law.law.text, f"{law.rate:.3g}", f"{100 * law.share:.2g} %") for law in found]
+    return f"{title}\n{aligned(rows)}"
 
 
 def _words(group: Closed) -> str:

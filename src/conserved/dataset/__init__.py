@@ -20,6 +20,7 @@ from conserved._version import __version__
 from conserved.analysis import Analysis, analyze
 from conserved.data import Inputs, Table, points, samples
 from conserved.dataset.closed import DENSE, Closed, closed
+from conserved.dataset.drift import Drift, drifts
 from conserved.dataset.features import Features
 from conserved.errors import InputError, is_whole
 from conserved.losses import Loss, MeanSquaredError
@@ -27,7 +28,7 @@ from conserved.networks import Network
 from conserved.problem import Problem
 from conserved.symmetry import Group, parse_symmetry
 
-__all__ = ["Closed", "Features", "Survey", "survey"]
+__all__ = ["Closed", "Drift", "Features", "Survey", "survey"]
 
 SCHEMA = "conserved.data/1"
 _COORDINATES = ("negation", "permutation", "shift", "signflip", "hyperoctahedral")
@@ -45,6 +46,8 @@ class Survey:
         labels: the columns taken for labels, if any.
         groups: how symmetric it is under each group, the most symmetric first.
         analysis: laws of a network on these data, where one was named.
+        drifts: of laws that exact augmentation by the group asked for would add to the network,
+            how fast they drift on these data; None where no group was, or labels are not its.
     """
 
     table: Table
@@ -52,6 +55,7 @@ class Survey:
     labels: Features | None
     groups: tuple[Closed, ...]
     analysis: Analysis | None = None
+    drifts: tuple[Drift, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``conserved data --json``; features count from 1."""
@@ -70,6 +74,7 @@ class Survey:
             "rank": features.rank,
             "groups": [group.to_json() for group in self.groups],
             "analysis": None if self.analysis is None else self.analysis.to_json(),
+            "drifts": None if self.drifts is None else [law.to_json() for law in self.drifts],
         }
 
 
@@ -104,12 +109,17 @@ def survey(
     beside = Features(tuple(row[width:] for row in table.rows)) if last else None
     wanted = [parse_symmetry(symmetry, width)] if symmetry is not None else _fitting(width)
     groups = sorted((closed(features, beside, group) for group in wanted), key=_order)
-    analysis = None
-    if network is not None:
-        inputs = _inputs(table.source, features, beside, network)
-        problem = Problem(network=network, loss=loss or MeanSquaredError(), inputs=inputs)
-        analysis = analyze(problem, seed=seed, budget=budget)
-    return Survey(table, features, beside, tuple(groups), analysis)
+    if network is None:
+        return Survey(table, features, beside, tuple(groups))
+    loss = loss or MeanSquaredError()
+    inputs = _inputs(table.source, features, beside, network)
+    problem = Problem(network=network, loss=loss, inputs=inputs)
+    analysis = analyze(problem, seed=seed, budget=budget)
+    found = None
+    labelled = beside is not None and len(beside.columns) == prod(network.output_shape)
+    if symmetry is not None and beside is not None and labelled and len(network.input_shape) == 1:
+        found = drifts(network, loss, wanted[0], features, beside, seed=seed, budget=budget)
+    return Survey(table, features, beside, tuple(groups), analysis, found)
 
 
 def _label_columns(table: Table, network: Network | None, labels: int | None) -> int:

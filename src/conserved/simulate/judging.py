@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
+from conserved.simulate.breaking import Balance, rates
 from conserved.simulate.data import initial
 from conserved.simulate.ledger import SCALE_FLOOR, Accounts, Books, books, rule_text, step_scale
+from conserved.simulate.nearly import explained, flow_ledger, judge_broken
 from conserved.simulate.objective import Objective
 from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
 from conserved.simulate.recorder import Recorder
@@ -39,10 +41,11 @@ def judge(
     laws: Sequence[Law],
     rng: np.random.Generator,
     scale: float,
+    balance: Balance,
 ) -> Judge:
     """The judge of a run by steps, or of one along a flow; arguments as for ``Judge``."""
-    stepwise = runs[0][1].dynamics.stepwise
-    return (StepJudge if stepwise else FlowJudge)(objective, average, runs, laws, rng, scale)
+    kind = StepJudge if runs[0][1].dynamics.stepwise else FlowJudge
+    return kind(objective, average, runs, laws, rng, scale, balance)
 
 
 class Judge(ABC):
@@ -55,6 +58,7 @@ class Judge(ABC):
         laws: to be judged.
         rng: for points away from the trajectory and rounding errors.
         scale: of the start.
+        balance: what breaks the symmetry of the data, step by step.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class Judge(ABC):
         laws: Sequence[Law],
         rng: np.random.Generator,
         scale: float,
+        balance: Balance,
     ) -> None:
         self.objective, self.average, self.rng = objective, average, rng
+        self.balance = balance
         self.recorder, self.trajectory = runs[0]
         self.dynamics = self.trajectory.dynamics
         self.runs = runs
@@ -133,7 +139,7 @@ class Judge(ABC):
         for (_, run), rows in zip(runs, checks, strict=True):
             rows = rows[:moments]
             grown = np.exp(rates * run.times[rows][:, None])
-            values = run.values[number][rows] * grown
+            values = self._kept(run, number)[rows] * grown
             drifts.append(values - values[0])
             allowances.append(self._allowance(sizes, run, rows, rates))
             settings.append(run.dynamics.setting[1])
@@ -151,6 +157,11 @@ class Judge(ABC):
             self._reach(sizes, rates)[place],
             start,
         )
+
+    def _kept(self, run: Trajectory, number: int) -> Array:
+        """What a true law keeps along a run: h, less what breaks the symmetry of the data."""
+        told = run.predicted[number] if run.predicted else None
+        return run.values[number] if told is None else run.values[number] - told
 
     def _reach(self, sizes: Sizes, rates: Array) -> Array:
         """How far the law could have gone, had nothing cancelled: (P, c).
@@ -194,7 +205,12 @@ class FlowJudge(Judge):
             words = "weight decay moves it, and it is not homogeneous, so no rule says how far"
             return Verdict(law, "not tested", words)
         watched = self._watched(number, law, sizes, self.dynamics.decay * degrees)
-        return judge_flow(watched, tangency, worst, _decays(self.dynamics.decay, degrees))
+        found = judge_flow(watched, tangency, worst, _decays(self.dynamics.decay, degrees))
+        told = self.trajectory.predicted[number] if self.trajectory.predicted else None
+        if told is None or self.average is None:
+            return found
+        start = rates(self.objective, self.average, law, self.trajectory.thetas[0])
+        return explained(found, flow_ledger(self.trajectory, number), start)
 
     @property
     def in_order(self) -> tuple[Sequence[tuple[Recorder, Trajectory]], list[NDArray[np.intp]]]:
@@ -225,6 +241,8 @@ class StepJudge(Judge):
     def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
         tangency, _ = self._tangency(law)
         watched = self._watched(number, law, sizes, np.zeros(law.size))
+        if (ledger := self.balance.ledger(number)) is not None:
+            return judge_broken(watched, self._on_average(law), ledger, tangency)
         book = books(accounts, number)
         return judge_descent(
             watched,
@@ -235,20 +253,35 @@ class StepJudge(Judge):
             why_not=self.dynamics.why_not,
         )
 
+    def _on_average(self, law: Law) -> Audit:
+        """What the averages of the gradients met do to a law."""
+        average = self.balance.average
+        assert average is not None
+        met = self.recorder.probes
+        thetas, chosen = np.stack([p.theta for p in met]), [p.chosen for p in met]
+        parts = zip(thetas, chosen, strict=True)
+        pulls = np.concatenate([average.evaluate(theta[None], c)[1] for theta, c in parts])
+        return self._slopes(law, examined_points(average, thetas, self.rng, pulls, chosen))
+
+    def _slopes(self, law: Law, points: Points) -> Audit:
+        """−η⟨∇h, g⟩ itself, at the steps probed."""
+        rate = self.dynamics.setting[1]
+        met = law_sizes(law, points, np.zeros_like(points.thetas), self.rng)
+        unit, residual = rate * met.noise, rate * np.abs(met.inner)
+        ledger = _no_ledger(law, "⟨∇h(θ), g⟩ = 0", len(met.inner))
+        units, power = _ratio(residual, unit), _ratio(rate * met.gross, unit)
+        worst = np.nan_to_num(residual).max(axis=0)
+        return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
+
     def _audit(self, law: Law, sizes: Sizes, book: Books | None) -> Audit:
         if self.probes is None:
             nothing = np.zeros(law.size)
             return Audit(nothing, nothing, nothing, _no_ledger(law, "", 0))
+        if book is None:
+            return self._slopes(law, self.probes)
         rate = self.dynamics.setting[1]
         still = np.zeros_like(self.probes.thetas)
         met = law_sizes(law, self.probes, still, self.rng)
-        if book is None:  # −η⟨∇h, g⟩ itself, at the steps probed
-            unit = rate * met.noise
-            residual = rate * np.abs(met.inner)
-            ledger = _no_ledger(law, "⟨∇h(θ), g⟩ = 0", len(met.inner))
-            units, power = _ratio(residual, unit), _ratio(rate * met.gross, unit)
-            worst = np.nan_to_num(residual).max(axis=0)
-            return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
         # h is evaluated twice, the second time where a long step leads, and the step rounded once;
         # momentum carries older gradients along
         carried = self.dynamics.carried

@@ -62,6 +62,10 @@ class Objective(ABC):
         """The state that a run begins in at θ (D,)."""
         return theta
 
+    def split(self, states: Array) -> list[Array]:
+        """What states (S, …) hold of predictions, law by law: (S, c) each."""
+        return []
+
     @abstractmethod
     def jittered(self, rng: np.random.Generator, amount: float) -> Objective:
         """The same on data of which every number is changed by ± a relative amount."""

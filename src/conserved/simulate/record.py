@@ -15,6 +15,7 @@ from conserved.law import Law
 from conserved.law.lines import Line, lines
 from conserved.problem import Problem
 from conserved.simulate.data import Augment, Dataset
+from conserved.simulate.diffusion import Diffusion
 from conserved.simulate.dynamics import Dynamics
 
 SCHEMA = "conserved.simulation/1"
@@ -38,6 +39,8 @@ class Trajectory:
         stopped: why it ended, in words.
         complete: whether it reached its end.
         evaluations: of the gradient.
+        predicted: for each law (S, c), how far what breaks the symmetry of the data has moved it by
+            then, along a flow; None where that is not summed up.
     """
 
     dynamics: Dynamics
@@ -50,6 +53,7 @@ class Trajectory:
     stopped: str
     complete: bool
     evaluations: int
+    predicted: tuple[Floats | None, ...] = ()
 
     def drift(self, law: int) -> Floats:
         """h(θ(t)) − h(θ(0)) for the law of that number, (S, c)."""
@@ -235,6 +239,8 @@ class Simulation:
         ladder: the same run at other accuracies (looser tolerances, smaller steps).
         verdicts: one for each law, in the order given.
         seconds: wall time.
+        complete: whether it was not interrupted.
+        diffusion: over seeds of the augmentation, where these were asked for.
     """
 
     problem: Problem
@@ -248,11 +254,13 @@ class Simulation:
     verdicts: tuple[Verdict, ...]
     seconds: float
     complete: bool = field(default=True)
+    diffusion: tuple[Diffusion, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether every law is conserved or drifts as predicted."""
-        return self.complete and all(verdict.holds for verdict in self.verdicts)
+        spread = all(found.holds for found in self.diffusion)
+        return self.complete and spread and all(verdict.holds for verdict in self.verdicts)
 
     def to_json(self) -> dict[str, Any]:
         """One object; ``laws`` has the entries of the analysis with the verdict added to each."""
@@ -268,6 +276,7 @@ class Simulation:
             "laws": [verdict.to_json() for verdict in self.verdicts],
             "trajectory": self.trajectory.to_json(),
             "ladder": [trajectory.to_json() for trajectory in self.ladder],
+            "diffusion": [spread.to_json() for spread in self.diffusion],
             "seconds": round(self.seconds, 6),
         }
 

@@ -12,12 +12,14 @@ from conserved.errors import ConservedError, InputError, is_whole
 from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.problem import Problem
+from conserved.simulate.breaking import Balance, Breaking, averaged, due_to_symmetry
 from conserved.simulate.data import Augment, Dataset, check_dataset, initial, make_dataset
+from conserved.simulate.diffusion import Diffusion, check_seeds, diffusion
 from conserved.simulate.dynamics import Dynamics, as_dynamics, require_number
 from conserved.simulate.judging import judge
 from conserved.simulate.ledger import Accounts
 from conserved.simulate.motion import check_flow, followed
-from conserved.simulate.objective import Objective, make_objective
+from conserved.simulate.objective import Chosen, Objective, make_objective
 from conserved.simulate.record import Simulation, Trajectory, Verdict
 from conserved.simulate.recorder import Main, Recorder
 from conserved.simulate.rounding import law_values
@@ -38,6 +40,7 @@ def simulate(
     scale: float = 1.0,
     length: float | None = None,
     ladder: bool = True,
+    seeds: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     on_interrupt: Callable[[Simulation], None] | None = None,
@@ -55,6 +58,8 @@ def simulate(
         scale: of a random start.
         length: stop when the path of θ is as long, to compare runs at equal length.
         ladder: also run at other accuracies; without, verdicts rest on single steps alone.
+        seeds: of the augmentation, over which laws due to the symmetry are watched diffuse, beside
+            what is predicted; with augment "random".
         seed: an integer ≥ 0; the same seed gives the same run.
         progress: called with (stage, share done).
         on_interrupt: called with what there is on Ctrl-C, before KeyboardInterrupt goes on.
@@ -88,16 +93,26 @@ def simulate(
     check_dataset(problem, data)
     objective = make_objective(problem, data, kind, np.random.default_rng([seed, 4]))
     theta = initial(problem.network, streams[1], scale) if start is None else _start(problem, start)
-    if not moves.stepwise:
-        objective = followed(objective)
-        theta = objective.begin(theta, streams[1])
     kept = tuple(laws)
+    full = averaged(problem, data, kind)
+    due = due_to_symmetry(problem, kept, moves) if full is not None else ()
+    if seeds is not None:
+        check_seeds(seeds, due, kind)
+    balance = Balance(full if moves.stepwise else None, {k: kept[k] for k in due}, moves)
+    path = objective
+    if not moves.stepwise:
+        path = objective = followed(objective)
+        if full is not None and due:
+            path = Breaking(objective, full, [kept[k] for k in due])
+        theta = path.begin(theta, streams[1])
     runs: list[tuple[Recorder, Trajectory]] = []
     recorder = Recorder(theta, problem.network.size)
     accounts = Accounts(kept, moves)
 
-    def result(verdicts: tuple[Verdict, ...], complete: bool) -> Simulation:
-        main = runs[0][1] if runs else _trajectory(objective, recorder, moves, kept)
+    def result(
+        verdicts: tuple[Verdict, ...], complete: bool, spread: tuple[Diffusion, ...] = ()
+    ) -> Simulation:
+        main = runs[0][1] if runs else _trajectory(path, recorder, moves, kept, due)
         return Simulation(
             problem,
             moves,
@@ -110,28 +125,40 @@ def simulate(
             verdicts,
             perf_counter() - began,
             complete,
+            spread,
         )
 
     try:
         with threads_for(problem.network.size), np.errstate(all="ignore"):
             shuffle = [seed, 2]  # every accuracy meets the same minibatches
+
+            def audit(
+                at: Array,
+                along: Array,
+                to: Array,
+                carried: Array,
+                chosen: Chosen,
+            ) -> None:
+                accounts.add(at, along, to, carried)
+                balance.add(at, to, chosen)
+
             moves.run(
-                objective,
+                path,
                 theta,
                 recorder,
                 rng=np.random.default_rng(shuffle),
-                audit=accounts.add,
+                audit=audit,
                 length=length,
                 watch=_named(progress, "run"),
             )
             accounts.close()
-            runs.append((recorder, _trajectory(objective, recorder, moves, kept)))
+            runs.append((recorder, _trajectory(path, recorder, moves, kept, due)))
             course = runs[0][1]
             main = Main(moves.planned, float(course.times[-1]), course.complete)
             for rung in moves.ladder() if ladder and kept else ():
                 other = Recorder(theta, problem.network.size)
                 rung.run(
-                    objective,
+                    path,
                     theta,
                     other,
                     rng=np.random.default_rng(shuffle),
@@ -139,24 +166,41 @@ def simulate(
                     watch=_named(progress, "{} {:g}".format(*rung.setting)),
                     main=main,
                 )
-                runs.append((other, _trajectory(objective, other, rung, kept)))
-            average = _average(problem, data, objective)
-            found = judge(objective, average, runs, kept, streams[3], scale)
+                runs.append((other, _trajectory(path, other, rung, kept, due)))
+            average = full if due else _average(problem, data, objective)
+            found = judge(objective, average, runs, kept, streams[3], scale, balance)
             verdicts = tuple(found.verdict(k, law, accounts) for k, law in enumerate(kept))
+            spread: tuple[Diffusion, ...] = ()
+            if seeds is not None and full is not None:
+                spread = diffusion(
+                    full,
+                    [kept[k] for k in due],
+                    moves,
+                    theta,
+                    seeds=seeds,
+                    seed=seed,
+                    watch=_named(progress, "seeds"),
+                )
     except KeyboardInterrupt:
         if on_interrupt is not None:
             recorder.close()
             words = "the run was interrupted"
             on_interrupt(result(tuple(Verdict(law, "not tested", words) for law in kept), False))
         raise
-    return result(verdicts, True)
+    return result(verdicts, True, spread)
 
 
 def _trajectory(
-    objective: Objective, recorder: Recorder, dynamics: Dynamics, laws: Sequence[Law]
+    objective: Objective,
+    recorder: Recorder,
+    dynamics: Dynamics,
+    laws: Sequence[Law],
+    due: Sequence[int],
 ) -> Trajectory:
     rows = recorder.rows
-    thetas = np.stack([row.theta for row in rows])
+    states = np.stack([row.theta for row in rows])
+    thetas = states[:, : objective.problem.state.size]
+    told: dict[int, Array] = dict(zip(due, objective.split(states), strict=False))
     chunks = [thetas[k : k + _CHUNK] for k in range(0, len(thetas), _CHUNK)]
     with np.errstate(all="ignore"):
         losses = np.concatenate([objective.value(chunk) for chunk in chunks])
@@ -172,6 +216,7 @@ def _trajectory(
         recorder.stopped,
         recorder.complete,
         recorder.evaluations,
+        tuple(told.get(number) for number in range(len(laws))),
     )
 
 

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.dynamics.steps import Steps
 from conserved.errors import InputError, is_whole
@@ -20,7 +21,8 @@ STEP_LIMIT = 10_000_000
 GROWTH = 1e6  # of |θ|, beyond which a run counts as blown up
 
 Watch = Callable[[float], None]
-Audit = Callable[[Array, Array, Array, Array], None]  # θ, direction, θ⁺, what momentum carries
+# θ, direction, θ⁺, what momentum carries on, and over which data (None for all)
+Audit = Callable[[Array, Array, Array, Array, "NDArray[np.intp] | None"], None]
 
 
 @dataclass(frozen=True, kw_only=True)

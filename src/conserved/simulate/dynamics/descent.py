@@ -117,7 +117,7 @@ class Descent(Dynamics):
                 recorder.finish(f"blew up at step {step:,}", complete=False)
                 break
             if audit is not None:
-                audit(theta, direction, moved, self.velocity(direction, state))
+                audit(theta, direction, moved, self.velocity(direction, state), chosen)
             recorder.probe(step - 1, at, gradient, chosen)
             recorder.move(step * self.time_per_step, step, moved, check=step in marked)
             theta = moved
