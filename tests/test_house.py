@@ -27,6 +27,7 @@ LEVELS = {
     "deprecation": 0.0,  # old public names
     "errors": 0.1,
     "files": 0,
+    "notebook": 0.2,  # results as cards and tables
     "notation": 0,  # formulas as trees, and their writers
     "_typing": 0,
     "arithmetic": 1,
@@ -47,6 +48,7 @@ LEVELS = {
     "certificate": 5,
     "simulate": 5,
     "watching": 6,  # real training
+    "citation": 5.1,  # papers that a result rests on
     "blocks": 5,  # whole models, without an exact rank
     "dataset": 5.2,  # what data fix, and what a network keeps on them
     "testing": 5,  # the contract every network obeys, for third-party families too

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
         symmetry,
         testing,
     )
-    from conserved.analysis import Analysis, Count, analyze, laws_of
+    from conserved.analysis import Analysis, Comparison, Count, analyze, compare, laws_of
     from conserved.blocks import BlockLaws, block_laws
     from conserved.certificate import check_file
+    from conserved.citation import cite
     from conserved.closure import Closure, lie_closure, rank_at
     from conserved.closure.cost import Estimate, estimate
     from conserved.errors import ConservedError
@@ -65,6 +66,7 @@ _HOMES = {
     "Analysis": "analysis",
     "BlockLaws": "blocks",
     "Closure": "closure",
+    "Comparison": "analysis",
     "ConservedError": "errors",
     "Count": "analysis",
     "Coverage": "modules",
@@ -74,6 +76,8 @@ _HOMES = {
     "check_file": "certificate",
     "block_laws": "blocks",
     "check_gradients": "watching",
+    "cite": "citation",
+    "compare": "analysis",
     "coverage": "modules",
     "estimate": "closure.cost",
     "find_laws": "search",
@@ -91,6 +95,7 @@ __all__ = [
     "Analysis",
     "BlockLaws",
     "Closure",
+    "Comparison",
     "ConservedError",
     "Count",
     "Coverage",
@@ -102,6 +107,8 @@ __all__ = [
     "block_laws",
     "check_file",
     "check_gradients",
+    "cite",
+    "compare",
     "coverage",
     "data",
     "dynamics",

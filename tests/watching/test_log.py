@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.errors import InputError
+from conserved.errors import ConservedError, InputError
 from conserved.watching.log import older_parts, records
 from tests.documents import PROJECT
 from tests.watching.runs import mlp, mlp_laws, train
@@ -150,7 +150,7 @@ def test_a_table(tmp_path: Path) -> None:
 def test_a_table_needs_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     watched = started(tmp_path / "run.jsonl")[2]
-    with pytest.raises(InputError, match="pip install pandas"):
+    with pytest.raises(ConservedError, match=r"pip install 'conserved\[frames\]'"):
         watched.to_frame()
     watched.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conserved.analysis.answer import SCHEMA, Analysis, Count
+from conserved.analysis.comparison import Comparison, compare
 from conserved.analysis.inquiry import Inquiry
 from conserved.closure import Progress, check_arguments
 from conserved.dynamics import Outputs
@@ -12,7 +13,7 @@ from conserved.errors import InputError, is_whole
 from conserved.networks.symbolic import network_of_fields
 from conserved.problem import Problem
 
-__all__ = ["SCHEMA", "Analysis", "Count", "analyze", "laws_of"]
+__all__ = ["SCHEMA", "Analysis", "Comparison", "Count", "analyze", "compare", "laws_of"]
 
 DEGREE_LIMIT = 12
 

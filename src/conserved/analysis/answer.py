@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
+from conserved.analysis import saved
 from conserved.closure import Closure
 from conserved.errors import InputError
 from conserved.explain import Explanation
 from conserved.kernel.span import Existence
 from conserved.law import Law
 from conserved.law.lines import lines
-from conserved.notation import latex
+from conserved.notation import latex, mathml
+from conserved.notebook import card, frame
 from conserved.problem import Problem
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from conserved.certificate import Certificate
 
 SCHEMA = "conserved.analysis/1"
@@ -239,20 +243,71 @@ class Analysis:
     def _of(self, origin: str) -> list[Law]:
         return [law for law in self.laws if law.origin == origin]
 
-    def _repr_html_(self) -> str:
-        rows = [
-            ("network", self.problem.network.spec),
-            ("loss", self.problem.loss.spec),
-            ("data", self.problem.class_words),
-            ("laws", str(self.count)),
-            ("laws for all data", str(self.architecture)),
-            *((line.origin, f"{line.name} ({line.independent})") for line in lines(self.laws)),
-        ]
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
-            for name, value in rows
+    def to_frame(self) -> DataFrame:
+        """The laws as a table of pandas, one a row: ``law``, ``kind``, ``origin``, ``independent``,
+        ``functions``, ``latex``.
+
+        Raises:
+            ConservedError: pandas is not installed.
+        """
+        rows = (
+            {
+                "law": law.text,
+                "kind": law.kind,
+                "origin": law.origin,
+                "independent": law.independent,
+                "functions": law.size,
+                "latex": latex(law.formula),
+            }
+            for law in self.laws
         )
-        return f"<table>{cells}</table>"
+        return frame(rows, ("law", "kind", "origin", "independent", "functions", "latex"))
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to a JSON file, for ``Analysis.load``; folders on the way are made.
+
+        Raises:
+            InputError: the file cannot be written, or a loss or group of one's own.
+        """
+        saved.write(path, saved.text_of(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Analysis:
+        """What ``save`` wrote. Nothing is proved again: that is what certificates are for.
+
+        A PyTorch module comes back as the program that was read from it, and reasons as sentences.
+
+        Raises:
+            InputError: an unreadable file, or one that is no saved analysis.
+        """
+        parts, told = saved.read(path)
+        analysis = cls(**parts)
+        if not saved.same(analysis.to_json(), told):
+            raise InputError("path", path, "is no saved analysis: its parts contradict each other")
+        return analysis
+
+    def _repr_html_(self) -> str:
+        problem, count = self.problem, self.count
+        facts = {
+            "network": problem.network.spec,
+            "loss": problem.loss.spec,
+            "data": problem.class_words,
+            "flow": problem.flow.name,
+        }
+        if problem.restricted:
+            facts["laws for all data"] = str(self.architecture)
+        number, comma, rest = str(count).partition(", ")  # "7, 6 of them written down"
+        rows = [
+            (f"+{line.independent}", mathml(line.formula), f"{line.origin}, {line.kind}")
+            for line in lines(self.laws)
+        ]
+        return card(
+            f"{number} independent law{'s' if count.upper != 1 else ''}{comma}{rest}",
+            sure=count.certified,
+            facts=facts,
+            rows=rows,
+            words=(*self.explanation.reasons, *self.verdict),
+        )
 
 
 def _count(closure: Closure, laws: Sequence[Law], proved: Existence | None) -> Count:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,10 @@ from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout
 from conserved.law.lines import lines
 from conserved.networks import Network
+from conserved.notebook import card, frame
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from torch import Tensor, nn
 
 SCHEMA = "conserved.blocks/1"
@@ -121,6 +124,28 @@ class BlockLaws:
         ]
         notes = [f"note: {note}" for note in self.notes]
         return "\n".join([head, "", *rows, *([""] if rows else []), *told, *notes])
+
+    def to_frame(self) -> DataFrame:
+        """The families as a table of pandas: ``law``, ``functions``, ``without_eps``.
+
+        Raises:
+            ConservedError: pandas is not installed.
+        """
+        columns = ("law", "functions", "without_eps")
+        return frame((dict(zip(columns, line, strict=True)) for line in self.lines), columns)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (f"{count:,}", escape(text), "eps → 0" if without else "")
+            for text, count, without in self.lines
+        ]
+        return card(
+            f"at least {self.lower:,} independent laws",
+            sure=True,
+            facts={"model": f"{self.network}, {self.parameters:,} parameters", "loss": self.loss},
+            rows=rows,
+            words=self.notes,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``conserved analyze --blocks --json``."""

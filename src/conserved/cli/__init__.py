@@ -16,10 +16,12 @@ from conserved.cli.check import check
 from conserved.cli.coverage import coverage
 from conserved.cli.data import data
 from conserved.cli.listing import list_names
+from conserved.cli.outside import tell
 from conserved.cli.reproduce import reproduce
 from conserved.cli.simulate import simulate
 from conserved.cli.watch import watch
 from conserved.errors import ConservedError
+from conserved.notation.ascii import HANDLER
 
 UNUSABLE_INPUT = 2
 INTERRUPTED = 130
@@ -50,22 +52,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; errors become one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is replaced
-            stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):  # signs that it does not know are told in ASCII
+            stream.reconfigure(errors=HANDLER)
     try:
         typed = sys.argv[1:] if arguments is None else list(arguments)
         status = commands.main(typed, prog_name="conserved", standalone_mode=False, obj=typed)
         if sys.stdout is not None:  # None: closed before we started
             sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as help_text:
-        click.echo(help_text.format_message(), err=True)
+        tell(help_text.format_message())
         return UNUSABLE_INPUT
     except click.ClickException as error:
         return _refuse(error.format_message())
     except ConservedError as error:
         return _refuse(str(error))
     except (click.Abort, KeyboardInterrupt):
-        click.echo("conserved: interrupted", err=True)
+        tell("conserved: interrupted")
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):  # the latter is how click leaves when a pipe breaks
         # the reader of our output left; nothing more to say to it
@@ -80,5 +82,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    click.echo(f"conserved: {' '.join(message.split())}", err=True)
+    tell(f"conserved: {' '.join(message.split())}")
     return UNUSABLE_INPUT

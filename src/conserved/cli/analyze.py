@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ import click
 
 from conserved.cli.command import Command
 from conserved.cli.module import Given, module_options
-from conserved.cli.outside import on_terminal, require_writable
+from conserved.cli.outside import on_terminal, require_writable, show, show_json, tell
 from conserved.errors import InputError, RankLimitError, naming
 
 if TYPE_CHECKING:
@@ -136,15 +135,15 @@ def analyze(
     if as_json:
         told = {**analysis.to_json(), **_of_module(analysis, without)}
         told |= {} if there is None else {"start": there.to_json()}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        show_json(told)
     else:
-        click.echo(analysis_text(analysis, without))
+        show(analysis_text(analysis, without))
         if there is not None:
-            click.echo(f"Start {there.source}: {there.words}.")
+            show(f"Start {there.source}: {there.words}.")
     if certificate is not None:
         with naming({"path": "--certificate"}):
             analysis.certificate.save(certificate)
-        click.echo(f"certificate: {certificate}; conserved check {certificate}", err=True)
+        tell(f"certificate: {certificate}; conserved check {certificate}")
     if report is not None:
         _report(analysis, report)
     return CERTIFIED if analysis.count.certified else BOUNDS_DIFFER
@@ -163,7 +162,10 @@ def _blocks(
     if seed < 0:
         raise InputError("--seed", seed, "a seed is an integer ≥ 0")
     found = blocks_of(network, given, loss, seed)
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.text())
+    if as_json:
+        show_json(found.to_json())
+    else:
+        show(found.text())
     return BOUNDS_DIFFER
 
 
@@ -194,17 +196,17 @@ def _report(analysis: Analysis, path: str) -> None:
     """Watch the laws along two short runs, and write all of it as one page."""
     from conserved.report import watch, write_report
 
-    runs = watch(analysis, seed=analysis.seed, told=lambda line: click.echo(line, err=True))
+    runs = watch(analysis, seed=analysis.seed, told=lambda line: tell(line))
     certificate = None
     if analysis.closure.ranks:
         try:
             certificate = analysis.certificate.to_json()
         except InputError as error:
-            click.echo(f"no certificate in the report: {error}", err=True)
+            tell(f"no certificate in the report: {error}")
     line = shlex.join(["conserved", *click.get_current_context().obj])
     with naming({"path": "--report"}):
         write_report(analysis, path, runs, certificate, command=line)
-    click.echo(f"report: {path}", err=True)
+    tell(f"report: {path}")
 
 
 def _announce(problem: Problem, *, laws: bool) -> None:
@@ -218,10 +220,10 @@ def _announce(problem: Problem, *, laws: bool) -> None:
         if not laws:
             return
         unknowns = unknowns_of(problem)
-        click.echo(f"no exact rank; laws with {unknowns:,} unknown coefficients", err=True)
+        tell(f"no exact rank; laws with {unknowns:,} unknown coefficients")
         return
     if cost.seconds > LONG_RUN:
-        click.echo(f"estimate: {cost}", err=True)
+        tell(f"estimate: {cost}")
 
 
 @contextmanager

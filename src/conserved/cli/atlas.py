@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conserved.cli.command import Command
-from conserved.cli.outside import on_terminal
+from conserved.cli.outside import on_terminal, show, show_json, tell
 from conserved.errors import naming
 
 if TYPE_CHECKING:
@@ -86,10 +85,13 @@ def atlas(
                 progress=progress,
             )
         except KeyboardInterrupt:
-            click.echo(f"conserved: interrupted; {progress.words(results)}", err=True)
+            tell(f"conserved: interrupted; {progress.words(results)}")
             return INTERRUPTED
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else heat_map(found))
-    click.echo(progress.words(results), err=True)
+    if as_json:
+        show_json(found.to_json())
+    else:
+        show(heat_map(found))
+    tell(progress.words(results))
     if figure is not None:
         with naming({"path": "--figure"}):
             draw(found, figure)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
 from conserved.cli.command import Command
-from conserved.cli.outside import on_terminal
+from conserved.cli.outside import on_terminal, show, show_json
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -34,9 +33,9 @@ def check(file: str, seed: int | None, budget: float | None, as_json: bool) -> i
     with _spinner():
         report = check_file(file, seed=seed, budget=budget)
     if as_json:
-        click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        show_json(report.to_json())
     else:
-        click.echo(report.text())
+        show(report.text())
     return STATUS[report.status]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from conserved.cli.command import Command
 from conserved.cli.module import Given, module_options
+from conserved.cli.outside import show, show_json
 
 COMPLETE = 0
 NOT_COMPLETE = 3
@@ -34,7 +33,7 @@ def coverage(
 
     found = coverage_of(network, Given(input_shape, batch, tokens, output))
     if as_json:
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False))
+        show_json(found.to_json())
     else:
-        click.echo(found.text())
+        show(found.text())
     return COMPLETE if found.complete else NOT_COMPLETE

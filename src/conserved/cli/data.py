@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import show, show_json
 
 
 @click.command(cls=Command, also={"labels": "--label-columns"})
@@ -48,4 +47,7 @@ def data(
         seed=seed,
         budget=budget,
     )
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else survey_text(found))
+    if as_json:
+        show_json(found.to_json())
+    else:
+        show(survey_text(found))

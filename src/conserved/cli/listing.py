@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from conserved.cli.command import Command
+from conserved.cli.outside import show, show_json
 
 
 @click.command("list", cls=Command)
@@ -17,12 +16,12 @@ def list_names(kind: str, as_json: bool) -> None:
     rows = _rows(kind)
     if as_json:
         objects = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-        click.echo(json.dumps(objects, ensure_ascii=False))
+        show_json(objects)
         return
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        show("  ".join(cells).rstrip())
 
 
 _COLUMNS = ("example", "meaning", "grammar")

@@ -2,16 +2,77 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import Any, TextIO
+
+import click
 
 from conserved.errors import InputError
+
+_NARROWEST = 20  # columns
 
 
 def on_terminal() -> bool:
     """Whether somebody watches stderr, which may have been closed before we started."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def show(text: str) -> None:
+    """Print to stdout; lines are broken where a terminal is narrower than they are.
+
+    What goes to a file or a pipe keeps its lines, so that they can be searched and compared.
+    """
+    if sys.stdout is not None and sys.stdout.isatty():
+        text = fitted(text, get_terminal_size().columns)
+    _print(text, sys.stdout)
+
+
+def show_json(document: Any) -> None:
+    """Print one JSON object; signs that the stream does not know are escaped, and none is lost."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    known = encoding.lower().replace("-", "") == "utf8"
+    _print(json.dumps(document, ensure_ascii=not known), sys.stdout)
+
+
+def tell(text: str) -> None:
+    """Print to stderr."""
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    if stream is not None:  # None: closed before we started
+        click.echo(text, file=stream)  # click would take UTF-8 in place of ASCII
+
+
+def fitted(text: str, width: int) -> str:
+    """Lines of at most this width, what goes on set in; words longer than a line are broken.
+
+    Example:
+        >>> print(fitted("  +3  W1 W1ᵀ − W2ᵀ W2  architecture, quadratic", 30))
+          +3  W1 W1ᵀ − W2ᵀ W2
+              architecture, quadratic
+    """
+    width = max(width, _NARROWEST)
+    return "\n".join(part for line in text.split("\n") for part in _broken(line, width))
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """A line in parts, at a gap between columns where there is one, else between words."""
+    if len(line) <= width:
+        return [line]
+    margin = re.match(r" *(?:\S{1,6}  +)?", line)
+    assert margin is not None
+    indent = " " * min(len(margin[0]) or 4, width // 3)
+    gap = line.rfind("  ", len(margin[0]), width)
+    if gap > width // 3:
+        return [line[:gap].rstrip(), *_broken(indent + line[gap:].strip(), width)]
+    return wrap(line, width, subsequent_indent=indent)
 
 
 def require_writable(**options: str | None) -> None:

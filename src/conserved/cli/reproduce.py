@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from conserved.cli.command import Command
-from conserved.cli.outside import on_terminal
+from conserved.cli.outside import on_terminal, show, show_json, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,14 +44,17 @@ def reproduce(name: str | None, listing: bool, output: str, seed: int, as_json: 
 
     if listing:
         entries = [entry.to_json() for entry in PUBLISHED.values()]
-        click.echo(json.dumps(entries, ensure_ascii=False) if as_json else listed())
+        if as_json:
+            show_json(entries)
+        else:
+            show(listed())
         return EVERY_CLAIM_HOLDS
     names = list(PUBLISHED) if name is None else [find(name).name]
     make_folder(output)
     found, missing = _measured(names, output, seed, quiet=as_json)
     if as_json:
         record = found[0].to_json() if name is not None else _together(found, missing)
-        click.echo(json.dumps(record, ensure_ascii=False))
+        show_json(record)
     if missing:
         return NOT_MEASURED
     return EVERY_CLAIM_HOLDS if all(one.holds for one in found) else SOME_CLAIM_FAILS
@@ -75,13 +77,13 @@ def _measured(
             except ConservedError as error:
                 if len(names) == 1 or isinstance(error, InputError):
                     raise
-                click.echo(f"conserved: {name} not measured: {error}", err=True)
+                tell(f"conserved: {name} not measured: {error}")
                 missing.append(name)
                 continue
             written = save(one, folder)
         found.append(one)
         if not quiet:
-            click.echo(as_text(one, written) + "\n" * (name != names[-1]))
+            show(as_text(one, written) + "\n" * (name != names[-1]))
     return found, missing
 
 

@@ -12,7 +12,7 @@ import click
 
 from conserved.cli.command import Command
 from conserved.cli.module import Given, module_options
-from conserved.cli.outside import on_terminal, require_writable
+from conserved.cli.outside import on_terminal, require_writable, show, show_json, tell
 from conserved.errors import ConservedError, InputError
 
 if TYPE_CHECKING:
@@ -152,9 +152,9 @@ def simulate(
     def save(partial: Simulation) -> None:
         if output is not None:
             _write(partial, output)
-            click.echo(f"conserved: partial record in {output}", err=True)
+            tell(f"conserved: partial record in {output}")
         elif as_json:
-            click.echo(json.dumps(partial.to_json(), ensure_ascii=False))
+            show_json(partial.to_json())
 
     with _progress() as progress:
         laws = _known_laws(problem, seed, progress) if given is None else given
@@ -175,9 +175,9 @@ def simulate(
     if output is not None:
         _write(simulation, output)
     if as_json:
-        click.echo(json.dumps(simulation.to_json(), ensure_ascii=False))
+        show_json(simulation.to_json())
     else:
-        click.echo(simulation_text(simulation))
+        show(simulation_text(simulation))
     return ALL_HOLD if simulation.holds else SOME_DO_NOT
 
 
@@ -206,7 +206,7 @@ def _known_laws(problem: Problem, seed: int, progress: Report | None) -> tuple[L
     found = analyze(problem, seed=seed, budget=LAW_BUDGET, progress=report)
     if found.notes:
         notes = "; ".join(found.notes)
-        click.echo(f"conserved: there may be more laws: {notes}; --law FILE names others", err=True)
+        tell(f"conserved: there may be more laws: {notes}; --law FILE names others")
     return found.laws
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conserved.closure import Closure
 from conserved.explain.flows import flow_reasons
@@ -33,7 +33,7 @@ class Explanation:
     """
 
     reasons: tuple[str, ...]
-    lift: LiftReport | None = None
+    lift: LiftReport | None = field(default=None, compare=False)
 
 
 def explain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,15 @@ from conserved._version import __version__
 from conserved.errors import InputError
 from conserved.law import Law
 from conserved.law.lines import Line, lines
+from conserved.notation import mathml
+from conserved.notebook import card, frame
 from conserved.problem import Problem
 from conserved.simulate.data import Augment, Dataset
 from conserved.simulate.diffusion import Diffusion
 from conserved.simulate.dynamics import Dynamics
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SCHEMA = "conserved.simulation/1"
 
@@ -261,6 +266,35 @@ class Simulation:
         """Whether every law is conserved or drifts as predicted."""
         spread = all(found.holds for found in self.diffusion)
         return self.complete and spread and all(verdict.holds for verdict in self.verdicts)
+
+    def to_frame(self) -> DataFrame:
+        """The verdicts as a table of pandas, a law a row: ``law``, ``outcome``, ``start``,
+        ``drift``, ``reach``, ``relative``, ``reason``.
+
+        Raises:
+            ConservedError: pandas is not installed.
+        """
+        columns = ("law", "outcome", "start", "drift", "reach", "relative", "reason")
+        rows = (
+            {"law": v.law.text} | {name: getattr(v, name) for name in columns[1:]}
+            for v in self.verdicts
+        )
+        return frame(rows, columns)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (f"+{line.independent}", mathml(line.formula), self.verdicts[number].outcome)
+            for line, number, _ in told_together(self.verdicts)
+        ]
+        facts = {
+            "network": self.problem.network.spec,
+            "loss": self.problem.loss.spec,
+            "data": self.problem.class_words,
+            "dynamics": self.dynamics.name,
+        }
+        held = sum(verdict.holds for verdict in self.verdicts)
+        answer = f"{held} of {len(self.verdicts)} laws hold in this run"
+        return card(answer, sure=self.holds, facts=facts, rows=rows)
 
     def to_json(self) -> dict[str, Any]:
         """One object; ``laws`` has the entries of the analysis with the verdict added to each."""

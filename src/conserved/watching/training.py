@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from conserved.blocks import BlockLaws
 from conserved.errors import InputError
+from conserved.notebook import frame
 from conserved.watching.book import ROTATE, Book
 from conserved.watching.observer import Observer
 from conserved.watching.saved import laws_for
@@ -126,13 +127,9 @@ class Watch:
         every second, fourth, … look.
 
         Raises:
-            InputError: pandas is not installed.
+            ConservedError: pandas is not installed.
         """
-        try:
-            import pandas  # type: ignore[import-untyped]
-        except ModuleNotFoundError as error:
-            raise InputError("to_frame", "()", "needs pandas: pip install pandas") from error
-        return pandas.DataFrame(self._book.history.columns([t.text for t in self.tracks]))
+        return frame(self._book.history.columns([t.text for t in self.tracks]))
 
     def close(self) -> None:
         """Take the hooks off, and write the verdicts."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from conserved.networks.torch.network import Reading, examples
 from conserved.networks.torch.reading import ancestors, read_node
 from conserved.networks.torch.values import Context, UncoveredError, place_of
+from conserved.notebook import frame
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from torch import Tensor, nn
     from torch.fx import Node
 
@@ -76,6 +78,15 @@ class Coverage:
             "uncovered": list(self.uncovered),
             "constants": list(self.constants),
         }
+
+    def to_frame(self) -> DataFrame:
+        """A row of pandas for each parameter: ``name``, ``shape``, ``status``, ``detail``.
+
+        Raises:
+            ConservedError: pandas is not installed.
+        """
+        columns = ("name", "shape", "status", "detail")
+        return frame(({key: getattr(row, key) for key in columns} for row in self.rows), columns)
 
     def text(self) -> str:
         """A table, and one line that sums it up."""
