@@ -32,6 +32,7 @@ _RULES = """
 .conserved-card li { display: grid; grid-template-columns: 4ch minmax(0, 1fr) max-content;
   gap: 1rem; margin: .15rem 0; }
 .conserved-card li span { color: var(--muted); font: .8rem/1.9 var(--sans); }
+.conserved-card math { display: inline math; }
 .conserved-card p { margin: .3rem 0; color: var(--muted); font-size: .9rem; }
 """
 
