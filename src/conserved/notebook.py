@@ -29,8 +29,9 @@ _RULES = """
 .conserved-card .answer.sure { color: var(--sure); }
 .conserved-card ul { list-style: none; margin: .4rem 0; padding: .4rem 0 0;
   border-top: 1px solid var(--rule); }
-.conserved-card li { display: grid; grid-template-columns: 4ch minmax(0, 1fr) max-content;
-  gap: 1rem; margin: .15rem 0; }
+.conserved-card li { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: .15rem 0; }
+.conserved-card li div { flex: 1 1 auto; }
+.conserved-card li span:first-child { min-width: 3ch; }
 .conserved-card li span { color: var(--muted); font: .8rem/1.9 var(--sans); }
 .conserved-card math { display: inline math; }
 .conserved-card p { margin: .3rem 0; color: var(--muted); font-size: .9rem; }
