@@ -25,11 +25,11 @@
   const zooms = {}; // of each figure: [first, last], or nothing
 
   // One entry of a legend: its colour, its dashes, its words.
-  function sample(colour, dash, label) {
+  function sample({ colour, dash, label, hidden }) {
     const item = element("li");
     const button = element("button");
     button.type = "button";
-    button.setAttribute("aria-pressed", "true");
+    button.setAttribute("aria-pressed", String(!hidden));
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 32 10");
     svg.setAttribute("aria-hidden", "true");
@@ -81,8 +81,11 @@
       return plotOf(x, [...several, guide(x)], { yLabel: "roundings", logY: true, marks: marks() });
     },
     metrics({ x, metrics }) {
-      const several = Object.entries(metrics).map(([label, [low, high]], k) => ({
+      const known = Object.entries(metrics);
+      const rates = known.filter(([label]) => label.startsWith("learning rate"));
+      const several = [...known.filter((one) => !rates.includes(one)), ...rates].map(([label, [low, high]], k) => ({
         label,
+        hidden: rates.length < known.length && rates.some(([rate]) => rate === label), // of another size
         colour: `s${k % 8}`,
         dash: ["", "7 4", "2 3", "10 3 2 3", "14 4", "4 2", "2 6", "8 2 2 2 2 2"][k % 8],
         low,
@@ -128,7 +131,7 @@
     }
     if (held) held.chart.remove();
     const legend = figure.querySelector(".legend");
-    legend.replaceChildren(...plot.curves.map((c) => sample(c.colour, c.dash, c.label)));
+    legend.replaceChildren(...plot.curves.map(sample));
     const chart = new charts.Chart(figure, plot, (range) => zoomed(id, range));
     figures[id] = { chart, key };
     if (zooms[id]) chart.range(zooms[id]);
