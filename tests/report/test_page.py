@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, process_time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -20,9 +21,12 @@ from hypothesis import strategies as st
 
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count, analyze
+from conserved.dynamics.grammar import FLOWS, parse_flow
 from conserved.errors import InputError
+from conserved.modules import from_torch
 from conserved.problem import Problem
 from conserved.report import content, render, watch, write_report
+from conserved.report.explained import explained
 from conserved.report.inline import embedded
 from tests.cli.shell import environment
 from tests.report import samples
@@ -322,3 +326,52 @@ def test_laws_that_exist_without_a_formula_are_told() -> None:
     counts = [count for _, _, count in content.directions(analysis)]
     assert counts == [1, 6, 0, 1]
     assert content.left_out(analysis)[0].startswith("1 more exists, proved without a formula")
+
+
+def test_laws_of_a_module_stand_by_block() -> None:
+    """Under its block a law names its tensors without it; the text beside it has them in full."""
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
+    from torch import nn
+
+    torch.manual_seed(0)
+    branch = [nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))]
+    model = nn.Sequential(*branch, nn.Tanh(), nn.Linear(2, 1))
+    analysis = analyze(from_torch(model, torch.zeros(1, 2)))
+    root = parsed(render(analysis))
+    (section,) = [s for s in root.all("section") if s["aria-labelledby"] == "laws"]
+    assert [h.text for h in section.all("h3")] == ["0"]
+    (card,) = [li for li in section.all("li") if "0.0.weight" in li.text]
+    assert card.all("math")[0]["alttext"].startswith("0.weight 0.weightᵀ")
+    assert "0.0.weight 0.0.weightᵀ" in card.all("p")[0].text
+
+
+def test_names_of_one_word_have_no_blocks() -> None:
+    cards = content.law_cards(samples.analysis())
+    assert {card.block for card in cards} == {""}
+    root = parsed(render(samples.analysis()))
+    assert "block" not in {h.get("class") for h in root.all("h3")}
+
+
+def test_many_laws_are_folded_by_block() -> None:
+    card = content.law_cards(samples.analysis())[0]
+    shown, folded = content.law_blocks(samples.analysis(), 0)
+    assert shown == []
+    assert folded == [("", [card])]
+
+
+@pytest.mark.parametrize("flow", [family.example for family in FLOWS.values()])
+def test_every_dynamics_is_explained(flow: str) -> None:
+    asked = SimpleNamespace(flow=parse_flow(flow), symmetric=False, inputs=None)
+    assert explained(asked)["flow"].endswith(".")  # type: ignore[arg-type]
+
+
+def test_classes_of_data_and_mixed_dynamics_are_explained() -> None:
+    told = explained(Problem.from_text("linear:2-2-1", flow="momentum:1/2+decay:3"))
+    assert "velocity" in told["flow"]
+    assert "decay" in told["flow"]
+    assert "every dataset" in told["data"]
+    assert "labels" not in told
+    one_hot = explained(Problem.from_text("linear:2-2-1", inputs="one-hot"))
+    assert "these inputs" in one_hot["data"]
+    page = render(samples.analysis("linear:3-1", "shift"))
+    assert "all its images under the group" in page

@@ -13,17 +13,18 @@ from tests.report import samples
 from tests.report.reading import assert_accessible, assert_offline_and_inert, parsed
 
 
-def test_a_descent_has_all_four_plots() -> None:
+def test_a_descent_has_all_five_plots() -> None:
     shown = evidence(samples.simulation())
     titles = [plot.title for plot in shown.plots]
     assert titles == [
         "The laws along training",
         "How far the laws drift",
         "Drift against step size",
-        "Ledger: change, and what of it is unexplained",
+        "Drift against prediction",
+        "What the prediction leaves over",
     ]
     assert {plot.x_label for plot in shown.plots} == {"step", "step size η"}
-    values, drift, rungs, ledger = shown.plots
+    values, drift, rungs, against, ledger = shown.plots
     assert [series.label for series in values.series] == [
         f"W1 W1ᵀ − W2ᵀ W2 · {label}" for label in ("1,1", "1,2", "2,2")
     ]
@@ -31,8 +32,10 @@ def test_a_descent_has_all_four_plots() -> None:
     assert list(rungs.x) == [0.025, 0.05, 0.1]
     assert np.allclose(rungs.series[0].y, [2.5e-4, 5e-4, 1e-3])
     assert np.allclose(rungs.series[-1].y, [2.5e-4, 5e-4, 1e-3])  # the guide is proportional
-    assert np.allclose(ledger.series[1].y, 1e-16, rtol=0.5)
-    assert np.allclose(ledger.series[0].y, [2.5e-4, 5e-4, 7.5e-4])
+    assert [series.label for series in against.series] == ["W1 W1ᵀ − W2ᵀ W2 · 1,1", "predicted"]
+    assert np.allclose(against.series[0].y, [2.5e-4, 5e-4, 7.5e-4])
+    assert np.allclose(against.series[1].y, [2.5e-4, 5e-4, 7.5e-4])
+    assert np.allclose(ledger.series[0].y, 1e-16, rtol=0.5)
 
 
 def test_a_flow_runs_over_time_and_knows_its_tolerance() -> None:

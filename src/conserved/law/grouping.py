@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from conserved import notation
+from conserved.notation import Affine, Formula, Name
+
 
 def block_of(tensors: Iterable[str]) -> str:
     """The part of a model in which tensors lie together: its name up to the first number.
@@ -14,11 +17,8 @@ def block_of(tensors: Iterable[str]) -> str:
     Example:
         >>> block_of(["layers.2.mlp.up.weight", "layers.2.mlp.down.weight"])
         'layers.2'
-        >>> (
-        ...     block_of(["layers.2.norm.weight", "head.weight"]),
-        ...     block_of(["head.weight", "head.bias"]),
-        ... )
-        ('', 'head')
+        >>> block_of(["head.weight", "head.bias"]), block_of(["layers.2.q", "head.weight"])
+        ('head', '')
     """
     names = [name.split(".") for name in tensors]
     common: list[str] = []
@@ -26,9 +26,52 @@ def block_of(tensors: Iterable[str]) -> str:
         if len(set(parts)) > 1:
             break
         common.append(parts[0])
-        if parts[0].isdigit():
-            return ".".join(common)
+        if parts[0].isdigit() or parts[0].startswith("{"):  # {l}: a number that runs
+            break
     return ".".join(common)
+
+
+def block_of_formula(formula: Formula) -> str:
+    """The same, of the tensors in a formula.
+
+    Example:
+        >>> from conserved.notation import Product, Transpose
+        >>> w = Name.of("layers.2.w")
+        >>> block_of_formula(Product((w, Transpose(w))))
+        'layers.2'
+    """
+    names = (node for node in notation.nodes(formula) if isinstance(node, Name))
+    return block_of(map(notation.text, names))
+
+
+def within(formula: Formula, block: str) -> Formula:
+    """A formula whose tensors all lie in a block, without saying so in every name.
+
+    Example:
+        >>> from conserved.notation import Transpose, text
+        >>> text(within(Transpose(Name.of("layers.2.w")), "layers.2"))
+        'wᵀ'
+    """
+    if not block:
+        return formula
+    short: Formula = notation.renamed(formula, lambda name: _inside(name, f"{block}."))
+    return short
+
+
+def _inside(name: Name, prefix: str) -> Name:
+    """A name without its beginning; numbers that run in the rest go on running."""
+    left = prefix
+    kept: list[str | Affine] = []
+    for part in name.parts:
+        words = part if isinstance(part, str) else notation.text(Name((part,)))
+        if left.startswith(words):
+            left = left.removeprefix(words)
+        elif left and isinstance(part, str) and words.startswith(left):
+            kept.append(words.removeprefix(left))
+            left = ""
+        else:
+            kept.append(part)
+    return Name(tuple(kept)) if kept and not left else name
 
 
 def natural(text: str) -> tuple[tuple[int, str], ...]:

@@ -23,7 +23,7 @@ from conserved.monitor.pyramid import BLOCK, Columns, Pyramid
 FIELDS = ("value", "predicted", "residual", "gradient")
 METRICS = 12  # numbers of a step beside the laws: rates, losses and whatever was noted
 EVENTS = 2000  # that are kept
-_RAW = 6_000_000  # numbers of single steps that are read again for one picture
+_RAW = 3_000_000  # numbers of single steps that are read again for one picture
 _KEPT = 1 << 28  # bytes of a log whose index stays beside it
 _SAVE = 30.0  # seconds between two notes of how far the index goes
 SCHEMA = "conserved.index/1"
@@ -97,6 +97,7 @@ class Run:
         self.closed: list[dict[str, Any]] | None = None
         self.last = np.full((len(FIELDS), laws), np.nan)
         self.unread = 0
+        self._single_rows: tuple[tuple[int, int], list[tuple[int, int, Floats]]] | None = None
         self._saved = monotonic()
         self._restore()
 
@@ -341,7 +342,10 @@ class Run:
     ) -> Columns:
         """Of rows that are few, read again from the log."""
         end = self.pyramid.place(stop) if stop < self.pyramid.rows else self.follower.place
-        found = self._again(self.pyramid.place(start), end)
+        key = (self.pyramid.place(start), end)
+        if self._single_rows is None or self._single_rows[0] != key:  # asked by several charts
+            self._single_rows = key, self._again(*key)
+        found = self._single_rows[1]
         steps = np.array([step for _, step, _ in found])
         rows = np.stack([row for *_, row in found])[:, curves]
         begin = max(0, int(np.searchsorted(steps, first)) - 1)  # a curve goes on beyond the edge

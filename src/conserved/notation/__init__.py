@@ -38,6 +38,7 @@ from conserved.notation.tree import (
     Transpose,
     Words,
     nodes,
+    renamed,
 )
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "listed",
     "mathml",
     "nodes",
+    "renamed",
     "sentences",
     "skeleton",
     "text",

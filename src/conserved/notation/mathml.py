@@ -30,10 +30,12 @@ from conserved.notation.tree import (
     Transpose,
     Words,
     flat,
+    nodes,
 )
 
 _OVER = {"real": "", "complex": "ℂ", "quaternionic": "ℍ"}
 _WIDE = '<mspace width="1em"/>'
+_THIN = '<mspace width="0.25em"/>'  # where factors are words
 
 
 def mathml(formula: Formula) -> str:
@@ -66,7 +68,8 @@ def _written(formula: Formula) -> str:
         case Norm(base):
             return _fenced("‖", _written(base), "‖")
         case Product(factors):
-            return _row(_closed(factor) for factor in factors)
+            wordy = any(isinstance(n, Name) and n.symbol is None for n in nodes(factors))
+            return _row(_between("", map(_closed, factors), _THIN if wordy else ""))
         case Contraction(base, axis):
             dot = f"<msub><mo>·</mo><mn>{axis}</mn></msub>"
             return _row([_closed(base), dot, _closed(base)])

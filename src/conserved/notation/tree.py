@@ -289,6 +289,24 @@ def mapped(value: Any, change: Callable[[Affine], Affine]) -> Any:
     return value
 
 
+def renamed(value: Any, change: Callable[[Name], Name]) -> Any:
+    """A formula with every name in it changed.
+
+    Example:
+        >>> from conserved.notation import text
+        >>> text(renamed(Transpose(Name.of("a.w")), lambda name: Name.of("w")))
+        'wᵀ'
+    """
+    if isinstance(value, Name):
+        return change(value)
+    if isinstance(value, tuple):
+        return tuple(renamed(item, change) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        changes = {f.name: renamed(getattr(value, f.name), change) for f in fields(value)}
+        return replace(value, **changes)
+    return value
+
+
 def integers(value: Any, within: Within = "entry") -> Iterator[tuple[Affine, Within]]:
     """The whole numbers in a formula, in the order of ``mapped``, and what they stand in."""
     if isinstance(value, Affine):

@@ -9,9 +9,11 @@ from typing import get_args
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
 from conserved.kernel.law import Origin
+from conserved.law.grouping import block_of_formula, natural, within
 from conserved.law.lines import lines, parameter_list
 from conserved.networks import FAMILIES
 from conserved.notation import mathml
+from conserved.report.explained import explained
 from conserved.search.lifted import LiftReport
 from conserved.symmetry.isotypic import Block
 
@@ -46,8 +48,9 @@ _DEFAULTS = {"loss": "mse", "symmetry": "none", "labels": "invariant", "flow": "
 
 @dataclass(frozen=True)
 class LawCard:
-    """One family of laws: its formula twice, and what it counts for."""
+    """One family of laws: its part of the model, its formula twice, and what it counts for."""
 
+    block: str
     formula: str
     text: str
     kind: str
@@ -122,18 +125,38 @@ def _given(analysis: Analysis) -> str:
     return f"Known to be due to these data: {found}; all data have {architecture}."
 
 
+def law_blocks(analysis: Analysis, most: int) -> list[list[tuple[str, list[LawCard]]]]:
+    """The laws by the part of the model that they speak of, in two lots: shown, and folded away.
+
+    Parts come in the order of their names where tensors have such names, laws that speak of several
+    last; at most so many laws are shown.
+    """
+    cards = law_cards(analysis)
+    cards.sort(key=lambda card: natural(card.block))
+    lots = []
+    for lot in (cards[:most], cards[most:]):
+        blocks: dict[str, list[LawCard]] = {}
+        for card in lot:
+            blocks.setdefault(card.block, []).append(card)
+        lots.append(list(blocks.items()))
+    return lots
+
+
 def law_cards(analysis: Analysis) -> list[LawCard]:
     """The laws known explicitly, in their order, those of one pattern on one card."""
+    told = lines(analysis.laws)
+    blocks = [block_of_formula(line.formula) for line in told]
     return [
         LawCard(
-            formula=mathml(line.formula),
+            block=block,
+            formula=mathml(within(line.formula, block)),
             text=line.name,
             kind="a conserved subspace" if line.kind == "range" else line.kind,
             origin=line.origin,
             independent=line.independent,
             size=line.size,
         )
-        for line in lines(analysis.laws)
+        for line, block in zip(told, blocks, strict=True)
     ]
 
 
@@ -167,8 +190,8 @@ def directions(analysis: Analysis) -> list[tuple[str, str, int]]:
     ]
 
 
-def setting(analysis: Analysis) -> list[tuple[str, str, str]]:
-    """The four inputs: (what, as typed, in words)."""
+def setting(analysis: Analysis) -> list[tuple[str, str, str, str]]:
+    """The four inputs: (what, as typed, in words, what that means)."""
     problem = analysis.problem
     shapes = parameter_list(problem.network.parameters)
     rows = [
@@ -179,7 +202,8 @@ def setting(analysis: Analysis) -> list[tuple[str, str, str]]:
     if problem.symmetric:
         rows.append(("labels", problem.labels.name, problem.labels.summary))
     rows.append(("flow", problem.flow.name, problem.flow.formula))
-    return rows
+    more = explained(problem)
+    return [(*row, more.get(row[0], "")) for row in rows]
 
 
 def lift_facts(lift: LiftReport) -> list[tuple[str, str]]:

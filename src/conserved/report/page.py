@@ -163,7 +163,7 @@ def _found(analysis: Analysis) -> dict[str, Any]:
         "rank": analysis.closure.rank,
         "slices": laid_out(content.directions(analysis)),
         "setting": content.setting(analysis),
-        "laws": content.law_cards(analysis),
+        "laws": content.law_blocks(analysis, LAWS_SHOWN),
         "where": where(lines(analysis.laws)),
         "left_out": content.left_out(analysis),
         "reasons": sentences(analysis.explanation.reasons),

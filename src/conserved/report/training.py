@@ -1,4 +1,4 @@
-"""A simulation as what a report shows: verdicts in a table, and four plots at most."""
+"""A simulation as what a report shows: verdicts in a table, and five plots at most."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from conserved.law import Law
 from conserved.report.plots import CURVES, Evidence, Plot, Series, VerdictRow
-from conserved.simulate.record import Simulation, told_together
+from conserved.simulate.record import Ledger, Simulation, Verdict, told_together
 
 _TITLES = {"flow": "Gradient flow", "gd": "Gradient descent", "sgd": "Stochastic gradient descent"}
 _NAME = 34  # characters of a law in a legend
@@ -22,7 +22,13 @@ def evidence(simulation: Simulation) -> Evidence:
     Args:
         simulation: finished or interrupted; an interrupted one says so.
     """
-    plots = (_values(simulation), _drift(simulation), _rungs(simulation), _ledger(simulation))
+    plots = (
+        _values(simulation),
+        _drift(simulation),
+        _rungs(simulation),
+        _against(simulation),
+        _ledger(simulation),
+    )
     return Evidence(
         summary=_summary(simulation),
         verdicts=tuple(
@@ -144,30 +150,52 @@ def _rungs(simulation: Simulation) -> Plot | None:
     return Plot(title, caption, label, "drift", x, tuple(curves), log_x=True, log_y=True)
 
 
-def _ledger(simulation: Simulation) -> Plot | None:
-    """Observed change of the laws against what the steps must do to them."""
+def _accounts(simulation: Simulation) -> list[tuple[Verdict, Ledger]]:
+    """Laws with a ledger, of the same steps."""
     kept = [
         (v, v.ledger) for v in simulation.verdicts if v.ledger is not None and v.ledger.steps.size
     ]
+    return [(v, one) for v, one in kept if np.array_equal(one.steps, kept[0][1].steps)]
+
+
+def _against(simulation: Simulation) -> Plot | None:
+    """How far the laws went, and how far the steps must have moved them."""
+    kept = _accounts(simulation)
     if not kept:
         return None
-    steps, rule = kept[0][1].steps, kept[0][1].rule
-    kept = [(v, ledger) for v, ledger in kept if np.array_equal(ledger.steps, steps)]
-    both = len(kept) <= _BOTH
+    kept.sort(key=lambda one: -float(np.abs(one[1].observed[:, one[0].component]).max()))
+    curves = []
+    for verdict, ledger in kept[:_BOTH]:
+        c = verdict.component
+        curves.append(Series(_component(verdict.law, c), ledger.observed[:, c]))
+        curves.append(Series("predicted", ledger.predicted[:, c], "points"))
+    rest = f" The {_BOTH} of {len(kept)} laws that move most." if len(kept) > _BOTH else ""
+    return Plot(
+        "Drift against prediction",
+        f"h − h(0) as it was met, and as the steps must make it, {kept[0][1].rule}.{rest}",
+        "step",
+        "drift",
+        kept[0][1].steps.astype(np.float64),
+        tuple(curves),
+    )
+
+
+def _ledger(simulation: Simulation) -> Plot | None:
+    """What the prediction leaves over."""
+    kept = _accounts(simulation)
+    if not kept:
+        return None
     curves = []
     for verdict, ledger in kept[:CURVES]:
-        name, c = _cut(verdict.law.text), verdict.component
+        c = verdict.component
         gap = np.abs(ledger.observed[:, c] - ledger.predicted[:, c])
-        if both:
-            curves.append(Series(f"change of {name}", np.abs(ledger.observed[:, c])))
-        curves.append(Series(f"unexplained in {name}" if both else name, gap))
-    caption = f"Rule: {rule}. What is left over after it is rounding for a true law."
+        curves.append(Series(_cut(verdict.law.text), gap))
     return Plot(
-        "Ledger: change, and what of it is unexplained",
-        caption,
+        "What the prediction leaves over",
+        "For a true law that is rounding; a false one goes its own way.",
         "step",
         "size",
-        steps.astype(np.float64),
+        kept[0][1].steps.astype(np.float64),
         tuple(curves),
         log_y=True,
     )
