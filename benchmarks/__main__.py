@@ -13,6 +13,7 @@ from subprocess import CalledProcessError, TimeoutExpired
 from typing import Any
 
 from benchmarks import (
+    dynamics,
     growth_group,
     growth_parameters,
     laws,
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "growth_group": growth_group.run,
     "lifted": lifted.run,
     "laws": laws.run,
+    "dynamics": dynamics.run,
     "simulate": simulate.run,
     "start_up": start_up.run,
 }
