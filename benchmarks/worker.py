@@ -33,9 +33,9 @@ class Task:
     network: str
     symmetry: str = "none"
     labels: str = "invariant"
-    flow: str = "gradient"
     seed: int = 0
     route: str = "auto"  # of the closure; an analysis takes its own
+    flow: str = "gradient"
 
 
 @dataclass(frozen=True)

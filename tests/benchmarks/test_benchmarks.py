@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import growth_group, lifted
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.dynamics import check_answers
 from benchmarks.growth_parameters import SIZES
 from benchmarks.machine import in_words
 from benchmarks.measure import Measurement, Result, WrongCountError, finished, preamble, read, write
@@ -19,6 +20,7 @@ from benchmarks.plots import draw
 from benchmarks.published_suite import check_counts, run
 from benchmarks.tables import BEGIN, DOCUMENT, END, aligned, markdown
 from benchmarks.worker import Answer, Task
+from conserved.zoo.dynamics_suite import draw_dynamics_suite
 from conserved.zoo.suite import SuiteCase, balancedness_rank, draw_suite
 from tests.cases import CASES
 
@@ -73,6 +75,15 @@ def test_balancedness_gives_the_solved_counts() -> None:
     assert len(solved) > 20
     for widths, laws in solved:
         assert balancedness_rank(widths, np.random.default_rng(0)) == laws, widths
+
+
+def test_a_wrong_count_under_a_flow_is_refused() -> None:
+    cases = draw_dynamics_suite()[:2]
+    right = [Answer(0.1, case.laws, case.laws, 9, (1,), 1, True) for case in cases]
+    check_answers(cases, right)
+    for wrong in (replace(right[1], lower=0), replace(right[1], closed=False)):
+        with pytest.raises(WrongCountError, match=cases[1].network):
+            check_answers(cases, [right[0], wrong])
 
 
 @pytest.mark.parametrize("off_by", [-1, 1])
