@@ -12,7 +12,7 @@ from conserved.symmetry import require_enumerable
 
 MEMORY_LIMIT = 8 * 10**9  # bytes; a laptop's worth
 _SPARE_ROWS = 12  # rows beyond D that show the rank standing still, and a probe of brackets
-_MATRICES = 3  # D × D matrices alive at once in the elimination
+_BASIS = 2  # bytes for each entry of D × D: a quarter of them in float64
 _BYTES_PER_SECOND = 1.5e9  # of field values produced, measured on two cores
 _FLOPS_PER_SECOND = 2e10  # of the elimination, likewise
 _PER_ENTRY = 7e-7  # seconds for one entry of one generator in an average
@@ -60,9 +60,9 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
     if not isinstance(problem, Problem):
         raise InputError("problem", repr(problem), "give a conserved.Problem")
     size = problem.state.size
-    elimination = _MATRICES * 8 * size**2
+    elimination = _BASIS * size**2
     if elimination > MEMORY_LIMIT:
-        most = int((MEMORY_LIMIT / (8 * _MATRICES)) ** 0.5)
+        most = int((MEMORY_LIMIT / _BASIS) ** 0.5)
         raise RankLimitError(
             f"network '{problem.network.spec}': {size:,} parameters need about "
             f"{_size(elimination)} for the exact rank; the limit is {_size(MEMORY_LIMIT)}, "
@@ -84,7 +84,7 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
     seconds = (
         units * sample / _BYTES_PER_SECOND
         + evaluations * _OVERHEAD
-        + 4 / 3 * size**3 / _FLOPS_PER_SECOND
+        + 2 / 3 * size**3 / _FLOPS_PER_SECOND
         + _averaging(problem, route)
     )
     held = min(largest * sample, CHUNK_BYTES) + largest * 8 * size

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.fields import Fields, Leaves
 from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
@@ -24,19 +25,30 @@ _STABLE_AFTER_PATTERNS = 256  # along an orbit a single row sees one activation 
 _BLOCK_ROWS = 512
 _BLOCK_TIMED = 64  # rows between two looks at the clock
 _BLOCK_BYTES = 2**28
+_HELD_BYTES = 2**30  # of values kept beside the fields of a level
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class _Pool:
-    """Fields of one level with their values (batch, D) at the point."""
+    """Fields of one level with their values (batch, D) at the point, unless these fill the memory.
+
+    Then each is computed again when it is asked for.
+    """
 
     nested: Nested
-    values: Array
+    values: Array | None
 
     def __len__(self) -> int:
         return len(self.nested)
+
+    def at(self, fields: Fields, theta: Array, index: NDArray[np.intp]) -> Array:
+        """Values (count, D) of some of them."""
+        if self.values is None:
+            return evaluate(fields, self.nested.take(index), theta)[0]
+        some: Array = self.values[index]
+        return some
 
 
 class LieSpan:
@@ -120,7 +132,8 @@ class LieSpan:
 
     def _generators(self) -> _Pool:
         """Fields of single data until the rank has stabilised."""
-        leaves, values = [], []
+        leaves: list[Leaves] = []
+        values: list[Array] | None = []
         costly = max(self.stable_after, 8 * self.fields.batch_size(1))
         if self.deadline is not None:
             costly = min(costly, max(self.stable_after, _BLOCK_TIMED))  # look at the clock at times
@@ -131,12 +144,13 @@ class LieSpan:
         while True:
             more, at = self.fields.draw(size, self.theta)
             leaves.append(more)
-            values.append(at)
+            values = _held(values, at)
             raised = self.space.add(at)
             self._report("fields")
             if not raised[-self.stable_after :].any() or self._full() or self._late():
                 break
-        return _Pool(Nested(0, Leaves.concatenate(leaves)), np.concatenate(values))
+        nested = Nested(0, Leaves.concatenate(leaves))
+        return _Pool(nested, None if values is None else np.concatenate(values))
 
     def _rises(self, generators: _Pool, pool: _Pool) -> bool:
         """Whether some [w, u] leaves the span: the stopping rule of theory §2."""
@@ -148,9 +162,9 @@ class LieSpan:
         rows = mixed(
             self.fields,
             generators.nested.take(w),
-            generators.values[w],
+            generators.at(self.fields, self.theta, w),
             pool.nested.take(u),
-            pool.values[u],
+            pool.at(self.fields, self.theta, u),
             self.theta,
         )
         return bool(self.space.add(rows).any())
@@ -166,9 +180,9 @@ class LieSpan:
             limit = min(limit, max(self.stable_after, _BLOCK_TIMED))
         while True:
             missing = width - self.space.rank + self.stable_after
-            batch = self._next_level(pool, min(missing, limit, size))
+            batch, values = self._next_level(pool, min(missing, limit, size))
             size *= 2
-            raised = self.space.add(batch.values)
+            raised = self.space.add(values)
             new = batch if new is None else _joined(new, batch)
             self._report(f"brackets up to length {2**level}")
             if not raised[-self.stable_after :].any() or self._full() or self._late():
@@ -177,17 +191,19 @@ class LieSpan:
     def _topped_up(self, pool: _Pool, below: _Pool) -> _Pool:
         """As many fields as span their level, so that brackets among them suffice."""
         missing = self.space.rank + self.stable_after - len(pool)
-        return pool if missing <= 0 else _joined(pool, self._next_level(below, missing))
+        return pool if missing <= 0 else _joined(pool, self._next_level(below, missing)[0])
 
-    def _next_level(self, pool: _Pool, count: int) -> _Pool:
+    def _next_level(self, pool: _Pool, count: int) -> tuple[_Pool, Array]:
+        """So many random brackets of a pool, and their values."""
         left = self.rng.integers(len(pool), size=count)
         right = (left + 1 + self.rng.integers(len(pool) - 1, size=count)) % len(pool)
         chosen = np.concatenate([left, right])
         operands = pool.nested.take(chosen)
         weights = self.fields.scalars.random(self.rng, (count,))
         nested = Nested(operands.level + 1, operands.leaves, (*operands.weights, weights))
-        values = evaluate(self.fields, nested, self.theta, pool.values[chosen][None])[0]
-        return _Pool(nested, values)
+        operands_at = pool.at(self.fields, self.theta, chosen)
+        values = evaluate(self.fields, nested, self.theta, operands_at[None])[0]
+        return _Pool(nested, values), values
 
     def _report(self, stage: str) -> None:
         if self.progress is not None:
@@ -195,6 +211,14 @@ class LieSpan:
 
 
 def _joined(first: _Pool, second: _Pool) -> _Pool:
-    return _Pool(
-        concatenate(first.nested, second.nested), np.concatenate([first.values, second.values])
-    )
+    values = None if first.values is None else _held([first.values], second.values)
+    nested = concatenate(first.nested, second.nested)
+    return _Pool(nested, None if values is None else np.concatenate(values))
+
+
+def _held(values: list[Array] | None, more: Array | None) -> list[Array] | None:
+    """These and more, or None where that is too much to hold."""
+    if values is None or more is None:
+        return None
+    held = [*values, more]
+    return held if sum(part.nbytes for part in held) <= _HELD_BYTES else None

@@ -49,7 +49,7 @@ _FIELDS = 2  # at each point
 _MODULI = 8  # primes at most
 _TRIES = 8  # draws of a prime that is not one of those before
 MEMORY_LIMIT = 8 * 10**9  # bytes
-_MATRICES = 3  # D × D matrices alive at once in the elimination
+_BASIS = 2  # bytes for each entry of D × D: a quarter of them in float64
 _DRAWS = 16  # of a point at which everything has a value
 FAULTS = (
     InputError,
@@ -96,7 +96,7 @@ def require_fit(stated: Stated) -> None:
         LimitError: with the size and the limit.
     """
     size, program = stated.size, stated.program
-    if 8 * _MATRICES * size**2 > MEMORY_LIMIT:
+    if _BASIS * size**2 > MEMORY_LIMIT:
         raise LimitError(f"program: {size:,} entries of the state are too many for an exact rank")
     points = stated.points
     if 8 * 8 * (5 * size + 3 * program.volume(points)) > MEMORY_LIMIT:

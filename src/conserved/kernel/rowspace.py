@@ -3,7 +3,9 @@
 Blocked Gauss–Jordan elimination on float64 BLAS (theory §8). Centred residues below 2^22 keep
 products exact over inner dimensions up to about 500. Held in reduced row echelon form, so that
 asking whether new rows lie in the space is one matrix product, and the annihilator (what a law's
-gradient must look like) can be read off.
+gradient must look like) can be read off. On its pivot columns that form is the identity, so only
+the others are held: r (D − r) entries, D²/4 at most, and 2/3 D³ products for a full rank, as many
+as an LU factorisation takes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 
 _LEAF = 8  # rows eliminated one by one; above that, halves by matrix products
-_BLOCK = 128  # rows brought against the whole basis at a time
+_PANEL = 64  # rows from which a part of the columns is looked at first
+_WIDE = 4  # where there are so many times as many columns
+_SPARE = 32  # columns looked at beyond the number of rows
+_BLOCK = 128  # rows brought against the whole basis at a time, at least
+_WIDE_BLOCK = 512  # and at most: as many as a matrix product sums exactly
+_COLUMNS_EACH = 16  # columns for one more row in a block
+_CHUNK = 2**21  # entries of the basis that are changed at once
 
 
 class RowSpace:
@@ -41,8 +49,9 @@ class RowSpace:
         self.scalars = scalars
         self.width = width
         self.pivots = np.zeros(0, dtype=np.intp)
-        self._basis = np.zeros((0, width), dtype=scalars.dtype)  # identity on the pivot columns
-        self._room = self._basis  # the basis is a view of its first rows
+        self._free = np.arange(width)  # the other columns
+        self._room = np.zeros(0, dtype=scalars.dtype)  # holds ``_rest``
+        self._block = max(_BLOCK, min(_WIDE_BLOCK, width // _COLUMNS_EACH))
 
     @property
     def rank(self) -> int:
@@ -51,46 +60,82 @@ class RowSpace:
     @property
     def basis(self) -> Array:
         """Rows (rank, width) in reduced echelon form: the identity on the columns ``pivots``."""
-        return self._basis
+        out = np.zeros((self.rank, self.width), dtype=self.scalars.dtype)
+        out[np.arange(self.rank), self.pivots] = 1
+        out[:, self._free] = self._rest
+        return out
+
+    @property
+    def _rest(self) -> Array:
+        """The basis on the columns that are no pivots."""
+        shape = self.rank, len(self._free)
+        return self._room[: shape[0] * shape[1]].reshape(shape)
 
     def add(self, rows: Array) -> NDArray[np.bool_]:
         """Add reduced rows (count, width); say which of them were independent of all before."""
         raised = np.zeros(len(rows), dtype=np.bool_)
-        for start in range(0, len(rows), _BLOCK):
+        for start in range(0, len(rows), self._block):
             if self.rank == self.width:
                 break
             check_time()
-            block = self.remainder(rows[start : start + _BLOCK])
-            pivots, reduced, which = _echelon(self.scalars, block)
-            if len(pivots):
-                self._append(pivots, reduced)
+            block = self._outside(rows[start : start + self._block])
+            places, reduced, which = _echelon(self.scalars, block)
+            if len(places):
+                self._append(places, reduced)
                 raised[start + which] = True
         return raised
 
     def remainder(self, rows: Array) -> Array:
         """The rows modulo the space: zero exactly for the rows that lie in it."""
-        return _eliminated(self.scalars, rows, self.pivots, self._basis)
+        if not self.rank:
+            return rows
+        out = np.zeros_like(rows)
+        out[:, self._free] = self._outside(rows)
+        return out
 
     def annihilator(self) -> Array:
         """A basis (width, width − rank) of the covectors that vanish on the space."""
-        free = np.setdiff1d(np.arange(self.width), self.pivots)
-        out = np.zeros((self.width, len(free)), dtype=self.scalars.dtype)
-        out[self.pivots] = self.scalars.reduce(-self._basis[:, free])
-        out[free, np.arange(len(free))] = 1
+        out = np.zeros((self.width, len(self._free)), dtype=self.scalars.dtype)
+        out[self.pivots] = self.scalars.reduce(-self._rest)
+        out[self._free, np.arange(len(self._free))] = 1
         return out
 
-    def _append(self, pivots: NDArray[np.intp], reduced: Array) -> None:
-        """Clear the new pivot columns in the old basis, then store the new rows below it."""
-        old, new = self.rank, self.rank + len(pivots)
-        if new > len(self._room):
-            grown = np.zeros((min(self.width, max(2 * new, 16)), self.width), self.scalars.dtype)
-            grown[:old] = self._basis
-            self._room = grown
-        if old:
-            self._room[:old] = _eliminated(self.scalars, self._room[:old], pivots, reduced)
-        self._room[old:new] = reduced
-        self._basis = self._room[:new]
-        self.pivots = np.concatenate([self.pivots, pivots])
+    def _outside(self, rows: Array) -> Array:
+        """The remainder on the columns that are no pivots."""
+        if not self.rank:
+            return rows
+        product = self.scalars.matmul(rows[:, self.pivots], self._rest)
+        return self.scalars.reduce(rows[:, self._free] - product)
+
+    def _append(self, places: NDArray[np.intp], reduced: Array) -> None:
+        """Clear new pivot columns, by place among the free ones, in the old basis; add the rows.
+
+        Rows get shorter, so that each can be written where the one before it was read.
+        """
+        old, new = self._rest, self.rank + len(places)
+        stays = np.ones(len(self._free), dtype=np.bool_)
+        stays[places] = False
+        kept = np.flatnonzero(stays)
+        short = len(kept)
+        target = self._with_room(new * short)
+        added = reduced[:, kept]
+        step = max(1, _CHUNK // max(1, len(stays)))
+        for start in range(0, len(old), step):
+            rows = old[start : start + step]
+            changed = rows[:, kept] - self.scalars.matmul(rows[:, places], added)
+            end = start + len(rows)
+            target[start * short : end * short] = self.scalars.reduce(changed).ravel()
+        target[len(old) * short : new * short] = added.ravel()
+        self._room = target
+        self.pivots = np.concatenate([self.pivots, self._free[places]])
+        self._free = self._free[kept]
+
+    def _with_room(self, size: int) -> Array:
+        """The room there is, or twice as much as is needed now, within what is ever needed."""
+        if size <= len(self._room):
+            return self._room
+        most = -(-(self.width**2) // 4)
+        return np.empty(max(size, min(most, 2 * size)), dtype=self.scalars.dtype)
 
 
 def inverse_matrix(scalars: Residues, matrix: Array) -> Array:
@@ -122,13 +167,39 @@ def _eliminated(scalars: Residues, rows: Array, pivots: NDArray[np.intp], basis:
     return scalars.reduce(rows - scalars.matmul(rows[:, pivots], basis))
 
 
-def _echelon(scalars: Residues, rows: Array) -> tuple[NDArray[np.intp], Array, NDArray[np.intp]]:
-    """(pivots, reduced rows, which input rows raised the rank), by halving the rows."""
+Echelon = tuple[NDArray[np.intp], Array, NDArray[np.intp]]  # pivots, reduced rows, which rose
+
+
+def _echelon(scalars: Residues, rows: Array) -> Echelon:
+    """(pivots, reduced rows, which input rows raised the rank)."""
     if not rows.any():
         none = np.zeros(0, dtype=np.intp)
         return none, rows[:0], none
     if len(rows) <= _LEAF:
         return _echelon_leaf(scalars, rows.copy())
+    wide = len(rows) >= _PANEL and rows.shape[1] >= _WIDE * len(rows)
+    found = _by_panel(scalars, rows) if wide else None
+    return found or _by_halves(scalars, rows)
+
+
+def _by_panel(scalars: Residues, rows: Array) -> Echelon | None:
+    """All rows reduced by one product, where a few columns already tell that they are independent.
+
+    On a square part P of full rank of these columns the reduced rows are the identity, so that
+    they are P⁻¹ times the rows.
+    """
+    count, width = rows.shape
+    columns = np.linspace(0, width - 1, count + _SPARE).astype(np.intp)
+    identity = scalars.from_integers(np.eye(count, dtype=np.int64))
+    panel = np.concatenate([rows[:, columns], identity], axis=1)
+    pivots, reduced, which = _by_halves(scalars, panel)
+    if (pivots >= len(columns)).any():
+        return None
+    return columns[pivots], scalars.matmul(reduced[:, len(columns) :], rows), which
+
+
+def _by_halves(scalars: Residues, rows: Array) -> Echelon:
+    """The upper half, then what it leaves of the lower."""
     half = len(rows) // 2
     pivots, basis, which = _echelon(scalars, rows[:half])
     lower = _eliminated(scalars, rows[half:], pivots, basis)
@@ -142,9 +213,7 @@ def _echelon(scalars: Residues, rows: Array) -> tuple[NDArray[np.intp], Array, N
     )
 
 
-def _echelon_leaf(
-    scalars: Residues, rows: Array
-) -> tuple[NDArray[np.intp], Array, NDArray[np.intp]]:
+def _echelon_leaf(scalars: Residues, rows: Array) -> Echelon:
     """One pivot at a time, in place."""
     p = int(scalars.prime)
     pivots: list[int] = []
