@@ -153,3 +153,19 @@ def test_rows_given_are_left_alone(ring):
     space.add(rows[:5])
     space.add(rows)
     assert (rows == kept).all()
+
+
+@rings
+@pytest.mark.parametrize("rows, lead", [(70, 0), (70, 40), (150, 900), (600, 3)])
+def test_pivots_are_the_leading_columns_of_the_space(ring, rows, lead):
+    """However rows come in, one by one or in wide blocks, the reduced form is the same."""
+    rng = np.random.default_rng(9)
+    matrix = ring.random(rng, (rows, 1000 if rows < 600 else 2600))
+    matrix[: rows // 2, :lead] = 0
+    together, alone = RowSpace(ring, matrix.shape[1]), RowSpace(ring, matrix.shape[1])
+    together.add(matrix)
+    for start in range(0, rows, 5):
+        alone.add(matrix[start : start + 5])
+    forms = [s.basis[np.argsort(s.pivots)] for s in (together, alone)]
+    assert (forms[0] == forms[1]).all()
+    assert sorted(together.pivots) == sorted(alone.pivots)

@@ -45,10 +45,10 @@ class _Pool:
 
     def at(self, fields: Fields, theta: Array, index: NDArray[np.intp]) -> Array:
         """Values (count, D) of some of them."""
-        if self.values is None:
-            return evaluate(fields, self.nested.take(index), theta)[0]
-        some: Array = self.values[index]
-        return some
+        known = self.values
+        nested = self.nested.take(index)
+        found: Array = evaluate(fields, nested, theta)[0] if known is None else known[index]
+        return found
 
 
 class LieSpan:

@@ -21,7 +21,7 @@ from conserved.kernel.scalars import Array
 _LEAF = 8  # rows eliminated one by one; above that, halves by matrix products
 _PANEL = 64  # rows from which a part of the columns is looked at first
 _WIDE = 4  # where there are so many times as many columns
-_SPARE = 32  # columns looked at beyond the number of rows
+_SPARE = 32  # the first columns, beyond the number of rows, that are looked at
 _BLOCK = 128  # rows brought against the whole basis at a time, at least
 _WIDE_BLOCK = 512  # and at most: as many as a matrix product sums exactly
 _COLUMNS_EACH = 16  # columns for one more row in a block
@@ -183,19 +183,19 @@ def _echelon(scalars: Residues, rows: Array) -> Echelon:
 
 
 def _by_panel(scalars: Residues, rows: Array) -> Echelon | None:
-    """All rows reduced by one product, where a few columns already tell that they are independent.
+    """All rows reduced by one product, where the first columns tell that they are independent.
 
     On a square part P of full rank of these columns the reduced rows are the identity, so that
-    they are P⁻¹ times the rows.
+    they are P⁻¹ times the rows. Pivots lead their rows, as they do everywhere.
     """
-    count, width = rows.shape
-    columns = np.linspace(0, width - 1, count + _SPARE).astype(np.intp)
+    count = len(rows)
+    first = count + _SPARE
     identity = scalars.from_integers(np.eye(count, dtype=np.int64))
-    panel = np.concatenate([rows[:, columns], identity], axis=1)
+    panel = np.concatenate([rows[:, :first], identity], axis=1)
     pivots, reduced, which = _by_halves(scalars, panel)
-    if (pivots >= len(columns)).any():
+    if (pivots >= first).any():
         return None
-    return columns[pivots], scalars.matmul(reduced[:, len(columns) :], rows), which
+    return pivots, scalars.matmul(reduced[:, first:], rows), which
 
 
 def _by_halves(scalars: Residues, rows: Array) -> Echelon:
