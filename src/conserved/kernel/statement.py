@@ -221,7 +221,7 @@ def given(
         orbit: what becomes of each datum under a group that is listed.
 
     Raises:
-        Redraw: a prime that divides a denominator.
+        DegenerateSampleError: a prime that divides a denominator.
     """
     if data is None:
         return program, Everything(program, loss) if orbit is None else Orbits(program, loss, orbit)

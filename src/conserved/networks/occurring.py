@@ -3,8 +3,8 @@
 A program is a polynomial in x where x meets sums and products alone. How its degree is shared by
 the rows of the input is then measured over GF(p): with the rows scaled by s_1, …, s_t the outputs
 are polynomials in s, and the coefficient of s^α is found by interpolation at random θ and x. What
-does not occur mod p at several random points does not occur, but for an unlucky draw; whoever uses
-a lift tests that A(θ) Φ(x) = f(θ, x).
+does not occur mod p at several random points does not occur, but for a degenerate draw; whoever
+uses a lift tests that A(θ) Φ(x) = f(θ, x).
 """
 
 from __future__ import annotations
