@@ -27,6 +27,7 @@ LEVELS = {
     "deprecation": 0.0,  # old public names
     "errors": 0.1,
     "files": 0,
+    "registry": 0.2,  # names, ours and those of other packages
     "notebook": 0.2,  # results as cards and tables
     "notation": 0,  # formulas as trees, and their writers
     "_typing": 0,

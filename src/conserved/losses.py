@@ -1,8 +1,8 @@
 """Losses: ``losses.MeanSquaredError()``, ``losses.parse_loss("poly:3")`` (``kernel.losses``)."""
 
+from conserved.kernel import losses as known
 from conserved.kernel.losses import (
     DEGREE_LIMIT,
-    LOSSES,
     AnyLoss,
     CrossEntropy,
     Exponential,
@@ -12,8 +12,8 @@ from conserved.kernel.losses import (
     MarginLoss,
     MeanSquaredError,
     PolynomialLoss,
-    parse_loss,
 )
+from conserved.registry import Registry
 
 __all__ = [
     "DEGREE_LIMIT",
@@ -29,3 +29,20 @@ __all__ = [
     "PolynomialLoss",
     "parse_loss",
 ]
+
+LOSSES: Registry[LossFamily] = Registry("losses", LossFamily, known.LOSSES)
+
+
+def parse_loss(text: str) -> Loss:
+    """Build the loss that a text such as ``poly:3`` names.
+
+    Raises:
+        InputError: unknown name, missing or unusable degree.
+
+    Example:
+        >>> parse_loss("poly:4").orders
+        '0, 1, 2, 3'
+    """
+    if isinstance(text, str) and text.strip().partition(":")[0] not in known.LOSSES:
+        LOSSES.complete()
+    return known.parse_loss(text)

@@ -22,12 +22,13 @@ from conserved.blocks.probe import Probe, RealSamples, probe
 from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import cuts_of, splits_of
 from conserved.errors import DegenerateSampleError, InputError
-from conserved.kernel.losses import Loss, parse_loss
+from conserved.kernel.losses import Loss
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
 from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout
 from conserved.law.lines import lines
+from conserved.losses import parse_loss
 from conserved.networks import Network
 from conserved.notebook import card, frame
 

@@ -27,6 +27,7 @@ from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
 from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout, law_from_json
+from conserved.losses import LOSSES
 from conserved.networks import FAMILIES, Given, Network, parse_network
 from conserved.problem import Problem
 from conserved.symmetry import Files, files_of
@@ -124,6 +125,7 @@ def read_file(path: str | Path) -> Certificate:
         InputError: an unreadable file, one that is no certificate, or names that do not belong to
             what it states, with the place.
     """
+    LOSSES.complete()
     stated = reading.read_file(path)
     try:
         return named(stated)
@@ -137,6 +139,7 @@ def read_text(text: str) -> Certificate:
     Raises:
         InputError: as ``read_file``.
     """
+    LOSSES.complete()
     return named(reading.read_text(text))
 
 
@@ -146,6 +149,7 @@ def read_json(document: Any) -> Certificate:
     Raises:
         InputError: as ``read_file``.
     """
+    LOSSES.complete()
     return named(reading.read_json(document))
 
 

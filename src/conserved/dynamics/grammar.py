@@ -26,6 +26,7 @@ from conserved.dynamics.first_order import (
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
 from conserved.errors import InputError, nearest, require_text
 from conserved.kernel.flow import NUMBER_LIMIT, Numbers
+from conserved.registry import Registry
 
 SPEC_LIMIT = 400  # characters
 _NUMBER = re.compile(r"([0-9]{1,10})(?:/([0-9]{1,10})|\.([0-9]{1,9}))?")
@@ -61,7 +62,7 @@ def _rates(numbers: Numbers | str) -> Dynamics:
     return FreeRates() if numbers == "entries" else Rates(numbers)  # type: ignore[arg-type]
 
 
-FLOWS: dict[str, FlowFamily] = {
+_OWN = {
     family.name: family
     for family in (
         FlowFamily("gradient", Gradient, "nothing", "gradient", "gradient"),
@@ -82,7 +83,7 @@ FLOWS: dict[str, FlowFamily] = {
         FlowFamily("outputs", Outputs, "nothing", "outputs", "outputs"),
     )
 }
-
+FLOWS: Registry[FlowFamily] = Registry("dynamics", FlowFamily, _OWN)
 
 # known by name, and not counted
 _NO_FLOWS = {

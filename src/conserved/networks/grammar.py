@@ -18,6 +18,7 @@ from conserved.networks.mlp import ACTIVATIONS, MLP
 from conserved.networks.polynomial import Polynomial
 from conserved.networks.relu import ReLU
 from conserved.networks.swiglu import SwiGLU
+from conserved.registry import Registry
 
 SIZE_LIMIT = 1_000_000
 
@@ -67,7 +68,7 @@ class Family:
 
 _BIAS = Option("bias", "flag")
 
-FAMILIES: dict[str, Family] = {
+_OWN = {
     family.name: family
     for family in (
         Family("linear", "W_L ⋯ W_1 x", Linear, (2, 64), example="linear:4-2-1"),
@@ -115,6 +116,7 @@ FAMILIES: dict[str, Family] = {
         ),
     )
 }
+FAMILIES: Registry[Family] = Registry("networks", Family, _OWN)
 
 
 def parse_network(text: str) -> Network:

@@ -7,11 +7,12 @@ The command-line grammar, ``conserved list symmetries`` and every error are made
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from conserved.errors import InputError, nearest, require_text
+from conserved.registry import Registry
 from conserved.symmetry.continuous import Orthogonal, SpecialOrthogonal
 from conserved.symmetry.copies import Copies
 from conserved.symmetry.file import FileGroup, group_from, read_group
@@ -82,7 +83,7 @@ def _on_a_grid(leaf: type[GridGroup]) -> Symmetry:
     return Symmetry(leaf.word, leaf.action, usage, f"{leaf.word}:4x4", leaf, "HxW", meaning)
 
 
-_NAMED: dict[str, Symmetry] = {
+_OWN = {
     symmetry.name: symmetry
     for symmetry in (
         _on_coordinates(Trivial),
@@ -104,17 +105,36 @@ _NAMED: dict[str, Symmetry] = {
         _on_a_grid(GridShift),
     )
 }
-_COMPOUND = (
-    Form(
-        "sum",
-        "independent groups on consecutive coordinates",
-        "SYMMETRY+SYMMETRY…",
-        "permutation:4+none:2",
-    ),
-    Form("copies", "one group on several copies at once", "COUNTxSYMMETRY", "2xpermutation:5"),
-    Form("file", "matrices that generate a group", "FILE.json", "group.json"),
-)
-SYMMETRIES: dict[str, Form] = {**_NAMED, **{form.name: form for form in _COMPOUND}}
+_COMPOUND = {
+    form.name: form
+    for form in (
+        Form(
+            "sum",
+            "independent groups on consecutive coordinates",
+            "SYMMETRY+SYMMETRY…",
+            "permutation:4+none:2",
+        ),
+        Form("copies", "one group on several copies at once", "COUNTxSYMMETRY", "2xpermutation:5"),
+        Form("file", "matrices that generate a group", "FILE.json", "group.json"),
+    )
+}
+_NAMED: Registry[Symmetry] = Registry("symmetries", Symmetry, _OWN)
+
+
+class _Forms(Mapping[str, Form]):
+    """Groups by name, then the ways to make groups from others."""
+
+    def __getitem__(self, name: str) -> Form:
+        return _COMPOUND[name] if name in _COMPOUND else _NAMED[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_NAMED, *_COMPOUND))
+
+    def __len__(self) -> int:
+        return len(_NAMED) + len(_COMPOUND)
+
+
+SYMMETRIES: Mapping[str, Form] = _Forms()
 Files = Mapping[str, dict[str, Any]]  # contents of group files by path
 
 
