@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import numpy as np
 import pytest
@@ -138,12 +137,22 @@ def test_the_summary(tmp_path: Path) -> None:
     assert [law["block"] for law in told["laws"]] == ["layers.0", "layers.1", ""]
 
 
+def test_names_do_not_steer_a_terminal(tmp_path: Path) -> None:
+    name = "\x1b]0;title\x07\x1b[2J\rall is well\n"
+    head = logs.head([logs.law(name, [name])], model=name, optimizer=name)
+    event = {"kind": "event", "step": 1, "what": "violated", "law": 0, "text": name}
+    row = logs.step(1, laws=1, metrics={name: 1.0})
+    verdicts = [{"law": 0, "outcome": "violated", "since": 1, "reason": name}]
+    for closed in ([], [{"kind": "verdict", "step": 1, "verdicts": verdicts}]):
+        run = opened(logs.write(tmp_path / f"{len(closed)}.jsonl", head, event, row, *closed))
+        text = summary(run)
+        assert "all is well" in text
+        assert not set(text) & {"\x1b", "\x07", "\r"}
+        assert len(text.splitlines()) == 6
+
+
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     run = opened(logs.finished(tmp_path / "run.jsonl", 5))
     with pytest.raises(InputError, match="cannot be written"):
         write_offline(run, tmp_path)
     assert write_offline(run, tmp_path / "new" / "a.html").stat().st_size > 50_000
-
-
-def outcome_of(run: Run) -> dict[str, Any]:
-    return view.state(run)["count"]

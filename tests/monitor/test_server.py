@@ -19,6 +19,7 @@ import pytest
 
 from conserved.errors import InputError
 from conserved.monitor import Live, Run
+from conserved.monitor.log import shown
 from conserved.monitor.server import PageServer
 from tests.monitor import logs
 from tests.monitor.serving import served, until
@@ -293,5 +294,5 @@ def test_names_are_only_names(tmp_path: Path, payload: str) -> None:
     root = parsed(page)
     assert len(root.all("script")) == 4
     assert_offline_and_inert(page)
-    assert embedded_json(root, "run-data")["state"]["reason"] == [payload]
-    assert payload in root.all("h1")[0].text
+    assert embedded_json(root, "run-data")["state"]["reason"] == [shown(payload)]
+    assert shown(payload) in root.all("h1")[0].text

@@ -103,7 +103,7 @@ def _law(law: Mapping[str, Any]) -> WatchedLaw:
     return WatchedLaw(
         text=_text(law, "text"),
         short=_text(law, "short") or _text(law, "text"),
-        tensors=tuple(str(name)[:_TEXT] for name in named),
+        tensors=tuple(map(shown, named)),
         functions=_whole(law, "functions"),
         without_eps=law.get("without_eps") is True,
         ledger=law.get("ledger") is True,
@@ -112,9 +112,20 @@ def _law(law: Mapping[str, Any]) -> WatchedLaw:
     )
 
 
+def shown(value: Any, most: int = _TEXT) -> str:
+    r"""Text of a log as it is shown: cut, and without what would steer a terminal.
+
+    Example:
+        >>> shown("a\x1b[2Jb"), shown(None)
+        ('a�[2Jb', '')
+    """
+    if not isinstance(value, str):
+        return ""
+    return "".join(c if c.isprintable() else "\ufffd" for c in value[:most])
+
+
 def _text(line: Mapping[str, Any], name: str) -> str:
-    value = line.get(name, "")
-    return value[:_TEXT] if isinstance(value, str) else ""
+    return shown(line.get(name))
 
 
 def _whole(line: Mapping[str, Any], name: str) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from conserved.errors import InputError
 from conserved.files import write_whole
-from conserved.monitor.log import Follower, first_line, head_of, parsed, size_of
+from conserved.monitor.log import Follower, first_line, head_of, parsed, shown, size_of
 from conserved.monitor.pyramid import BLOCK, Columns, Pyramid
 
 FIELDS = ("value", "predicted", "residual", "gradient")
@@ -251,7 +251,7 @@ class Run:
         step, law, text = line.get("step"), line.get("law"), line.get("text")
         known = isinstance(law, int) and 0 <= law < len(self.head.laws)
         if isinstance(step, int) and len(self.events) < EVENTS:
-            what, words = str(line.get("what"))[:40], str(text or "")[:400]
+            what, words = shown(line.get("what"), 40), shown(text)
             self.events.append(Event(step, what, law if known else None, words, place))
 
     def _continued(self, place: int, line: Mapping[str, Any]) -> None:
@@ -373,7 +373,7 @@ def _beside(line: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     metrics, rates = line.get("metrics"), line.get("rates")
     if isinstance(metrics, dict):
         for name, value in metrics.items():
-            yield str(name)[:80], value
+            yield shown(name, 80), value
     if isinstance(rates, list):
         for k, rate in enumerate(rates):
             yield "learning rate" if len(rates) == 1 else f"learning rate {k + 1}", rate

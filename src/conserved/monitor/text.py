@@ -14,10 +14,7 @@ _ROWS = 60  # laws that are listed
 
 
 def summary(run: Run) -> str:
-    """A line for each law, those first that ask most to be looked at.
-
-    Laws that fare alike for the same reason are one line beyond some dozens.
-    """
+    """A line for each law, those first that ask most to be looked at; of very many these alone."""
     rows = view.rows(run)
     head = run.head
     lines = [

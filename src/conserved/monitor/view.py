@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.law.grouping import block_of, natural
+from conserved.monitor.log import shown
 from conserved.monitor.pyramid import Columns
 from conserved.monitor.run import FIELDS, Run
 from conserved.watching.tracks import Outcome, Track
@@ -118,7 +119,7 @@ def _told(run: Run) -> dict[int, tuple[Outcome, int | None, str]]:
         if isinstance(law, int) and outcome in OUTCOMES:
             since = row.get("since")
             known = since if isinstance(since, int) else None
-            found[law] = (outcome, known, str(row.get("reason") or "")[:400])
+            found[law] = (outcome, known, shown(row.get("reason")))
     return found
 
 
