@@ -156,7 +156,7 @@ def _page(
         most=CHOSEN,
         left_out=_left_out(run, rows, without),
         facts=_facts(run),
-        short=_short,
+        short=short,
     )
 
 
@@ -197,11 +197,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     return facts
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits.
 
     Example:
-        >>> _short(-1.23456e-5), _short(float("nan")), _short(12.3456)
+        >>> short(-1.23456e-5), short(float("nan")), short(12.3456)
         ('−1.23·10⁻⁵', '–', '12.3')
     """
     if not isfinite(value):
