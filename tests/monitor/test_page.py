@@ -125,6 +125,14 @@ def test_blocks_stand_together_in_their_order(tmp_path: Path) -> None:
     assert blocks == [("embed", [1]), ("layers.2", [2, 3]), ("layers.10", [0]), ("", [4])]
 
 
+def test_a_formula_under_its_block_is_short(tmp_path: Path) -> None:
+    text = "‖layers.1.up.w‖² − ‖layers.1.down.w‖² + ‖mylayers.1.w‖² + layers.11.w"
+    laws = [logs.law(text, ["layers.1.up.w", "layers.1.down.w"])]
+    (row,) = view.rows(opened(logs.write(tmp_path / "run.jsonl", logs.head(laws))))
+    assert row.inside == "‖up.w‖² − ‖down.w‖² + ‖mylayers.1.w‖² + layers.11.w"
+    assert row.name == f"layers.1: {row.inside}"
+
+
 def test_the_summary(tmp_path: Path) -> None:
     run = opened(logs.finished(tmp_path / "run.jsonl"))
     text = summary(run)

@@ -58,7 +58,7 @@ def offline_page(run: Run) -> str:
     urgent = sorted(every, key=lambda row: row.weight)
     listed, size = 0, 0
     while listed < len(urgent) and size < _TABLE:
-        words = 2 * urgent[listed].text + urgent[listed].reason  # the formula is there twice
+        words = 3 * urgent[listed].text + urgent[listed].reason  # the formula is there thrice
         size += _ROW + len(words.encode())
         listed += 1
     shown = sorted(urgent[:listed], key=lambda row: row.law)
@@ -122,14 +122,14 @@ def _page(
 
     state = view.state(run)
     first = [row.law for row in sorted(rows, key=lambda row: row.weight)]
-    texts = {row.law: row.text for row in rows}
+    names = {row.law: row.name for row in rows}
     data = {
         "live": live,
         "seq": seq,
         "state": state if live else _trimmed(state, rows),
         "outcomes": view.OUTCOMES,
         "classes": CLASSES,
-        "names": texts,
+        "names": names,
         "limit": LIMIT,
         "most": CHOSEN,
         "least": 200 * run.head.precision,

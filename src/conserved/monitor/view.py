@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,6 +58,18 @@ class Row:
     def mark(self) -> str:
         """The outcome as a sign, so that colour is not needed."""
         return MARKS.get(self.outcome, "✓")
+
+    @property
+    def inside(self) -> str:
+        """The formula without the name of the block, for where that stands above it."""
+        if not self.block:
+            return self.text
+        return re.sub(rf"(?<![\w.]){re.escape(self.block)}\.", "", self.text)
+
+    @property
+    def name(self) -> str:
+        """The block, then the formula."""
+        return f"{self.block}: {self.inside}" if self.block else self.text
 
     @property
     def words(self) -> str:

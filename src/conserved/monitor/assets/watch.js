@@ -176,7 +176,7 @@
     const words = byId("find").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const [law, row] of rows) {
-      const text = `${names[law]} ${state.words[law]}`.toLowerCase();
+      const text = `${names[law]} ${row.querySelector(".law").title} ${state.words[law]}`.toLowerCase();
       const here = (only == null || state.outcome[law] === only) && words.every((word) => text.includes(word));
       row.hidden = !here;
       count += here;
