@@ -293,3 +293,30 @@ def test_other_flows_on_given_data(flow: str, known: int) -> None:
     analysis = cq.analyze(given)
     assert analysis.count.certified
     assert analysis.count.upper == known
+
+
+FIVE = [[1, 2, -1], [3, 0.5, 2], [0, 1, 1], [1, 1, -2], [2, 2, 5]]
+
+
+def test_gates_on_listed_inputs_are_counted_in_one_cell() -> None:
+    """What is written down holds in every cell: on real gradients, whatever the parameters."""
+    network = cq.Problem.from_text("relu:3-2-1").network
+    five = cq.analyze(cq.Problem(network, inputs=cq.data.points(FIVE)))
+    assert five.count.certified
+    assert five.count.upper == 2
+    assert "in one cell of activation patterns" in five.verdict[0]
+    assert five.from_data_symmetry is None  # of two notions that do not compare
+    two = cq.analyze(cq.Problem(network, inputs=cq.data.points(FIVE[:2])))
+    assert not two.count.certified  # single cells may keep more
+    frozen = [law for law in two.laws if law.origin == "data"]
+    assert frozen
+    generator = torch.Generator().manual_seed(0)
+    x = torch.tensor(FIVE[:2], dtype=torch.float64)
+    for _ in range(20):
+        theta = torch.randn(8, generator=generator, dtype=torch.float64, requires_grad=True)
+        weights = torch.randn(2, generator=generator, dtype=torch.float64)
+        out = torch.relu(x @ theta[:6].reshape(2, 3).T) @ theta[6:]
+        (gradient,) = torch.autograd.grad((weights * out).sum(), theta)
+        for law in two.laws:
+            slope = law.gradient(theta.detach().numpy()) @ gradient.numpy()
+            assert abs(slope).max() < 1e-12

@@ -42,6 +42,8 @@ def test_texts(text: str, name: str) -> None:
         ("momentum:", "usage: momentum"),
         ("decay", "usage: decay"),
         ("decay:0", "numbers above 0"),
+        ("decay:-0.1", "numbers above 0, such as 2, 1/2 or 0.1, got '-0.1'"),
+        ("rates:W1=-3", "numbers above 0, such as 2, 1/2 or 0.1, got '-3'"),
         ("decay:W1=", "numbers above 0"),
         ("decay:W1=1,W1=2", "W1 is given twice"),
         ("decay:W1=1,2", "usage: decay"),

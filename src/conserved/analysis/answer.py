@@ -133,6 +133,7 @@ class Analysis:
             )
         if count.certified and count.upper:
             among = ", of those that survive every activation pattern" if closure.note else ""
+            among = ", in one cell of activation patterns" if closure.one_cell else among
             return (f"Certified: as many verified laws as the rank leaves room for{among}.",)
         if count.certified:
             return ("Certified: the closure fills the parameter space, so nothing is conserved.",)

@@ -113,7 +113,7 @@ def _claim(
     due = any(laws[law].origin != "architecture" for law, _ in minor.rows)
     # laws of the class are tested on sampled patterns, where patterns are sampled
     lower = LowerBound(len(minor.rows), not (due and patterns == "one cell"), minor)
-    able = closure.closed and upper.rigorous and not fields.sampled_patterns
+    able = closure.closed and upper.rigorous and not (fields.sampled_patterns or fields.one_cell)
     missing = able and lower.laws < upper.laws
     if missing and existence(statement, recipe.counts, size - upper.laws, seed=seed).holds:
         lower = replace(lower, laws=upper.laws, rigorous=True, exist=True)

@@ -34,7 +34,7 @@ class OrbitFields(PointFields):
         orbit = _orbit(problem, scalars) if problem.symmetric else None
         program, source = given(network.program, loss, problem.stated, scalars, orbit)
         super().__init__(program, source, scalars, rng, widest=widest)
-        if network.all_patterns_count and not self.sampled_patterns:
+        if network.all_patterns_count and not (self.sampled_patterns or self.one_cell):
             self.note = ""
 
 

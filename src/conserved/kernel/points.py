@@ -100,7 +100,8 @@ class PointFields(Fields):
             return
         moving = single and found.with_inputs
         self._pattern = RealPattern(self.program, self.source, self.rng, moving=moving)
-        self.sampled_patterns = True
+        # on listed inputs all fields have the patterns of one network, and none is rare
+        self.sampled_patterns = not self.source.fixed
         if moving:
             self.note = (
                 "not every pattern of its gates is known to be met, so patterns are drawn from "

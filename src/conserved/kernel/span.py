@@ -175,7 +175,7 @@ def _closed_at_a_point(
 ) -> bool:
     """Whether the span has this rank and holds a fresh field and its bracket with the span."""
     fields = statement.fields(residues(prime), rng)
-    if fields.sampled_patterns:  # rare ones may be missed
+    if fields.sampled_patterns or fields.one_cell:  # rare ones, or other cells, may be missed
         return False
     for _ in range(_TRIES):
         try:

@@ -130,7 +130,8 @@ class State:
         new = self._independent([law for law in candidates if self.survives(law)])
         true = self._true(new) if new else []
         if len(true) < len(new):
-            self.note(f"{len(new) - len(true)} candidates were refused by verification")
+            which = "hold in one cell alone" if self.fields.one_cell else "failed verification"
+            self.note(f"candidates that {which} were left out")
             true = self._independent(true)
         self.laws += true
         self.report("laws")
