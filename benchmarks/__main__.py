@@ -19,6 +19,7 @@ from benchmarks import (
     laws,
     lifted,
     published_suite,
+    scale,
     simulate,
     start_up,
 )
@@ -36,13 +37,15 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "dynamics": dynamics.run,
     "simulate": simulate.run,
     "start_up": start_up.run,
+    "scale": scale.run,
 }
+ON_REQUEST = {"scale"}  # takes a quarter of an hour: only when it is named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks asked for, write their files, print one table."""
     options = _parser().parse_args(arguments)
-    names = options.names or list(BENCHMARKS)
+    names = options.names or [name for name in BENCHMARKS if name not in ON_REQUEST]
     if unknown := [name for name in names if name not in BENCHMARKS]:
         print(
             f"benchmarks: unknown {unknown[0]!r}; known: {', '.join(BENCHMARKS)}", file=sys.stderr

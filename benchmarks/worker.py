@@ -2,7 +2,8 @@
 
 The parent sends a job as JSON on stdin and reads the answer on stdout. Jobs: ``closures`` runs
 ``lie_closure`` on a list of problems; ``analyses`` does the same with ``conserved.analyze``,
-reasons included; ``rank`` is the floor, one dense rank by python-flint.
+reasons included; ``rank`` is the floor, one dense rank by python-flint; ``elimination`` is one of
+our own beside a float64 LU; ``certified`` is an analysis with its certificate and the check.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,6 +26,8 @@ from benchmarks.machine import ROOT
 # a closure that outgrows this fails alone; without it, it would take the machine down with it
 MOST_BYTES = 8 * 2**30
 MOST_SECONDS = 600
+_LARGE_SECONDS = 3600  # for the largest problems
+_ROWS = 512  # that arrive at once
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,44 @@ def floor(size: int, seed: int) -> Floor:
     return Floor(**_ask({"job": "rank", "size": size, "seed": seed}))
 
 
-def _ask(job: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Elimination:
+    """Seconds for one dense rank mod p, rows arriving in blocks, and for a float64 LU of that size.
+
+    Args:
+        rank, factor: the exact rank; LAPACK's LU factorisation with partial pivoting.
+        peak_mb: of the process before the LU, whose matrix is held whole.
+    """
+
+    rank: float
+    factor: float
+    peak_mb: float
+
+
+def elimination(size: int, seed: int) -> Elimination:
+    """Time the closure's own elimination beside a float64 LU, in one fresh process."""
+    job = {"job": "elimination", "size": size, "seed": seed}
+    return Elimination(**_ask(job, _LARGE_SECONDS))
+
+
+@dataclass(frozen=True)
+class Certified:
+    """Seconds for an analysis with all laws, its certificate, and the check of that."""
+
+    analysis: float
+    certificate: float
+    check: float
+    peak_mb: float
+    count: int
+    status: str
+
+
+def certified(task: Task) -> Certified:
+    """Count, certify and check one problem in a fresh process."""
+    return Certified(**_ask({"job": "certified", "task": asdict(task)}, _LARGE_SECONDS))
+
+
+def _ask(job: dict[str, Any], seconds: float = MOST_SECONDS) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.worker"],
         cwd=ROOT,
@@ -130,7 +171,7 @@ def _ask(job: dict[str, Any]) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=MOST_SECONDS,
+        timeout=seconds,
     )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -207,6 +248,53 @@ def _run_rank(job: dict[str, Any]) -> dict[str, Any]:
     return asdict(Floor(middle - start, end - middle))
 
 
+def _run_elimination(job: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+    from scipy.linalg import lapack
+
+    from conserved.kernel.primes import BLAS_PRIMES
+    from conserved.kernel.residues import residues
+    from conserved.kernel.rowspace import RowSpace
+
+    size, scalars = job["size"], residues(BLAS_PRIMES[0])
+    rng = np.random.default_rng(job["seed"])
+    spent = 0.0
+    space = RowSpace(scalars, size)
+    with timed_section():
+        for start in range(0, size, _ROWS):
+            rows = scalars.random(rng, (min(_ROWS, size - start), size))
+            begun = perf_counter()
+            space.add(rows)
+            spent += perf_counter() - begun
+        if space.rank < size - 3:  # probability about p^-16
+            raise AssertionError(f"a random {size}×{size} matrix of rank {space.rank}")
+        peak = _peak_mb()
+        del space
+        matrix = np.asfortranarray(rng.standard_normal((size, size)))
+        begun = perf_counter()
+        lapack.dgetrf(matrix, overwrite_a=True)
+        return asdict(Elimination(spent, perf_counter() - begun, peak))
+
+
+def _run_certified(job: dict[str, Any]) -> dict[str, Any]:
+    from conserved import Problem, analyze
+    from conserved.certificate import check_certificate
+
+    task = job["task"]
+    seed, _ = task.pop("seed"), task.pop("route")
+    problem = Problem.from_text(**task)
+    with timed_section():
+        marks = [perf_counter()]
+        found = analyze(problem, seed=seed)
+        marks.append(perf_counter())
+        certificate = found.certificate
+        marks.append(perf_counter())
+        report = check_certificate(certificate)
+        marks.append(perf_counter())
+    times = [end - start for start, end in pairwise(marks)]
+    return asdict(Certified(*times, _peak_mb(), found.count.upper, report.status))
+
+
 def _limit_memory() -> None:
     import resource
 
@@ -231,12 +319,14 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
+_RUNS = {"rank": _run_rank, "elimination": _run_elimination, "certified": _run_certified}
+
+
 def main() -> None:
     """Answer the job on stdin."""
     _limit_memory()
     job = json.load(sys.stdin)
-    run = _run_rank if job["job"] == "rank" else _run_closures
-    answer = run(job)
+    answer = _RUNS.get(job["job"], _run_closures)(job)
     json.dump(answer, sys.stdout)
 
 

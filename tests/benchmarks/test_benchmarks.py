@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import growth_group, lifted
+from benchmarks import growth_group, lifted, scale
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.dynamics import check_answers
 from benchmarks.growth_parameters import SIZES
@@ -272,3 +272,13 @@ def test_the_document_shows_the_result_files() -> None:
     documents = [read(name) for name in BENCHMARKS]
     shown = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert shown.strip() == markdown([d for d in documents if d is not None])
+
+
+@pytest.mark.slow
+def test_a_tiny_run_at_scale() -> None:
+    tiny = Task("linear:3-2-2")
+    result = scale.run(1, sizes=(64,), large=tiny, laws=3)
+    assert [m.unit for m in result.measurements] == ["s", "s", "×", "MB", "s", "s", "MB"]
+    assert result.measurements[4].target == scale.SECONDS
+    with pytest.raises(WrongCountError, match="has 4 laws, not 3, CERTIFIED"):
+        scale.run(1, sizes=(), large=tiny, laws=4)
