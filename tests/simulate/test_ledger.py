@@ -1,4 +1,4 @@
-"""The exact ledger: steps worked out by hand, independent of the code that keeps the books."""
+"""The exact ledger: steps worked out by hand, independent of the code that predicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from conserved.simulate import (
     make_dynamics,
     simulate,
 )
-from conserved.simulate.ledger import Accounts, books
+from conserved.simulate.ledger import DriftPredictions, predicted_drift
 from tests.simulate.planted import column_sums, gram
 
 LAYOUT = Layout.of(cq.networks.Linear(3, 2, 2).parameters)
@@ -34,10 +34,10 @@ def rows(law: GramLaw) -> list[np.ndarray]:
 
 def orthogonal_steps(
     law: GramLaw, dynamics: Descent, steps: int, rng: np.random.Generator, leak: float = 0.0
-) -> tuple[Accounts, list[np.ndarray]]:
+) -> tuple[DriftPredictions, list[np.ndarray]]:
     """A descent along made-up gradients with ⟨∇h, g⟩ = 0 (or a leak), and the θ it passes."""
     theta = rng.standard_normal(law.layout.size)
-    accounts = Accounts((law,), dynamics)
+    predictions = DriftPredictions((law,), dynamics)
     state = dynamics.begin(theta)
     path = [theta]
     for _ in range(steps):
@@ -46,11 +46,11 @@ def orthogonal_steps(
         g -= np.linalg.pinv(normal) @ (normal @ g) * (1 - leak)
         direction, state = dynamics.direction(theta, g, state)
         moved = theta - dynamics.rate * direction
-        accounts.add(theta, direction, moved, dynamics.velocity(direction, state))
+        predictions.add(theta, direction, moved, dynamics.velocity(direction, state))
         theta = moved
         path.append(theta)
-    accounts.close()
-    return accounts, path
+    predictions.close()
+    return predictions, path
 
 
 CASES = [
@@ -68,23 +68,23 @@ CASES = [
 
 @pytest.mark.parametrize("dynamics", CASES, ids=lambda d: d.text)
 def test_the_books_predict_every_step(dynamics: Descent) -> None:
-    accounts, path = orthogonal_steps(BALANCE, dynamics, 150, np.random.default_rng(0))
-    book = books(accounts, 0)
-    assert book is not None
-    assert book.audited == 150
+    predictions, path = orthogonal_steps(BALANCE, dynamics, 150, np.random.default_rng(0))
+    drift = predicted_drift(predictions, 0)
+    assert drift is not None
+    assert drift.audited == 150
     change = BALANCE.value(path[-1]) - BALANCE.value(path[0])
-    np.testing.assert_allclose(book.predicted[-1], change, rtol=1e-10)
-    np.testing.assert_allclose(book.observed[-1], change, rtol=1e-12)
+    np.testing.assert_allclose(drift.predicted[-1], change, rtol=1e-10)
+    np.testing.assert_allclose(drift.observed[-1], change, rtol=1e-12)
     assert np.abs(change).min() > 1e-3  # something did happen
-    assert book.scaled.max() < 1e-14
+    assert drift.scaled.max() < 1e-14
 
 
 @pytest.mark.parametrize("dynamics", CASES, ids=lambda d: d.text)
 def test_the_books_refuse_a_leak(dynamics: Descent) -> None:
-    accounts, _ = orthogonal_steps(BALANCE, dynamics, 150, np.random.default_rng(0), leak=1e-6)
-    book = books(accounts, 0)
-    assert book is not None
-    assert book.scaled.max() > 1e-10
+    predictions, _ = orthogonal_steps(BALANCE, dynamics, 150, np.random.default_rng(0), leak=1e-6)
+    drift = predicted_drift(predictions, 0)
+    assert drift is not None
+    assert drift.scaled.max() > 1e-10
 
 
 def test_the_rule_with_momentum_by_hand() -> None:
@@ -127,29 +127,29 @@ def test_laws_with_a_linear_part() -> None:
         components=(Polynomial.of({(0, 0): 1, (1, 1): -1, (2,): 3, (): 7}),),
     )
     dynamics = GradientDescent(rate=0.1, decay=0.2)
-    theta, accounts = np.array([0.5, -1.0, 2.0]), Accounts((law,), dynamics)
+    theta, predictions = np.array([0.5, -1.0, 2.0]), DriftPredictions((law,), dynamics)
     values = [law.value(theta)]
     for g_free in (np.array([1.0, 0.5]), np.array([-2.0, 0.3])):
         slope = law.gradient(theta)[0]
         g = np.array([*g_free, -(slope[:2] @ g_free) / slope[2]])
         direction, state = dynamics.direction(theta, g, ())
         moved = theta - 0.1 * direction
-        accounts.add(theta, direction, moved, dynamics.velocity(direction, state))
+        predictions.add(theta, direction, moved, dynamics.velocity(direction, state))
         theta = moved
         values.append(law.value(theta))
-    accounts.close()
-    book = books(accounts, 0)
-    assert book is not None
-    np.testing.assert_allclose(book.predicted[-1], values[-1] - values[0], rtol=1e-12)
+    predictions.close()
+    drift = predicted_drift(predictions, 0)
+    assert drift is not None
+    np.testing.assert_allclose(drift.predicted[-1], values[-1] - values[0], rtol=1e-12)
 
 
 def test_laws_without_a_rule_are_passed_over() -> None:
     layout = LAYOUT
     cubic = PolynomialLaw(layout=layout, components=(Polynomial.of({(0, 0, 0): 1}),))
     laws: tuple[Law, ...] = (cubic, BALANCE, column_sums(layout, "W2"))
-    assert set(Accounts(laws, GradientDescent()).pages) == {1, 2}
-    assert not Accounts(laws, Adam()).pages
-    assert books(Accounts(laws, GradientDescent()), 0) is None
+    assert set(DriftPredictions(laws, GradientDescent()).tracked) == {1, 2}
+    assert not DriftPredictions(laws, Adam()).tracked
+    assert predicted_drift(DriftPredictions(laws, GradientDescent()), 0) is None
 
 
 @pytest.mark.parametrize(
@@ -178,10 +178,12 @@ def test_books_of_wide_terms() -> None:
     """A law with rows of a block reads only these."""
     term = GramTerm("W1", 0, 1, (0, 1, 1)), GramTerm("W2", 1, -1, (0, 1, 1))
     law = GramLaw(layout=LAYOUT, terms=term, part="trace")
-    accounts, path = orthogonal_steps(law, GradientDescent(rate=0.1), 70, np.random.default_rng(2))
-    book = books(accounts, 0)
-    assert book is not None
-    np.testing.assert_allclose(book.observed[-1], law.value(path[-1]) - law.value(path[0]))
+    predictions, path = orthogonal_steps(
+        law, GradientDescent(rate=0.1), 70, np.random.default_rng(2)
+    )
+    drift = predicted_drift(predictions, 0)
+    assert drift is not None
+    np.testing.assert_allclose(drift.observed[-1], law.value(path[-1]) - law.value(path[0]))
 
 
 @pytest.mark.parametrize("count", [1, 20, 100, 250])

@@ -14,7 +14,14 @@ from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.breaking import Balance, rates
 from conserved.simulate.data import initial
-from conserved.simulate.ledger import SCALE_FLOOR, Accounts, Books, books, rule_text, step_scale
+from conserved.simulate.ledger import (
+    SCALE_FLOOR,
+    DriftPredictions,
+    PredictedDrift,
+    predicted_drift,
+    rule_text,
+    step_scale,
+)
 from conserved.simulate.nearly import explained, flow_ledger, judge_broken
 from conserved.simulate.objective import Objective
 from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
@@ -100,19 +107,19 @@ class Judge(ABC):
         states = np.stack([self.average.begin(theta, self.rng) for theta in thetas])
         return examined_points(self.average, states, self.rng)
 
-    def verdict(self, number: int, law: Law, accounts: Accounts) -> Verdict:
+    def verdict(self, number: int, law: Law, predictions: DriftPredictions) -> Verdict:
         """The verdict on the law of that number."""
         with np.errstate(all="ignore"):
-            return self._judged(number, law, accounts)
+            return self._judged(number, law, predictions)
 
-    def _judged(self, number: int, law: Law, accounts: Accounts) -> Verdict:
+    def _judged(self, number: int, law: Law, predictions: DriftPredictions) -> Verdict:
         if not np.isfinite(self.trajectory.values[number][0]).all():
             return Verdict(law, "not tested", "it has no value at the start")
         sizes = law_sizes(law, self.points, self.ways, self.rng)
-        return self.judged(number, law, sizes, accounts)
+        return self.judged(number, law, sizes, predictions)
 
     @abstractmethod
-    def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
+    def judged(self, number: int, law: Law, sizes: Sizes, predictions: DriftPredictions) -> Verdict:
         """The verdict on a law of these sizes along the run."""
 
     @property
@@ -198,7 +205,7 @@ class Judge(ABC):
 class FlowJudge(Judge):
     """Of a flow: what the solver does not explain is no law."""
 
-    def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
+    def judged(self, number: int, law: Law, sizes: Sizes, predictions: DriftPredictions) -> Verdict:
         tangency, worst = self._tangency(law)
         degrees = homogeneity(law) if self.dynamics.decay else np.zeros(law.size)
         if degrees is None:
@@ -238,16 +245,16 @@ class StepJudge(Judge):
             return self.runs[:1], [self.rows]
         return self.runs, self.checks
 
-    def judged(self, number: int, law: Law, sizes: Sizes, accounts: Accounts) -> Verdict:
+    def judged(self, number: int, law: Law, sizes: Sizes, predictions: DriftPredictions) -> Verdict:
         tangency, _ = self._tangency(law)
         watched = self._watched(number, law, sizes, np.zeros(law.size))
         if (ledger := self.balance.ledger(number)) is not None:
             return judge_broken(watched, self._on_average(law), ledger, tangency)
-        book = books(accounts, number)
+        drift = predicted_drift(predictions, number)
         return judge_descent(
             watched,
-            self._audit(law, sizes, book),
-            book is not None,
+            self._audit(law, sizes, drift),
+            drift is not None,
             tangency,
             random=self.objective.moving,
             why_not=self.dynamics.why_not,
@@ -273,11 +280,11 @@ class StepJudge(Judge):
         worst = np.nan_to_num(residual).max(axis=0)
         return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
 
-    def _audit(self, law: Law, sizes: Sizes, book: Books | None) -> Audit:
+    def _audit(self, law: Law, sizes: Sizes, drift: PredictedDrift | None) -> Audit:
         if self.probes is None:
             nothing = np.zeros(law.size)
             return Audit(nothing, nothing, nothing, _no_ledger(law, "", 0))
-        if book is None:
+        if drift is None:
             return self._slopes(law, self.probes)
         rate = self.dynamics.setting[1]
         still = np.zeros_like(self.probes.thetas)
@@ -289,15 +296,21 @@ class StepJudge(Judge):
         leap = np.stack([np.abs(law.gradients(Reals(), step)) @ np.abs(step) for step in steep])
         unit = 3 * EPS * (met.size + leap) + carried * rate * met.noise
         steps = np.array([probe.step for probe in self.recorder.probes])
-        near = np.clip(np.searchsorted(steps, book.worst_steps - 1, side="right") - 1, 0, None)
-        scale = step_scale(self.probes.thetas, steep, book.powers)[:, None]
+        near = np.clip(np.searchsorted(steps, drift.worst_steps - 1, side="right") - 1, 0, None)
+        scale = step_scale(self.probes.thetas, steep, drift.powers)[:, None]
         floor = np.maximum.accumulate(unit / scale, axis=0)[near]
-        units = _ratio(book.scaled, floor)
+        units = _ratio(drift.scaled, floor)
         ledger = Ledger(
-            rule_text(self.dynamics), book.steps, book.predicted, book.observed, 0, 0, book.audited
+            rule_text(self.dynamics),
+            drift.steps,
+            drift.predicted,
+            drift.observed,
+            0,
+            0,
+            drift.audited,
         )
         power = np.where(met.size > SCALE_FLOOR, _ratio(rate * met.gross, unit), 0.0)
-        return Audit(book.worst.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
+        return Audit(drift.worst.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
 
 
 def homogeneity(law: Law) -> Array | None:

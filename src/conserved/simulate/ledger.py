@@ -39,7 +39,7 @@ def rule_text(dynamics: Dynamics) -> str:
 
 
 @dataclass(eq=False)
-class _Page:
+class _Law:
     """The sums of one law so far."""
 
     law: Law
@@ -58,8 +58,8 @@ class _Page:
         return (1,) if self.law.kind == "linear" else (1, 2)
 
 
-class Accounts:
-    """Books over every step of a descent, for the laws that have an exact rule.
+class DriftPredictions:
+    """Predicted and observed drift over all steps of a descent, of laws with an exact rule.
 
     Args:
         laws: all laws; those without a rule are passed over.
@@ -69,7 +69,7 @@ class Accounts:
     def __init__(self, laws: tuple[Law, ...], dynamics: Dynamics) -> None:
         self.dynamics = dynamics
         self.steps = 0
-        self.pages = {
+        self.tracked = {
             number: self._open(law)
             for number, law in enumerate(laws)
             if has_exact_rule(law, dynamics)
@@ -77,7 +77,7 @@ class Accounts:
         self._every = -(-dynamics.planned // _KEPT) or 1
         self._waiting: list[tuple[Array, Array, Array, Array]] = []
 
-    def _open(self, law: Law) -> _Page:
+    def _open(self, law: Law) -> _Law:
         zero = np.zeros(law.size)
         probe = np.random.default_rng(law.layout.size).standard_normal((1, law.layout.size))
         odd = np.abs(law.values(Reals(), probe) - law.values(Reals(), -probe)).max()
@@ -85,7 +85,7 @@ class Accounts:
         rows = [(0, zero, zero)]
         assert self.dynamics.ledger is not None
         forecast = Forecast(self.dynamics.ledger)
-        return _Page(law, not odd and not rest, forecast, zero, zero, rows, [])
+        return _Law(law, not odd and not rest, forecast, zero, zero, rows, [])
 
     def add(self, theta: Array, direction: Array, moved: Array, velocity: Array) -> None:
         """One step: θ, what η was multiplied by, θ⁺, and what momentum carries on."""
@@ -95,45 +95,45 @@ class Accounts:
 
     def close(self) -> None:
         """Write down the steps that wait."""
-        if not self._waiting or not self.pages:
+        if not self._waiting or not self.tracked:
             self._waiting = []
             return
         steps = [np.stack(column) for column in zip(*self._waiting, strict=True)]
         self._waiting = []
         self.steps += len(steps[0])
-        for page in self.pages.values():
-            self._write(page, *steps)
+        for one in self.tracked.values():
+            self._write(one, *steps)
 
     def _write(
-        self, page: _Page, theta: Array, direction: Array, moved: Array, velocity: Array
+        self, one: _Law, theta: Array, direction: Array, moved: Array, velocity: Array
     ) -> None:
         assert self.dynamics.ledger is not None
         rate = self.dynamics.ledger.rate
-        before = page.law.values(Reals(), theta)
-        change = page.law.values(Reals(), moved) - before
-        square, _ = _parts(page, direction)
+        before = one.law.values(Reals(), theta)
+        change = one.law.values(Reals(), moved) - before
+        square, _ = _parts(one, direction)
         radial = np.zeros_like(before)
         if self.dynamics.decay:
-            quadratic, linear = _parts(page, theta)
+            quadratic, linear = _parts(one, theta)
             radial = 2 * quadratic + linear
         crossed = square
         if self.dynamics.ledger.nesterov:  # dᵀMb⁺, of the squares of sum and difference
             more, less = (
-                _parts(page, direction + velocity)[0],
-                _parts(page, direction - velocity)[0],
+                _parts(one, direction + velocity)[0],
+                _parts(one, direction - velocity)[0],
             )
             crossed = 0.25 * (more - less)
         expected = np.stack(
-            [page.forecast.change(*parts) for parts in zip(radial, square, crossed, strict=True)]
+            [one.forecast.change(*parts) for parts in zip(radial, square, crossed, strict=True)]
         )
-        predicted = page.predicted + np.cumsum(expected, axis=0)
-        observed = page.observed + np.cumsum(change, axis=0)
-        page.predicted, page.observed = predicted[-1], observed[-1]
+        predicted = one.predicted + np.cumsum(expected, axis=0)
+        observed = one.observed + np.cumsum(change, axis=0)
+        one.predicted, one.observed = predicted[-1], observed[-1]
         residual = np.abs(change - expected)
-        scale = step_scale(theta, rate * direction, page.powers)[:, None]
-        page.worst.append((self.steps, residual.max(axis=0), (residual / scale).max(axis=0)))
+        scale = step_scale(theta, rate * direction, one.powers)[:, None]
+        one.worst.append((self.steps, residual.max(axis=0), (residual / scale).max(axis=0)))
         first = self.steps - len(theta) + 1
-        page.rows += [
+        one.rows += [
             (step, predicted[step - first].copy(), observed[step - first].copy())
             for step in range(first, self.steps + 1)
             if step % self._every == 0 or (step == self.steps and len(theta) < _BLOCK)
@@ -150,19 +150,19 @@ def step_scale(theta: Array, step: Array, powers: tuple[int, ...]) -> Array:
     return np.where(scale > SCALE_FLOOR, scale, 1.0)
 
 
-def _parts(page: _Page, theta: Array) -> tuple[Array, Array]:
+def _parts(one: _Law, theta: Array) -> tuple[Array, Array]:
     """(θᵀMθ, lᵀθ) at θ (batch, D)."""
-    value = page.law.values(Reals(), theta)
-    if page.even:
+    value = one.law.values(Reals(), theta)
+    if one.even:
         return value, np.zeros_like(value)
-    other = page.law.values(Reals(), -theta)
-    constant = page.law.values(Reals(), np.zeros_like(theta[:1]))
+    other = one.law.values(Reals(), -theta)
+    constant = one.law.values(Reals(), np.zeros_like(theta[:1]))
     return 0.5 * (value + other) - constant, 0.5 * (value - other)
 
 
 @dataclass(frozen=True, eq=False)
-class Books:
-    """What the accounts of one law came to.
+class PredictedDrift:
+    """What was predicted for one law, and what was observed.
 
     Attributes:
         steps: (K,).
@@ -184,20 +184,20 @@ class Books:
     powers: tuple[int, ...]
 
 
-def books(accounts: Accounts, number: int) -> Books | None:
-    """The books on the law of that number; None where it has no exact rule or no step was made."""
-    page = accounts.pages.get(number)
-    if page is None or not page.worst:
+def predicted_drift(predictions: DriftPredictions, number: int) -> PredictedDrift | None:
+    """Of the law of that number; None where it has no exact rule or no step was made."""
+    one = predictions.tracked.get(number)
+    if one is None or not one.worst:
         return None
-    steps, predicted, observed = zip(*page.rows, strict=True)
-    ends, worst, scaled = zip(*page.worst, strict=True)
-    return Books(
+    steps, predicted, observed = zip(*one.rows, strict=True)
+    ends, worst, scaled = zip(*one.worst, strict=True)
+    return PredictedDrift(
         np.array(steps),
         np.stack(predicted),
         np.stack(observed),
         np.array(ends),
         np.stack(worst),
         np.stack(scaled),
-        accounts.steps,
-        page.powers,
+        predictions.steps,
+        one.powers,
     )

@@ -17,7 +17,7 @@ from conserved.simulate.data import Augment, Dataset, check_dataset, initial, ma
 from conserved.simulate.diffusion import Diffusion, check_seeds, diffusion
 from conserved.simulate.dynamics import Dynamics, as_dynamics, require_number
 from conserved.simulate.judging import judge
-from conserved.simulate.ledger import Accounts
+from conserved.simulate.ledger import DriftPredictions
 from conserved.simulate.motion import check_flow, followed
 from conserved.simulate.objective import Chosen, Objective, make_objective
 from conserved.simulate.record import Simulation, Trajectory, Verdict
@@ -107,7 +107,7 @@ def simulate(
         theta = path.begin(theta, streams[1])
     runs: list[tuple[Recorder, Trajectory]] = []
     recorder = Recorder(theta, problem.network.size)
-    accounts = Accounts(kept, moves)
+    predictions = DriftPredictions(kept, moves)
 
     def result(
         verdicts: tuple[Verdict, ...], complete: bool, spread: tuple[Diffusion, ...] = ()
@@ -139,7 +139,7 @@ def simulate(
                 carried: Array,
                 chosen: Chosen,
             ) -> None:
-                accounts.add(at, along, to, carried)
+                predictions.add(at, along, to, carried)
                 balance.add(at, to, chosen)
 
             moves.run(
@@ -151,7 +151,7 @@ def simulate(
                 length=length,
                 watch=_named(progress, "run"),
             )
-            accounts.close()
+            predictions.close()
             runs.append((recorder, _trajectory(path, recorder, moves, kept, due)))
             course = runs[0][1]
             main = Main(moves.planned, float(course.times[-1]), course.complete)
@@ -169,7 +169,7 @@ def simulate(
                 runs.append((other, _trajectory(path, other, rung, kept, due)))
             average = full if due else _average(problem, data, objective)
             found = judge(objective, average, runs, kept, streams[3], scale, balance)
-            verdicts = tuple(found.verdict(k, law, accounts) for k, law in enumerate(kept))
+            verdicts = tuple(found.verdict(k, law, predictions) for k, law in enumerate(kept))
             spread: tuple[Diffusion, ...] = ()
             if seeds is not None and full is not None:
                 spread = diffusion(

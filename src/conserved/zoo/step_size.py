@@ -141,11 +141,11 @@ class StepSizeFigure(Measurement):
     def _draw_ledger(self, axes: Axes) -> None:
         axes.set_yscale("log")
         for verdict, color in zip(self.verdicts, (style.BLUE, style.VERMILION), strict=True):
-            book = verdict.ledger
-            if book is None:
+            ledger = verdict.ledger
+            if ledger is None:
                 continue
-            gap = np.abs(book.observed - book.predicted).max(axis=1)[1:]
-            axes.plot(book.steps[1:], gap, color=color, linewidth=1.5)
+            gap = np.abs(ledger.observed - ledger.predicted).max(axis=1)[1:]
+            axes.plot(ledger.steps[1:], gap, color=color, linewidth=1.5)
         style.panel(
             axes, "SGD: change of h, observed − predicted", x="step", y="largest over units"
         )
