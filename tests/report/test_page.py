@@ -354,7 +354,7 @@ def test_names_of_one_word_have_no_blocks() -> None:
 
 def test_many_laws_are_folded_by_block() -> None:
     card = content.law_cards(samples.analysis())[0]
-    shown, folded = content.law_blocks(samples.analysis(), 0)
+    shown, folded = content.by_block([card], 0)
     assert shown == []
     assert folded == [("", [card])]
 

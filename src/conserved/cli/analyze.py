@@ -107,8 +107,9 @@ def analyze(
         refused |= {"--flow": flow != "gradient", "--degree": degree is not None}
         refused |= {"--inputs": inputs is not None, "--samples": samples is not None}
         refused |= {"--autoencoding": autoencoding, "--start": start is not None}
-        refused |= {"--certificate": certificate is not None, "--report": report is not None}
-        return _blocks(network, given, loss, seed, as_json, refused)
+        refused |= {"--certificate": certificate is not None}
+        require_writable(report=report)
+        return _blocks(network, given, loss, seed, as_json, report, refused)
     problem = Problem.around(
         network_of(network, given),
         loss=loss,
@@ -150,7 +151,13 @@ def analyze(
 
 
 def _blocks(
-    network: str, given: Given, loss: str, seed: int, as_json: bool, refused: dict[str, bool]
+    network: str,
+    given: Given,
+    loss: str,
+    seed: int,
+    as_json: bool,
+    report: str | None,
+    refused: dict[str, bool],
 ) -> int:
     """Laws of a whole model, one pattern a line."""
     from conserved.cli.factory import blocks_of
@@ -166,7 +173,18 @@ def _blocks(
         show_json(found.to_json())
     else:
         show(found.text())
+    if report is not None:
+        from conserved.report import write_model_report
+
+        with naming({"path": "--report"}):
+            write_model_report(found, report, command=_typed())
+        click.echo(f"report: {report}", err=True)
     return BOUNDS_DIFFER
+
+
+def _typed() -> str:
+    """The command line that we were started with."""
+    return shlex.join(["conserved", *click.get_current_context().obj])
 
 
 def _without_eps(analysis: Analysis) -> Count | None:
@@ -203,7 +221,7 @@ def _report(analysis: Analysis, path: str) -> None:
             certificate = analysis.certificate.to_json()
         except InputError as error:
             tell(f"no certificate in the report: {error}")
-    line = shlex.join(["conserved", *click.get_current_context().obj])
+    line = _typed()
     with naming({"path": "--report"}):
         write_report(analysis, path, runs, certificate, command=line)
     tell(f"report: {path}")

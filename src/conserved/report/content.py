@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -12,7 +13,7 @@ from conserved.kernel.law import Origin
 from conserved.law.grouping import block_of_formula, natural, within
 from conserved.law.lines import lines, parameter_list
 from conserved.networks import FAMILIES
-from conserved.notation import mathml
+from conserved.notation import Formula, mathml
 from conserved.report.explained import explained
 from conserved.search.lifted import LiftReport
 from conserved.symmetry.isotypic import Block
@@ -55,7 +56,7 @@ class LawCard:
     text: str
     kind: str
     origin: str
-    independent: int
+    independent: int | None
     size: int
 
 
@@ -125,39 +126,55 @@ def _given(analysis: Analysis) -> str:
     return f"Known to be due to these data: {found}; all data have {architecture}."
 
 
-def law_blocks(analysis: Analysis, most: int) -> list[list[tuple[str, list[LawCard]]]]:
-    """The laws by the part of the model that they speak of, in two lots: shown, and folded away.
+def by_block(
+    cards: Sequence[LawCard], most: int
+) -> tuple[list[tuple[str, list[LawCard]]], list[tuple[str, list[LawCard]]]]:
+    """Laws by the part of the model that they speak of, in two lots: shown, and folded away.
 
     Parts come in the order of their names where tensors have such names, laws that speak of several
     last; at most so many laws are shown.
     """
-    cards = law_cards(analysis)
-    cards.sort(key=lambda card: natural(card.block))
-    lots = []
-    for lot in (cards[:most], cards[most:]):
-        blocks: dict[str, list[LawCard]] = {}
-        for card in lot:
-            blocks.setdefault(card.block, []).append(card)
-        lots.append(list(blocks.items()))
-    return lots
+    ordered = sorted(cards, key=lambda card: natural(card.block))
+    return _blocks_of(ordered[:most]), _blocks_of(ordered[most:])
+
+
+def _blocks_of(cards: Sequence[LawCard]) -> list[tuple[str, list[LawCard]]]:
+    blocks: dict[str, list[LawCard]] = {}
+    for one in cards:
+        blocks.setdefault(one.block, []).append(one)
+    return list(blocks.items())
 
 
 def law_cards(analysis: Analysis) -> list[LawCard]:
     """The laws known explicitly, in their order, those of one pattern on one card."""
-    told = lines(analysis.laws)
-    blocks = [block_of_formula(line.formula) for line in told]
     return [
-        LawCard(
-            block=block,
-            formula=mathml(within(line.formula, block)),
-            text=line.name,
-            kind="a conserved subspace" if line.kind == "range" else line.kind,
-            origin=line.origin,
-            independent=line.independent,
-            size=line.size,
-        )
-        for line, block in zip(told, blocks, strict=True)
+        card(line.formula, line.name, line.kind, line.size, line.origin, line.independent)
+        for line in lines(analysis.laws)
     ]
+
+
+def card(
+    formula: Formula,
+    text: str,
+    kind: str,
+    size: int,
+    origin: str = "architecture",
+    independent: int | None = None,
+    *,
+    eps: bool = False,
+) -> LawCard:
+    """What is shown of a family of laws; ``eps``: it holds where the eps of norms is 0."""
+    block = block_of_formula(formula)
+    words = "a conserved subspace" if kind == "range" else kind
+    return LawCard(
+        block=block,
+        formula=mathml(within(formula, block)),
+        text=text,
+        kind=f"{words}, for eps → 0" if eps else words,
+        origin=origin,
+        independent=independent,
+        size=size,
+    )
 
 
 def left_out(analysis: Analysis) -> list[str]:

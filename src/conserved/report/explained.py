@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from conserved.problem import Problem
 
+ALL_DATA = "Any inputs, any labels, however many: a law has to hold on every dataset."
 # by the name of a dynamics, or of a part of one
-_DYNAMICS = {
+DYNAMICS = {
     "gradient": (
         "Gradient flow is gradient descent in the limit of small steps. Steps of a certain size "
         "move a quadratic law a little, by as much as is known beforehand."
@@ -60,7 +61,7 @@ def explained(problem: Problem) -> dict[str, str]:
 def _flow(problem: Problem) -> Iterator[str]:
     for part in problem.flow.name.split("+"):
         family = part.partition(":")[0]
-        if words := _DYNAMICS.get(part) or _DYNAMICS.get(family):
+        if words := DYNAMICS.get(part) or DYNAMICS.get(family):
             yield words
 
 
@@ -73,7 +74,7 @@ def _data(problem: Problem) -> str:
             "draws some of the images has it on average only."
         )
     if problem.inputs is None:
-        return "Any inputs, any labels, however many: a law has to hold on every dataset."
+        return ALL_DATA
     if isinstance(problem.inputs.stated.labels, str):
         return "Any dataset of these inputs, each as often as one likes."
     return "Any dataset of these samples, each as often as one likes."

@@ -7,13 +7,18 @@ nothing else.
 from __future__ import annotations
 
 import json
+import os
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from conserved.errors import InputError
+from conserved.files import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,6 +38,51 @@ def embedded(value: object) -> str:
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the page carries."""
+
+    name: str
+    words: str
+    text: str
+
+    @property
+    def link(self) -> str:
+        """A link that needs neither a script nor a server."""
+        return f"data:application/json;base64,{b64encode(self.text.encode()).decode()}"
+
+    @property
+    def size(self) -> str:
+        kilobytes = len(self.text.encode()) / 1000
+        return f"{kilobytes:.0f} kB" if kilobytes >= 10 else f"{kilobytes:.1f} kB"
+
+
+def embedded_file(name: str, words: str, value: object) -> Download:
+    """JSON that a reader can take out of the page.
+
+    Raises:
+        TypeError, ValueError: what is no JSON.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return Download(name, words, text)
+
+
+def written(page: str, path: str | os.PathLike[str]) -> Path:
+    """A page in a file, whole or not at all; folders on the way are made.
+
+    Raises:
+        InputError: a place that cannot be written to.
+    """
+    try:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, page.encode())
+    except (OSError, TypeError, ValueError) as error:  # the latter two: no name of a file
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise InputError("path", path, f"cannot be written ({reason})") from error
+    return target
 
 
 def policy(style: str, scripts: Sequence[str], *, connect: bool = False) -> str:

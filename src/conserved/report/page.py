@@ -6,17 +6,13 @@ autoescape in markup, by ``embedded`` in JSON, by ``conserved.notation`` in form
 
 from __future__ import annotations
 
-import json
 import os
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conserved.analysis import Analysis
 from conserved.errors import InputError
-from conserved.files import write_whole
 from conserved.law.lines import lines, where
 from conserved.notation import sentences
 from conserved.report import content
@@ -24,11 +20,14 @@ from conserved.report.charts import RankChart, laid_out
 from conserved.report.inline import (
     ASSETS,
     DASHES,
+    Download,
     embedded,
+    embedded_file,
     environment,
     page_scripts,
     page_style,
     policy,
+    written,
 )
 from conserved.report.plots import Evidence
 from conserved.report.training import evidence
@@ -37,25 +36,6 @@ from conserved.simulate.record import Simulation
 LAWS_SHOWN = 12  # the rest is folded away
 CERTIFICATE = "certificate.json"
 Runs = Simulation | Evidence | Sequence[Simulation | Evidence] | None
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file that the page carries."""
-
-    name: str
-    words: str
-    text: str
-
-    @property
-    def link(self) -> str:
-        """A link that needs neither a script nor a server."""
-        return f"data:application/json;base64,{b64encode(self.text.encode()).decode()}"
-
-    @property
-    def size(self) -> str:
-        kilobytes = len(self.text.encode()) / 1000
-        return f"{kilobytes:.0f} kB" if kilobytes >= 10 else f"{kilobytes:.1f} kB"
 
 
 def render(
@@ -139,15 +119,7 @@ def write_report(
         ...     path.stat().st_size < 100_000
         True
     """
-    text = render(analysis, simulation, certificate, command=command)
-    try:
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, text.encode())
-    except (OSError, TypeError, ValueError) as error:  # the latter two: no name of a file
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise InputError("path", path, f"cannot be written ({reason})") from error
-    return target
+    return written(render(analysis, simulation, certificate, command=command), path)
 
 
 def _found(analysis: Analysis) -> dict[str, Any]:
@@ -163,7 +135,7 @@ def _found(analysis: Analysis) -> dict[str, Any]:
         "rank": analysis.closure.rank,
         "slices": laid_out(content.directions(analysis)),
         "setting": content.setting(analysis),
-        "laws": content.law_blocks(analysis, LAWS_SHOWN),
+        "laws": content.by_block(content.law_cards(analysis), LAWS_SHOWN),
         "where": where(lines(analysis.laws)),
         "left_out": content.left_out(analysis),
         "reasons": sentences(analysis.explanation.reasons),
@@ -213,15 +185,10 @@ def _commands(analysis: Analysis, certified: bool, command: str | None) -> list[
 
 
 def _downloads(analysis: Analysis, certificate: Mapping[str, Any] | None) -> list[Download]:
-    files = [Download("analysis.json", "The analysis as JSON", _json(analysis.to_json()))]
+    files = [embedded_file("analysis.json", "The analysis as JSON", analysis.to_json())]
     if certificate is not None:
         try:
-            text = _json(dict(certificate))
+            files.insert(0, embedded_file(CERTIFICATE, "The certificate", dict(certificate)))
         except (TypeError, ValueError) as error:
             raise InputError("certificate", "…", f"give a JSON object ({error})") from error
-        files.insert(0, Download(CERTIFICATE, "The certificate", text))
     return files
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
