@@ -6,7 +6,7 @@ identity on the whole program mod random primes, with no D × D matrix (``probe`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -25,6 +25,7 @@ from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.losses import Loss
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
+from conserved.kernel.scalars import Array
 from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout
 from conserved.law.lines import lines
@@ -208,11 +209,11 @@ def block_laws(
     with threads_for(0):
         columns = columns_of(free.parameters, splits_of(free), cuts_of(free))
         found = candidates(columns, RealSamples(free, loss, start, rng), seed)
-    primes: list[int] = []
-    held = _verified(free, loss, found, rng, primes)
-    with_eps = held
-    if len(programs) > 1:
-        with_eps = _verified(programs[0], loss, held, rng, primes)
+        primes: list[int] = []
+        held = _verified(free, loss, found, rng, primes)
+        with_eps = held
+        if len(programs) > 1:
+            with_eps = _verified(programs[0], loss, held, rng, primes)
     layout, shapes = Layout(free.parameters), dict(free.parameters)
     laws = tuple(_told(BlockLaw(f, layout, f not in with_eps)) for f in held)
     return BlockLaws(
@@ -278,10 +279,17 @@ def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
 def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
     scalars = at.scalars
     weights = {family.key: weights_of(family.key, lambda shape: scalars.random(rng, shape))}
-    row = Terms([c for _, c in family.terms], weights).row(scalars, at.parameters, at.gradient)
+    terms = Terms([c for _, c in family.terms], weights)
     factors = [scalars.fraction(c.numerator, c.denominator) for c, _ in family.terms]
-    total = scalars.mul(row, np.array(factors, dtype=scalars.dtype)).sum()
-    return not scalars.reduce(np.asarray(total)).any()
+
+    def slope(along: Mapping[str, Array]) -> Array:
+        row = terms.row(scalars, at.parameters, along)
+        total = scalars.mul(row, np.array(factors, dtype=scalars.dtype)).sum()
+        return scalars.reduce(np.asarray(total))
+
+    anywhere = {n: scalars.random(rng, at.gradient[n].shape) for n in family.tensors}
+    # a function that is the same along every direction is no law but 0
+    return not slope(at.gradient).any() and bool(slope(anywhere).any())
 
 
 def _told(law: BlockLaw) -> BlockLaw:

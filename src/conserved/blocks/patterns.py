@@ -170,12 +170,14 @@ class Terms:
     def row(self, scalars: Scalars, parameters: Tensors, gradient: Tensors) -> Array:
         """⟨∇h_c, g⟩/degree for each column c."""
         out = np.zeros(len(self.columns), dtype=scalars.dtype)
+        totals: dict[tuple[str, int], list[Array]] = {}
         for (name, axis, degree), (where, spread) in self._plain.items():
-            there = _slices(gradient[name], axis)
-            if degree == 2:
-                there = scalars.mul(_slices(parameters[name], axis), there)
-            totals = scalars.reduce(there.sum(axis=1))
-            out[where] = scalars.matmul(spread, totals[:, None])[:, 0]
+            if (name, degree) not in totals:
+                there = gradient[name]
+                if degree == 2:
+                    there = scalars.mul(parameters[name], there)
+                totals[name, degree] = [scalars.reduce(sums) for sums in _sums(there)]
+            out[where] = scalars.matmul(spread, totals[name, degree][axis][:, None])[:, 0]
         for (name, axis), blocks in self._blocks.items():
             here, there = (_slices(held[name], axis) for held in (parameters, gradient))
             for cells in blocks:
@@ -198,6 +200,13 @@ class _Cells:
 
     places: Array
     columns: list[tuple[int, Array]]
+
+
+def _sums(tensor: Array) -> Iterator[Array]:
+    """The sums of all slices, axis by axis."""
+    while tensor.ndim:
+        yield tensor.reshape(len(tensor), -1).sum(axis=1)
+        tensor = tensor.sum(axis=0)  # next to one another in memory: much faster than axis by axis
 
 
 def _slices(tensor: Array, axis: int) -> Array:
@@ -254,7 +263,8 @@ def columns_of(
                 found.setdefault((name, axis, start, size, "linear"), linear)
             alone = len(shape) == 1
             each = Column(name, axis, Pattern((length,), ("each",)), degree=1, vector=alone)
-            found.setdefault((name, axis, "linear"), each)
+            # an axis of one slice: the sum of all entries, whichever axis it is
+            found.setdefault((name, "total") if length == 1 else (name, axis, "linear"), each)
             total = Column(name, axis, Pattern((length,), ("sum",)), degree=1)
             if 1 not in shape:  # else one of those before
                 found.setdefault((name, "total"), total)

@@ -71,6 +71,10 @@ class Run:
 
     def gradient(self, seed: Array) -> Array:
         """Jᵀ·seed (jet, batch, D), seed shaped like the output, summed over data. Once only."""
+        return self._flat(self.gradients(seed))
+
+    def gradients(self, seed: Array) -> dict[str, Array]:
+        """The same by parameter, (jet, batch, 1, *shape); none of those with no part in it."""
         program, ring = self.program, self.ring
         partial: dict[int, Array] = {program.output: seed}
         found: dict[str, Array] = {}
@@ -87,7 +91,7 @@ class Run:
                     flow, held = back(gradient), partial.get(argument)
                     partial[argument] = flow if held is None else ring.add(held, flow)
             self._backs[index] = ()
-        return self._flat(found)
+        return found
 
     def _flat(self, found: Mapping[str, Array]) -> Array:
         flat = np.zeros((self.jets, self.batch, self.program.size), dtype=self.ring.scalars.dtype)
