@@ -17,7 +17,6 @@ from conserved.blocks.sketch import Family
 from conserved.blocks.splits import splits_of
 from conserved.kernel.losses import parse_loss
 from conserved.kernel.primes import BLAS_PRIMES
-from conserved.kernel.real import Reals
 from conserved.kernel.residues import residues
 from conserved.law import Layout
 
@@ -92,29 +91,6 @@ class TestLlama:
         assert scale == (" + ".join(["‖embedding.weight‖²", *wrote]), 1)
         assert found.lower_without_eps == found.lower + 1
 
-    def test_laws_hold_in_torch(self) -> None:
-        """⟨∇h, ∇L⟩ = 0 to 1e-10 relative on the whole module, in float64."""
-        from examples.models import Llama
-
-        found = llama()
-        torch.manual_seed(1)
-        model = Llama().double()
-        for p in model.parameters():
-            torch.nn.init.normal_(p)
-        tokens = torch.randint(7, (4, 5))
-        logits = model(tokens).flatten(0, 1)
-        torch.nn.functional.cross_entropy(logits, torch.randint(7, (20,))).backward()
-        named = {n: p.detach().numpy() for n, p in model.named_parameters()}
-        slopes = {n: p.grad.numpy() for n, p in model.named_parameters() if p.grad is not None}
-        rng = np.random.default_rng(0)
-        for one in found.laws:
-            weights = {one.family.key: weights_of(one.family.key, lambda s: rng.normal(size=s))}
-            terms = Terms([c for _, c in one.family.terms], weights)
-            row = terms.row(Reals(), named, slopes)
-            factors = np.array([float(c) for c, _ in one.family.terms])
-            size = sum(float(np.linalg.norm(slopes[name])) for name in one.family.tensors)
-            assert abs(row @ factors) <= (1e-4 if one.without_eps else 1e-10) * size
-
 
 def test_gpt2_gains_have_their_bias_and_key_biases_are_frozen() -> None:
     from examples.models import GPT2
@@ -131,13 +107,13 @@ def test_gpt2_gains_have_their_bias_and_key_biases_are_frozen() -> None:
 
 
 def test_batch_norm_keeps_the_size_of_a_convolution_for_eps_0() -> None:
-    from examples.models import ResNet
+    from examples.models import resnet
 
     torch.manual_seed(0)
-    found = block_laws(ResNet().train(), torch.ones(1, 1, 3, 3), batch=3)
+    found = block_laws(resnet(), torch.ones(1, 1, 16, 16), batch=3)
     scales = [text for text, _, without in found.lines if without]
-    assert any("stem.weight" in text for text in scales)
-    assert not any("stem.weight" in text for text, _, without in found.lines if not without)
+    assert "‖conv.weight[j,:,:,:]‖², j = 1 … 4" in scales
+    assert not any("‖conv.weight" in text for text, _, without in found.lines if not without)
 
 
 def test_false_families_are_refused() -> None:

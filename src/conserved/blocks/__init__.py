@@ -23,6 +23,7 @@ from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import cuts_of, splits_of
 from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.losses import Loss
+from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
 from conserved.kernel.scalars import Array
@@ -32,6 +33,7 @@ from conserved.law.lines import lines
 from conserved.losses import parse_loss
 from conserved.networks import Network
 from conserved.notebook import card, frame
+from conserved.search.independence import WHOLE, tangents
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,6 +43,7 @@ SCHEMA = "conserved.blocks/1"
 _PROBES = 2  # primes, a random point mod each
 _TOP = 2**23  # a bound for them: those of BLAS
 _TRIES = 6
+_GRADIENTS = 10**7  # entries of all gradients of a model whose laws are counted by rank
 
 
 @dataclass(frozen=True)
@@ -216,17 +219,29 @@ def block_laws(
             with_eps = _verified(programs[0], loss, held, rng, primes)
     layout, shapes = Layout(free.parameters), dict(free.parameters)
     laws = tuple(_told(BlockLaw(f, layout, f not in with_eps)) for f in held)
+    kept = [one for one in laws if not one.without_eps]
+    lower = max(least(with_eps, shapes), _rank(kept, layout))
     return BlockLaws(
         name,
         loss.spec,
         free.size,
         laws,
-        least(with_eps, shapes),
-        least(held, shapes),
+        lower,
+        max(lower, least(held, shapes), _rank(laws, layout)),
         tuple(primes),
         notes,
         perf_counter() - started,
     )
+
+
+def _rank(laws: Sequence[BlockLaw], layout: Layout) -> int:
+    """How many are independent, by their gradients at a random point of a model that is small."""
+    written = [law for one in laws for law in one.laws]
+    if layout.size > WHOLE or layout.size * sum(law.size for law in written) > _GRADIENTS:
+        return 0
+    scalars = residues(BLAS_PRIMES[0])
+    theta = scalars.random(np.random.default_rng(0), (layout.size,))
+    return tangents(scalars, theta, written)[0].rank
 
 
 Start = dict[str, Any]

@@ -232,14 +232,14 @@ def weights_of(key: Key, draw: Any) -> Array:
 def columns_of(
     parameters: Sequence[tuple[str, tuple[int, ...]]],
     splits: Mapping[int, Sequence[Split]],
-    cuts: Mapping[int, Sequence[int]] | None = None,
+    cuts: Mapping[int, Sequence[tuple[int, int]]] | None = None,
 ) -> list[Column]:
     """All terms that laws are made of, those with the freest R first.
 
     Args:
         parameters: (name, shape) of each.
         splits: how axes of each length fall apart.
-        cuts: into how many equal parts axes of each length are cut: projections in one matrix.
+        cuts: (start, size) of the parts of axes of each length: projections in one matrix.
     """
     cuts = {} if cuts is None else cuts
     found: dict[tuple[Any, ...], Column] = {}
@@ -251,7 +251,7 @@ def columns_of(
                 indices = pattern.indices()
                 same = (name, axis, indices.tobytes(), indices.shape)
                 found.setdefault(same, Column(name, axis, pattern))
-            for start, size in _parts(length, cuts.get(length, ())):
+            for start, size in cuts.get(length, ()):
                 for pattern in patterns(size, splits.get(size, ())):
                     indices = pattern.indices()
                     part = (name, axis, start, indices.tobytes(), indices.shape)
@@ -269,13 +269,6 @@ def columns_of(
             if 1 not in shape:  # else one of those before
                 found.setdefault((name, "total"), total)
     return sorted(found.values(), key=lambda c: -c.pattern.blocks * c.pattern.size**2)
-
-
-def _parts(length: int, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """(start, size) of the parts of an axis."""
-    for count in cuts:
-        size = length // count
-        yield from ((k * size, size) for k in range(count))
 
 
 def patterns(length: int, splits: Sequence[Split]) -> Iterator[Pattern]:

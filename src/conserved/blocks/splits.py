@@ -14,6 +14,8 @@ from conserved.kernel.program import Node, Program
 
 _CUTS = 4  # projections in one matrix, at most
 
+Part = tuple[int, int]
+
 
 def splits_of(program: Program) -> dict[int, list[Split]]:
     """For each length the ways in which a program takes an axis of that length apart."""
@@ -43,22 +45,35 @@ def splits_of(program: Program) -> dict[int, list[Split]]:
     return {length: sorted(ways, key=len) for length, ways in found.items()}
 
 
-def cuts_of(program: Program) -> dict[int, list[int]]:
-    """For each length into how many equal parts axes of that length are cut."""
-    found: dict[int, set[int]] = defaultdict(set)
+def cuts_of(program: Program) -> dict[int, list[Part]]:
+    """For each length the parts (start, size) into which axes of that length are cut."""
+    found: dict[int, set[Part]] = defaultdict(set)
+    sliced: dict[tuple[int, int], set[Part]] = defaultdict(set)  # by node and axis
     picked = {n for node in program.nodes for n in _picked(program, node)}
     for node in program.nodes:
         before = program.nodes[node.args[0]].shape if node.args else ()
         if node.op == "slice":
-            for length, (start, stop, step) in zip(before, node.data, strict=True):
-                size = stop - start
-                if step == 1 and size < length and length % size == 0 and start % size == 0:
-                    found[length].add(length // size)
+            for axis, (start, stop, step) in enumerate(node.data):
+                if step == 1 and stop - start < before[axis]:
+                    sliced[node.args[0], axis].add((start, stop - start))
         elif node.op == "reshape":
             for length, parts in _groups(before, node.shape):
-                found[length] |= {parts[0], parts[-1]} & picked
-    few = {length: sorted(n for n in counts if 1 < n <= _CUTS) for length, counts in found.items()}
-    return {length: counts for length, counts in few.items() if counts}
+                for count in {parts[0], parts[-1]} & picked:
+                    found[length].update(_equal(length, count))
+    for (source, axis), taken in sliced.items():
+        length = program.nodes[source].shape[axis]
+        sizes = [size for _, size in taken]
+        if length % min(sizes) == 0:
+            found[length].update(_equal(length, length // min(sizes)))
+        if sum(sizes) == length and len(sizes) <= _CUTS:
+            found[length] |= taken
+    return {length: sorted(parts) for length, parts in found.items() if parts}
+
+
+def _equal(length: int, count: int) -> Iterator[Part]:
+    """So many equal parts, where they are few."""
+    if 1 < count <= _CUTS:
+        yield from ((k * (length // count), length // count) for k in range(count))
 
 
 def _picked(program: Program, node: Node) -> Iterator[int]:
