@@ -17,6 +17,7 @@ from conserved.blocks import BlockLaw  # noqa: E402
 from conserved.blocks.patterns import Column, Pattern, Terms, weights_of  # noqa: E402
 from conserved.blocks.sketch import Family  # noqa: E402
 from conserved.kernel.real import Reals  # noqa: E402
+from conserved.law import Layout  # noqa: E402
 from examples import models  # noqa: E402
 
 
@@ -151,5 +152,5 @@ def test_wrong_laws_are_violated(name: str, plus: Column, minus: Column) -> None
     torch.manual_seed(0)
     found = cq.block_laws(model.make(), model.example(), loss="cross-entropy", batch=model.batch)
     family = Family(((Fraction(1), plus), (Fraction(-1), minus)))
-    planted = replace(found, laws=(BlockLaw(family, (), 1),))
+    planted = replace(found, laws=(BlockLaw(family, Layout(())),))
     assert violations(planted, model)[0] > 1e-5
