@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from itertools import pairwise, product
 from math import nan
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -159,13 +161,60 @@ def test_full_rank_needs_no_brackets() -> None:
 
 
 @pytest.mark.parametrize("text", ["linear:12-12-12", "linear:5-5-4-4-5"])
-def test_a_spent_budget_leaves_a_valid_bound(text: str) -> None:
+def test_a_spent_budget_leaves_a_valid_bound(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which each look takes a second."""
     problem = cq.Problem.from_text(text)
-    closure = cq.lie_closure(problem, budget=1e-9)
+    clock = itertools.count()
+    monkeypatch.setattr("conserved.kernel.deadline.perf_counter", lambda: next(clock))
+    closure = cq.lie_closure(problem, budget=8)
     assert not closure.closed
     assert closure.stopped == "the budget is used up"
     assert closure.upper >= cq.lie_closure(problem).upper
     assert closure.rank > 0
+
+
+SPENT = {
+    "single points": ("linear:4-3-1", "none", "mse"),
+    "patterns": ("relu:4-3-1", "none", "mse"),
+    "orbits": ("relu:4-3-1", "permutation", "mse"),
+    "moments": ("linear:4-3-1", "permutation", "mse"),
+    "continuous": ("lightning:dim=3,tokens=2", "orthogonal", "mse"),
+    "formal": ("mlp:3-4-1,act=tanh", "none", "mse"),
+    "softmax": ("attention:dim=2,tokens=2,head=1", "negation", "mse"),
+}
+
+
+@pytest.mark.parametrize("kind", SPENT)
+def test_every_kind_of_work_looks_at_the_clock(kind: str) -> None:
+    """No time at all: the bound that needs no work, whatever the fields are made from."""
+    network, symmetry, loss = SPENT[kind]
+    problem = cq.Problem.from_text(network, symmetry=symmetry, loss=loss)
+    closure = cq.lie_closure(problem, budget=1e-9)
+    assert "budget" in closure.stopped
+    assert not closure.closed
+    assert closure.upper == problem.state.size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text, symmetry",
+    [
+        (
+            "lightning:dim=8,tokens=4",
+            "orthogonal",
+        ),  # averages; of the largest lifts 1 s is one step
+        ("poly:12-8-4,power=3", "permutation"),
+        ("relu:8-12-3", "permutation"),  # orbits of 40,320
+        ("relu:150-80-10", "none"),  # a large rank
+        ("linear:60-40-20", "none"),  # many brackets
+        ("swiglu:60-80-20", "none"),
+    ],
+)
+def test_a_budget_is_kept(text: str, symmetry: str) -> None:
+    problem = cq.Problem.from_text(text, symmetry=symmetry)
+    start = perf_counter()
+    cq.lie_closure(problem, budget=1)
+    assert perf_counter() - start < 1.5
 
 
 def test_a_generous_budget_changes_nothing() -> None:

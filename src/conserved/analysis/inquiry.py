@@ -23,7 +23,6 @@ from conserved.problem import Problem
 from conserved.search import State, run, ways_for
 
 _COMPARED = 1000  # parameters up to which gradient flow is counted beside another flow
-_PATIENCE = 1.5  # budgets; a closure ends itself after one, averages have to be stopped
 
 
 @dataclass
@@ -154,13 +153,9 @@ class Inquiry:
 
     def _closure(self, problem: Problem, lower: int) -> Closure:
         """The upper bound; a trivial one where the budget does not suffice for the fields."""
-        with nullcontext() if self.budget is None else time_limit(_PATIENCE * self.budget):
-            try:
-                return lie_closure(
-                    problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
-                )
-            except OutOfTimeError:
-                why = f"the budget of {self.budget:g} s was used up before the fields were known"
-            except DegenerateSampleError as error:
-                why = f"no rank was found: {error}"
-            return no_closure(problem, why, self.seed)
+        try:
+            return lie_closure(
+                problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
+            )
+        except DegenerateSampleError as error:
+            return no_closure(problem, f"no rank was found: {error}", self.seed)

@@ -8,6 +8,7 @@ rank has stabilised makes it tight with overwhelming probability.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import prod
 from numbers import Real
@@ -22,6 +23,7 @@ from conserved.closure.span import LieSpan, Progress
 from conserved.errors import ConservedError, DegenerateSampleError, InputError, is_whole
 from conserved.fields import Fields, Route, bad_prime, make_fields
 from conserved.kernel.data import table
+from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
 from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
 from conserved.kernel.residues import Residues, residues
@@ -128,19 +130,17 @@ def lie_closure(
     check_arguments(problem, seed, lower, budget, progress)
     estimate(problem, route)  # refuses what would not fit in memory
     start = perf_counter()
-    modulus_used = _choose_prime(problem, prime, seed, route)
-    deadline = None if budget is None else start + budget
-    with threads_for(problem.state.size):
-        scalars = residues(modulus_used)
-        rest = (scalars, seed, route, lower, deadline, progress)
-        points: tuple[int, ...] = ()
-        fields, run, stopped, generic = _at_some_point(problem, *rest)
-        if not generic.holds:
-            for places, fewer in _on_fewer_inputs(problem, scalars):
-                found = _at_some_point(fewer, *rest)
-                if found[3].holds and found[1].space.rank >= run.space.rank:
-                    (fields, run, stopped, generic), points = found, places
-                    break
+    with nullcontext() if budget is None else time_limit(budget), threads_for(problem.state.size):
+        try:
+            modulus_used = _choose_prime(problem, prime, seed, route)
+            points, (fields, run, stopped, generic) = _anywhere(
+                problem, residues(modulus_used), seed, route, lower, progress
+            )
+        except OutOfTimeError:
+            if budget is None:  # a limit of whoever asks
+                raise
+            why = f"the budget of {budget:g} s was used up before the fields were known"
+            return replace(no_closure(problem, why, seed), seconds=perf_counter() - start)
     upper = fields.dimension - run.space.rank
     if upper < lower:
         raise ConservedError(
@@ -185,31 +185,55 @@ def no_closure(problem: Problem, why: str, seed: int = 0) -> Closure:
     )
 
 
+_Found = tuple[Fields, LieSpan, str, Genericity]
+
+
+def _anywhere(
+    problem: Problem, scalars: Residues, seed: int, route: Route, lower: int, progress: Any
+) -> tuple[tuple[int, ...], _Found]:
+    """Close on all data, and where formal values depend on others on fewer of listed inputs."""
+    rest = (scalars, seed, route, lower, progress)
+    found = _at_some_point(problem, *rest)
+    if not found[3].holds:
+        for places, fewer in _on_fewer_inputs(problem, scalars):
+            other = _at_some_point(fewer, *rest)
+            if other[3].holds and other[1].space.rank >= found[1].space.rank:
+                return places, other
+    return (), found
+
+
 def _at_some_point(
     problem: Problem,
     scalars: Residues,
     seed: int,
     route: Route,
     lower: int,
-    deadline: float | None,
     progress: Progress | None,
-) -> tuple[Fields, LieSpan, str, Genericity]:
+) -> _Found:
     """Close at the first point where the fields have values."""
     for attempt in range(_POINTS):
         rng = np.random.default_rng([int(seed), attempt])
         try:
             fields = make_fields(problem, scalars, rng, route)
-            run = LieSpan(fields, lower, deadline, progress)
+            run = LieSpan(fields, lower, progress)
             stopped = run.close()
-            if deadline is not None and perf_counter() > deadline:
-                late = Genericity(not fields.formal, "no time to test the formal values")
-                return fields, run, stopped, late if fields.formal else Genericity(True)
-            return fields, run, stopped, genericity(fields)
+            return fields, run, stopped, _generic(fields)
         except DegenerateSampleError:
             continue
     raise DegenerateSampleError(
         f"network '{problem.network.spec}': no point with values was found in {_POINTS} draws"
     )
+
+
+def _generic(fields: Fields) -> Genericity:
+    """Whether the formal values are generic, as far as there is time to test it."""
+    try:
+        check_time()
+        return genericity(fields)
+    except OutOfTimeError:
+        if not fields.formal:
+            return Genericity(True)
+        return Genericity(False, "no time to test the formal values")
 
 
 def _on_fewer_inputs(

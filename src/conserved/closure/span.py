@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved.fields import Fields, Leaves
 from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
-from conserved.kernel.deadline import OutOfTimeError
+from conserved.kernel.deadline import OutOfTimeError, late, limited
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 
@@ -57,7 +56,6 @@ class LieSpan:
     Args:
         fields: the fields of a problem.
         lower: laws known; raising stops when D − rank meets them.
-        deadline: on ``time.perf_counter``'s clock.
         progress: called with (stage, rank, D).
         theta: the point, (1, 1, D); a random one by default.
 
@@ -69,7 +67,6 @@ class LieSpan:
         self,
         fields: Fields,
         lower: int = 0,
-        deadline: float | None = None,
         progress: Progress | None = None,
         theta: Array | None = None,
     ) -> None:
@@ -78,7 +75,6 @@ class LieSpan:
         self.theta = fields.point() if theta is None else theta
         self.space = RowSpace(fields.scalars, fields.dimension)
         self.target = fields.dimension - lower
-        self.deadline = deadline
         self.progress = progress
         self.ranks: list[int] = []
         self.closed = False
@@ -120,12 +116,9 @@ class LieSpan:
         if self.space.rank >= self.target:
             self.closed = True
             return "the bound meets the laws already known"
-        if self._late():
+        if late():
             return "the budget is used up"
         return ""
-
-    def _late(self) -> bool:
-        return self.deadline is not None and perf_counter() > self.deadline
 
     def _full(self) -> bool:
         return self.space.rank >= self.target
@@ -134,20 +127,20 @@ class LieSpan:
         """Fields of single data until the rank has stabilised."""
         leaves: list[Leaves] = []
         values: list[Array] | None = []
-        costly = max(self.stable_after, 8 * self.fields.batch_size(1))
-        if self.deadline is not None:
-            costly = min(costly, max(self.stable_after, _BLOCK_TIMED))  # look at the clock at times
         most = self.fields.dimension
         if self.fields.generators is not None:
             most = min(most, self.fields.generators)
-        size = min(most + self.stable_after, _BLOCK_ROWS, costly)
+        costly = max(self.stable_after, 8 * self.fields.batch_size(1))
+        most = min(most + self.stable_after, _BLOCK_ROWS, costly)
+        size = self.stable_after if limited() else most  # few at first, and a look at the clock
         while True:
             more, at = self.fields.draw(size, self.theta)
             leaves.append(more)
             values = _held(values, at)
             raised = self.space.add(at)
             self._report("fields")
-            if not raised[-self.stable_after :].any() or self._full() or self._late():
+            size = min(2 * size, most, max(self.stable_after, _BLOCK_TIMED)) if limited() else most
+            if not raised[-self.stable_after :].any() or self._full() or late():
                 break
         nested = Nested(0, Leaves.concatenate(leaves))
         return _Pool(nested, None if values is None else np.concatenate(values))
@@ -176,8 +169,8 @@ class LieSpan:
         level = pool.nested.level + 1
         limit = max(self.stable_after, min(_BLOCK_ROWS, _BLOCK_BYTES // (8 * width * 4**level)))
         size = 2 * self.space.rank + self.stable_after  # few generators rarely fill the space
-        if self.deadline is not None:
-            limit = min(limit, max(self.stable_after, _BLOCK_TIMED))
+        if limited():
+            limit, size = min(limit, max(self.stable_after, _BLOCK_TIMED)), self.stable_after
         while True:
             missing = width - self.space.rank + self.stable_after
             batch, values = self._next_level(pool, min(missing, limit, size))
@@ -185,7 +178,7 @@ class LieSpan:
             raised = self.space.add(values)
             new = batch if new is None else _joined(new, batch)
             self._report(f"brackets up to length {2**level}")
-            if not raised[-self.stable_after :].any() or self._full() or self._late():
+            if not raised[-self.stable_after :].any() or self._full() or late():
                 return new
 
     def _topped_up(self, pool: _Pool, below: _Pool) -> _Pool:

@@ -91,10 +91,12 @@ def _averaged(problem: Problem, scalars: Residues) -> MomentSpace:
             labels.infinitesimal(group, scalars, lift.outputs),
         ),
     )
+    check_time()
     inputs = Action(
         lift.representation(scalars, features.group),
         lift.derivative(scalars, features.algebra),
     )
+    check_time()
     check_lift(scalars, problem.network, lift, features.group, inputs.group, rng)
     if _few_elements(problem, lift):
         quadratic, mixed = along_elements(problem, scalars, lift, rng)

@@ -1,7 +1,7 @@
-"""A time limit on exact linear algebra, looked at between its steps.
+"""The one clock of all budgets: a time limit on exact linear algebra, looked at between its steps.
 
-Used where an answer may be left out, such as the reasons for a count; bounds that keep their best
-value so far have a clock of their own.
+Where an answer may be left out, such as the reasons for a count, ``check_time`` ends the work; a
+bound that keeps its best value so far asks ``late``.
 """
 
 from __future__ import annotations
@@ -38,12 +38,28 @@ def time_limit(seconds: float) -> Iterator[None]:
         _END.reset(token)
 
 
+def limited() -> bool:
+    """Whether a limit is set, so that the clock has to be looked at now and then."""
+    return _END.get() is not None
+
+
+def late() -> bool:
+    """Whether a limit is set and has passed.
+
+    Example:
+        >>> with time_limit(0):
+        ...     late()
+        True
+    """
+    end = _END.get()
+    return end is not None and perf_counter() >= end
+
+
 def check_time() -> None:
     """Raise when a limit is set and has passed.
 
     Raises:
         OutOfTimeError: it has.
     """
-    end = _END.get()
-    if end is not None and perf_counter() >= end:
+    if late():
         raise OutOfTimeError("the time allowed is used up")

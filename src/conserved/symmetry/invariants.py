@@ -117,6 +117,7 @@ def _orbit_sums(scalars: Residues, left: Array, right: Array, symmetric: bool) -
     cells = np.arange(size).reshape(a, b)
     sources, targets, signs = [], [], []
     for row_move, column_move in zip(left, right, strict=True):
+        check_time()
         to_row, row_sign = _permutation(row_move)
         to_column, column_sign = _permutation(column_move)
         targets.append(cells[np.ix_(to_row, to_column)].ravel())
@@ -133,8 +134,13 @@ def _orbit_sums(scalars: Residues, left: Array, right: Array, symmetric: bool) -
         for t, s in zip(targets, signs, strict=True)
     ]
     heads = np.concatenate(head or [np.zeros(0, int)])
-    graph = coo_array((np.ones(len(tail), np.int8), (tail, heads)), shape=(2 * size, 2 * size))
+    check_time()
+    graph = coo_array(
+        (np.ones(len(tail), np.int8), (tail, heads)), shape=(2 * size, 2 * size)
+    ).tocsr()
+    check_time()
     label = connected_components(graph, directed=False)[1]
+    check_time()
     plus, minus = label[:size], label[size:]
     alive = plus != minus
     # an orbit appears twice, as itself and negated: the smaller label stands for both
@@ -144,8 +150,10 @@ def _orbit_sums(scalars: Residues, left: Array, right: Array, symmetric: bool) -
         raise LimitError(
             f"{len(orbits):,} invariant candidates of {a}×{b} entries exceed the memory limit"
         )
+    check_time()
     forms = np.zeros((len(orbits), size), dtype=np.int64)
     forms[number, cell] = np.where(plus < minus, 1, -1)[cell]
+    check_time()
     return scalars.from_integers(forms).reshape(-1, a, b)
 
 
