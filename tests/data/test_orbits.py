@@ -67,6 +67,10 @@ def test_orbits_that_are_their_own_labels() -> None:
     own = cq.data.autoencoding()
     question = problem(SQUARE[0], "shift", own, equivariant=True)
     assert both(question, road(SQUARE[1], "shift", equivariant=True, own=True)) == 3
+
+
+@pytest.mark.slow
+def test_orbits_of_these_that_are_their_own_labels() -> None:
     rows = POINTS[3][:1]
     own = cq.data.autoencoding(cq.data.points(rows))
     question = problem(SQUARE[0], "shift", own, equivariant=True)

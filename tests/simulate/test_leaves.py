@@ -28,7 +28,7 @@ from conserved.simulate import (
     simulate,
 )
 
-STEPS = 40
+STEPS = 20
 NETWORKS = ["relu:3-5-2,bias", "attention:dim=3,tokens=2,head=2"]
 Make = Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]
 SGD, ADAM, ADAMW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
@@ -48,7 +48,7 @@ PAIRS: list[tuple[Descent, Make]] = [
 
 def forward(network: str, w: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     if network.startswith("attention"):
-        scores = torch.einsum("btd,ad,ae,bse->bts", x, w["Q"], w["K"], x)
+        scores = x @ w["Q"].T @ w["K"] @ x.transpose(1, 2)
         return torch.softmax(scores, dim=-1) @ x @ w["V"].T @ w["O"]
     return torch.relu(x @ w["W1"].T + w["b1"]) @ w["W2"].T + w["b2"]
 
@@ -106,7 +106,7 @@ def short(dynamics: Descent) -> Descent:
 def test_steps_are_those_of_torch(network: str, dynamics: Descent, make: Make) -> None:
     bench = Bench(network)
     ours, torchs = bench.ours(short(dynamics)), bench.torchs(make)
-    assert np.abs(ours - bench.start).max() > 0.05
+    assert np.abs(ours - bench.start).max() > 0.02
     np.testing.assert_allclose(ours, torchs, rtol=1e-9, atol=1e-11)
 
 

@@ -144,7 +144,7 @@ def test_laws_of_the_architecture_are_judged_as_ever() -> None:
 # ------------------------------------------------------------------ over seeds
 
 
-@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("batch", [None, pytest.param(3, marks=pytest.mark.slow)])
 def test_spreads_over_seeds_are_predicted(batch: int | None) -> None:
     dynamics: Dynamics = GradientDescent(rate=0.002, steps=100)
     if batch:
