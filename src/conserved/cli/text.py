@@ -8,6 +8,7 @@ from textwrap import fill, wrap
 
 from conserved.analysis import Analysis, Count
 from conserved.closure import Closure
+from conserved.kernel.flow import OUTPUTS
 from conserved.law import Law
 from conserved.law.lines import Line, condensed, lines, parameter_list, where
 from conserved.networks.torch import TorchNetwork
@@ -31,10 +32,13 @@ def analysis_text(analysis: Analysis, without_eps: Count | None = None) -> str:
     network = problem.network
     shapes = parameter_list(network.parameters)
     labels = f"; {problem.labels.summary}" if problem.symmetric else ""
-    question = [
-        ("network", network.spec, f"{counted(network.size, 'parameter')}: {_cut(shapes)}"),
+    given = [
         ("loss", problem.loss.spec, f"degrees in ŷ of ∇ℓ: {problem.loss.orders}"),
         ("data", problem.class_name, problem.class_words + labels),
+    ]
+    question = [
+        ("network", network.spec, f"{counted(network.size, 'parameter')}: {_cut(shapes)}"),
+        *([] if problem.moves == OUTPUTS else given),
         ("flow", problem.flow.name, problem.flow.formula),
     ]
     if problem.restricted:

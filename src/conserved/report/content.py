@@ -9,6 +9,7 @@ from typing import get_args
 
 from conserved._version import __version__
 from conserved.analysis import Analysis, Count
+from conserved.kernel.flow import OUTPUTS
 from conserved.kernel.law import Origin
 from conserved.law.grouping import block_of_formula, natural, within
 from conserved.law.lines import lines, parameter_list
@@ -74,6 +75,8 @@ class BlockRow:
 def question(analysis: Analysis) -> tuple[str, str, str]:
     """The question in one sentence, around the network's text."""
     problem = analysis.problem
+    if problem.moves == OUTPUTS:
+        return "What stays constant along ", problem.network.spec, "?"
     data = "on any data at all" if problem.inputs is None else f"on {problem.inputs.summary}"
     if problem.symmetric:
         which = "on data" if problem.inputs is None else f"{data},"
@@ -105,6 +108,8 @@ def surplus(analysis: Analysis) -> str:
     """What the class of data adds, as far as it is known."""
     if analysis.problem.inputs is not None:
         return _given(analysis)
+    if analysis.problem.moves == OUTPUTS:
+        return "Every input makes one field, and a law is constant along all of them."
     if not analysis.problem.symmetric:
         return "All data: no symmetry is assumed, so every law is due to network and loss."
     extra, architecture = analysis.from_data_symmetry, analysis.architecture
@@ -213,9 +218,12 @@ def setting(analysis: Analysis) -> list[tuple[str, str, str, str]]:
     shapes = parameter_list(problem.network.parameters)
     rows = [
         ("network", problem.network.spec, f"{problem.network.size:,} parameters: {shapes}"),
-        ("loss", problem.loss.spec, f"degrees in ŷ of ∇ℓ: {problem.loss.orders}"),
-        ("data", problem.class_name, problem.class_words),
     ]
+    if problem.moves != OUTPUTS:
+        rows += [
+            ("loss", problem.loss.spec, f"degrees in ŷ of ∇ℓ: {problem.loss.orders}"),
+            ("data", problem.class_name, problem.class_words),
+        ]
     if problem.symmetric:
         rows.append(("labels", problem.labels.name, problem.labels.summary))
     rows.append(("flow", problem.flow.name, problem.flow.formula))

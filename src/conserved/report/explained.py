@@ -38,7 +38,8 @@ DYNAMICS = {
     ),
     "sign": (
         "Every entry moves at one speed, by the sign of its slope, as in sign descent and in an "
-        "idealised Adam. Laws hold as long as no slope changes its sign."
+        "idealised Adam. Laws hold as long as ratios of slopes that are always "
+        "proportional keep their signs."
     ),
     "outputs": "Parameters move along the outputs of the network itself, whatever the input.",
 }
