@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from textwrap import fill
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved.law.lines import where
-from conserved.simulate.record import Simulation, Verdict, told_together
+from conserved.simulate.record import Outcome, Simulation, Verdict, told_together
 
 WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
@@ -134,15 +136,9 @@ def _curve(simulation: Simulation, number: int, verdict: Verdict) -> str:
 
 def _ending(simulation: Simulation) -> str:
     verdicts = simulation.verdicts
-    held = sum(verdict.holds for verdict in verdicts)
-    if not verdicts:
-        summary = "No law was watched."
-    elif held == len(verdicts):
-        summary = "Every law holds." if held > 1 else "The law holds."
-    elif len(verdicts) == 1:
-        summary = "The law does not hold, or was not tested."
-    else:
-        summary = f"{held} of {len(verdicts)} laws hold."
+    outcomes = Counter(verdicts[number].outcome for _, number, _ in told_together(verdicts))
+    told = ", ".join(f"{outcomes[one]} {one}" for one in get_args(Outcome) if outcomes[one])
+    summary = f"Laws: {told}." if told else "No law was watched."
     return f"{summary}\nSeed {simulation.seed}, {simulation.seconds:.3g} s."
 
 
