@@ -109,6 +109,7 @@ def test_it_follows_the_run(browser: Browser, tmp_path: Path) -> None:
         logs.write(path, *more[:30], event, *more[30:], mode="a")
         until(lambda: shown(browser, "drift") == (1, 399))
         assert "violated since step 60" in browser.one("tr[data-law='2'] .verdict").text
+        assert browser.driver.title == "✗ 1 violated: run.jsonl: Block, watched"
         assert "head.weight" in browser.one("#events-section tbody").text
         assert browser.one("[data-outcome='0'] b").text == "1"
         assert "step 399" in browser.one("#status").text

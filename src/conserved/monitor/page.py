@@ -105,7 +105,7 @@ def _ago(seconds: float) -> str:
         if seconds >= length:
             count = int(seconds // length)
             return f"{count} {unit}{'' if count == 1 else 's'} ago"
-    return "just now" if seconds < 5 else f"{seconds:.0f} seconds ago"
+    return "just now" if seconds < 10 else "less than a minute ago"
 
 
 def _page(

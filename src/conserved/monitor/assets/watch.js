@@ -204,8 +204,16 @@
     all("drift", "left");
   }
 
+  // A tab in the background says it too.
+  const title = document.title;
+  const entitle = () => {
+    const violated = state.count.violated;
+    document.title = violated ? `✗ ${violated} violated: ${title}` : title;
+  };
+
   const MARK = { violated: "✗", "not tested": "?" };
   function tell() {
+    entitle();
     outcomes.forEach((outcome, k) => {
       const button = document.querySelector(`[data-outcome="${k}"]`);
       button.classList.toggle("none", !state.count[outcome]);
@@ -234,28 +242,39 @@
 
   const status = byId("status");
   function lost() {
+    if (status.classList.contains("lost")) return;
     status.className = "status lost";
+    status.setAttribute("role", "alert");
     status.textContent = "The server does not answer: it was stopped, or the log is gone. What is shown is old.";
   }
 
+  let stale = false; // curves are older than the table: nobody looks at them
+  const fresh = async () => {
+    stale = document.hidden;
+    if (!stale) await Promise.all(Object.keys(plots).map(load));
+  };
+
   async function look() {
-    if (!document.hidden) {
-      try {
-        const news = await ask("state", { seq });
-        status.className = news.writing ? "status writing" : "status";
-        if (status.textContent !== news.status) status.textContent = news.status;
-        if (news.state) {
-          ({ state, seq } = news);
-          tell();
-          filter();
-          await Promise.all(Object.keys(plots).map(load));
-        }
-      } catch {
-        lost();
+    try {
+      const news = await ask("state", { seq });
+      status.removeAttribute("role");
+      status.className = news.writing ? "status writing" : "status";
+      if (status.textContent !== news.status) status.textContent = news.status;
+      if (news.state) {
+        ({ state, seq } = news);
+        tell();
+        filter();
+        await fresh();
       }
+    } catch {
+      lost();
     }
-    setTimeout(look, 1000);
+    setTimeout(look, document.hidden ? 5000 : 1000);
   }
+
+  document.addEventListener("visibilitychange", () => {
+    if (live && stale && !document.hidden) fresh().catch(lost);
+  });
 
   rows.forEach((row, law) => row.querySelector(".law").addEventListener("click", () => choose(law)));
   told.without.forEach((law) => (rows.get(law).querySelector(".law").disabled = true));
@@ -270,6 +289,7 @@
     }),
   );
   byId("find").addEventListener("input", filter);
+  entitle();
   paint();
   all();
   if (live) look();
