@@ -156,6 +156,17 @@ def test_the_readme_is_short_and_honest() -> None:
     assert any(block.language == "python" for block in blocks(text))
 
 
+def test_the_readme_counts_what_the_modules_page_counts() -> None:
+    """That page is printed by examples.blocks, and tested."""
+    rows = re.findall(
+        r"^\| (.*) \| ([\w-]+) \| (\d+) \| (\d+) \|$", read("README.md"), re.MULTILINE
+    )
+    assert len(rows) > 10
+    for name, *numbers in rows:
+        shown = rf"^{re.escape(name)} +{' +'.join(numbers)} +certified"
+        assert re.search(shown, read("docs/modules.md"), re.MULTILINE), name
+
+
 def test_the_json_page_describes_every_key() -> None:
     text = read("docs/json.md")
     answer = json.loads(printed("conserved analyze linear:2-2-1 --json"))
