@@ -52,6 +52,7 @@ EQUATIONS: dict[str, Callable[[State, State], State]] = {
     "decay:1/3": lambda s, g: np.append(-s[:N] / 3 - g, s[-1] / 3),
     "rates:W1=3,W2=7": lambda s, g: -RATES * g,
     "mirror": lambda s, g: -s * g,
+    "mirror:power=3": lambda s, g: -(s**3) * g,
     "mirror:W2": lambda s, g: -np.where(np.arange(N) < 6, 1, s) * g,
 }
 

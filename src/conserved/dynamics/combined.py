@@ -37,10 +37,12 @@ class Combined(Dynamics):
             flow = _merged(self, flow, _general(part, tensors))
         pull = ("η " * bool(flow.rates or flow.free)) + "∇L(θ)"
         slowed = "λθ − " * bool(flow.decay)
+        scale = "θ" if flow.power == 1 else f"θ^{flow.power}"
+        mirrored = f"{scale} ⊙ " * bool(flow.mirror)
         if not flow.moving:
-            return f"θ' = −{slowed}{'θ ⊙ ' * bool(flow.mirror)}{pull}"
+            return f"θ' = −{slowed}{mirrored}{pull}"
         friction = "(3/t)" if flow.fading else "τ"
-        return f"θ' = {'θ ⊙ ' * bool(flow.mirror)}v, v' = −{friction}v − {slowed}{pull}"
+        return f"θ' = {mirrored}v, v' = −{friction}v − {slowed}{pull}"
 
     def flow(self, tensors: Tensors) -> Flow:
         whole = Flow()

@@ -131,23 +131,29 @@ class Decay(Dynamics):
 
 @dataclass(frozen=True)
 class Mirror(Dynamics):
-    """Mirror descent with the entropy as potential, on some tensors or on all.
+    """Mirror descent, on some tensors or on all, by a potential with second derivative θ^{−k}.
+
+    The entropy is k = 1, the logarithmic barrier of Burg k = 2.
 
     Args:
         tensors: their names; none stands for all.
+        power: k, from 1 to 8.
     """
 
     tensors: tuple[str, ...] = ()
+    power: int = 1
 
     @property
     def formula(self) -> str:
         where = f" on {', '.join(self.tensors)}" if self.tensors else ""
-        return f"θ' = −θ ⊙ ∇L(θ){where}"
+        scale = "θ" if self.power == 1 else f"θ^{self.power}"
+        return f"θ' = −{scale} ⊙ ∇L(θ){where}"
 
     @property
     def name(self) -> str:
-        return "mirror" + (f":{','.join(self.tensors)}" if self.tensors else "")
+        words = [*self.tensors, *([f"power={self.power}"] if self.power != 1 else [])]
+        return "mirror" + (f":{','.join(words)}" if words else "")
 
     def flow(self, tensors: Tensors) -> Flow:
         names = self.tensors or tuple(name for name, _ in tensors)
-        return checked(self, Flow(mirror=names), tensors)
+        return checked(self, Flow(mirror=names, power=self.power), tensors)

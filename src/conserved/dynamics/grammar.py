@@ -25,7 +25,7 @@ from conserved.dynamics.first_order import (
 )
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
 from conserved.errors import InputError, nearest, require_text
-from conserved.kernel.flow import NUMBER_LIMIT, Numbers
+from conserved.kernel.flow import NUMBER_LIMIT, POWER_LIMIT, Numbers
 from conserved.registry import Registry
 
 SPEC_LIMIT = 400  # characters
@@ -70,7 +70,7 @@ _OWN = {
         FlowFamily("nesterov", Nesterov, "nothing", "nesterov", "nesterov"),
         FlowFamily("decay", Decay, "numbers", "decay:L | decay:W1=L,W2=M,…", "decay:1/10"),
         FlowFamily("rates", _rates, "numbers", "rates:W1=R,W2=S,… | rates:entries", "rates:W1=3"),
-        FlowFamily("mirror", Mirror, "names?", "mirror[:W1,W2,…]", "mirror:W2"),
+        FlowFamily("mirror", Mirror, "names?", "mirror[:W1,W2,…][,power=K]", "mirror:W2"),
         FlowFamily(
             "mirror-momentum",
             MirrorMomentum,
@@ -136,12 +136,24 @@ def _one(text: str, part: str) -> Dynamics:
         names = tuple(word.strip() for word in rest.split(","))
         if not all(names) or len(set(names)) < len(names):
             raise _misfit(text, family)
-        return family.build(names)
+        return family.build(*_powered(text, family, names))
     if family.takes == "number?":
         return family.build(_number(text, family, rest, least=0))
     if name == "rates" and rest == "entries":
         return family.build(rest)
     return family.build(_numbers(text, family, rest))
+
+
+def _powered(
+    text: str, family: FlowFamily, names: tuple[str, ...]
+) -> tuple[tuple[str, ...]] | tuple[tuple[str, ...], int]:
+    """Names of tensors, and the power that may stand last."""
+    last, equals, power = (word.strip() for word in names[-1].partition("="))
+    if last != "power" or not equals:
+        return (names,)
+    if not (power.isascii() and power.isdigit() and 1 <= int(power[:3]) <= POWER_LIMIT):
+        raise _misfit(text, family, f"powers are whole numbers from 1 to {POWER_LIMIT}")
+    return names[:-1], int(power)
 
 
 def _numbers(text: str, family: FlowFamily, rest: str) -> Numbers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from conserved.dynamics import Natural
 from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN, Flow
@@ -73,7 +74,13 @@ def _kept(flow: Flow, told: Sequence[str], same: bool) -> list[str]:
             "is lost."
         ]
     lines_ = []
-    if flow.mirror:
+    if flow.mirror and flow.power > 1:
+        told = "log θ" if flow.power == 2 else f"θ^{{{2 - flow.power}}}"
+        lines_.append(
+            f"With dφ = θ^{{−{Fraction(flow.power, 2)}}} dθ this is gradient flow in φ: where gradient flow "
+            f"keeps sums of squares, this flow keeps such sums of {told}."
+        )
+    elif flow.mirror:
         lines_.append(
             "With θ = u²/4 the mirror flow is gradient flow in u, where squares u² are linear in θ."
         )

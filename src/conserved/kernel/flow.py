@@ -25,6 +25,7 @@ from conserved.kernel.reader import Reader
 from conserved.kernel.scalars import Array, Scalars
 
 CLOCK = "time"
+POWER_LIMIT = 8  # of a mirror
 NUMBER_LIMIT = 10**9  # of numerators and denominators
 
 Kind = Literal["", "outputs", "sign"]
@@ -39,6 +40,7 @@ class Flow:
         rates: η of the tensors that have one other than 1.
         free: every entry has a rate of its own, of which nothing is known: indeterminates.
         mirror: tensors where P multiplies by θ, entry by entry; it is 1 on others.
+        power: k where it multiplies by θ^k instead.
         decay: λ of the tensors that have one.
         friction: τ; None for a flow without velocities.
         fading: friction is τ/t, as in Nesterov's method, in place of τ.
@@ -58,6 +60,7 @@ class Flow:
     friction: Fraction | None = None
     fading: bool = False
     kind: Kind = ""
+    power: int = 1
 
     @property
     def moving(self) -> bool:
@@ -112,6 +115,8 @@ class Flow:
             return "friction is at least 0"
         if self.fading and (not self.friction or self.decay):
             return "friction that fades goes with momentum, and without decay"
+        if not 1 <= self.power <= POWER_LIMIT or (self.power > 1 and not self.mirror):
+            return f"a mirror has a power from 1 to {POWER_LIMIT}"
         if self.kind and self != Flow(kind=self.kind):
             return f"'{self.kind}' is the whole flow, and nothing goes with it"
         return "rates are given, or free" if self.free and self.rates else ""
@@ -132,6 +137,7 @@ class Flow:
             "friction": None if self.friction is None else str(self.friction),
             "fading": self.fading,
             **({"kind": self.kind} if self.kind else {}),
+            **({"power": self.power} if self.power > 1 else {}),
         }
 
     @staticmethod
@@ -143,7 +149,7 @@ class Flow:
         """
         if reader.value is None:
             return GRADIENT
-        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", "kind")
+        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", "kind", "power")
         friction = reader["friction"]
         flow = Flow(
             _numbers(reader["rates"]),
@@ -153,6 +159,7 @@ class Flow:
             None if friction.value is None else _fraction(friction),
             reader["fading"].boolean(),
             cast(Kind, reader["kind"].choice("outputs", "sign")) if "kind" in reader.value else "",
+            reader["power"].integer(2, POWER_LIMIT) if "power" in reader.value else 1,
         )
         if fault := flow.fault(tensors):
             raise reader.error(fault)
@@ -229,7 +236,8 @@ class Motion:
         """Pw for a field w."""
         if not self.flow.mirror:
             return field
-        return np.where(self._mirrored, self.ring.mul(field, theta), field)
+        scale = theta if self.flow.power == 1 else self.ring.power(theta, self.flow.power)
+        return np.where(self._mirrored, self.ring.mul(field, scale), field)
 
     def drift(self, state: Array) -> Array:
         """What time does, on jets (jet, batch, state); all of it times t where friction fades."""

@@ -131,7 +131,8 @@ class Statement:
             return pull
         if self.flow == SIGN:  # a weight, and a minor of size 2
             return Degree(2 * (pull.above + pull.below) + 3)
-        return pull.times(Degree(2)).plus(Degree(4))  # a rate and θ; a weight, a clock and v
+        # a rate and θ^k; a weight, a clock and v, times θ^k
+        return pull.times(Degree(1 + self.flow.power)).plus(Degree(3 + self.flow.power))
 
     @property
     def averaged(self) -> bool:

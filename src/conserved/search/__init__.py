@@ -21,6 +21,7 @@ from conserved.law.timed import degree_of, in_time
 from conserved.problem import Problem
 from conserved.search.ansatz import all_quadratic, linear, quadratic, unknowns_of
 from conserved.search.lifted import SECONDS
+from conserved.search.mirrors import powers
 from conserved.search.monomials import polynomials, quotients
 from conserved.search.reciprocals import reciprocals
 from conserved.search.spans import block_laws, tensor_laws
@@ -52,6 +53,7 @@ WHOLE = Way("all quadratic laws", all_quadratic, contains=("linear", "quadratic"
 WAYS = (
     Way("what isometries of the features keep", block_laws, seconds=SECONDS),
     Way("reciprocal squares", reciprocals),
+    Way("powers of mirrors", powers),
     *FIRST,
     WHOLE,
     Way("linear laws", linear),
