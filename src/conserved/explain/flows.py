@@ -76,8 +76,9 @@ def _kept(flow: Flow, told: Sequence[str], same: bool) -> list[str]:
     lines_ = []
     if flow.mirror and flow.power > 1:
         told = "log θ" if flow.power == 2 else f"θ^{{{2 - flow.power}}}"
+        half = Fraction(flow.power, 2)
         lines_.append(
-            f"With dφ = θ^{{−{Fraction(flow.power, 2)}}} dθ this is gradient flow in φ: where gradient flow "
+            f"With dφ = θ^{{−{half}}} dθ this is gradient flow in φ: where gradient flow "
             f"keeps sums of squares, this flow keeps such sums of {told}."
         )
     elif flow.mirror:
