@@ -7,6 +7,7 @@ from typing import Any
 from conserved.analysis.answer import SCHEMA, Analysis, Count
 from conserved.analysis.comparison import Comparison, compare
 from conserved.analysis.inquiry import Inquiry
+from conserved.arithmetic.device import require_device
 from conserved.closure import Progress, check_arguments
 from conserved.dynamics import Outputs
 from conserved.errors import InputError, is_whole
@@ -26,6 +27,7 @@ def analyze(
     laws: bool = True,
     degree: int | None = None,
     progress: Progress | None = None,
+    device: str = "cpu",
 ) -> Analysis:
     """Count the independent conservation laws of a problem, and write them down.
 
@@ -37,6 +39,7 @@ def analyze(
         laws: also look for the laws themselves, and say why the symmetry adds some.
         degree: try polynomial laws up to this degree; by default only where that is cheap.
         progress: called with (stage, rank, D) as the rank grows.
+        device: where large matrix products run, such as "cuda"; the answer is the same.
 
     Returns:
         Both bounds for the data class asked for and for all data, the laws, and the reasons.
@@ -53,7 +56,9 @@ def analyze(
         3 | W1 W1ᵀ − W2ᵀ W2
     """
     check_arguments(problem, seed, 0, budget, progress)
-    return Inquiry(problem, int(seed), budget, _degree(degree), progress).answer(laws=laws)
+    require_device(device)
+    inquiry = Inquiry(problem, int(seed), budget, _degree(degree), progress, device)
+    return inquiry.answer(laws=laws)
 
 
 def laws_of(

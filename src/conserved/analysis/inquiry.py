@@ -30,7 +30,7 @@ class Inquiry:
     """The steps of one analysis; each stops as soon as the bounds coincide.
 
     Args:
-        problem, seed, budget, degree, progress: as for ``analyze``.
+        problem, seed, budget, degree, progress, device: as for ``analyze``.
     """
 
     problem: Problem
@@ -38,6 +38,7 @@ class Inquiry:
     budget: float | None
     degree: int | None
     progress: Progress | None
+    device: str = "cpu"
     notes: list[str] = field(default_factory=list)
     start: float = field(default_factory=perf_counter)
 
@@ -155,7 +156,12 @@ class Inquiry:
         """The upper bound; a trivial one where the budget does not suffice for the fields."""
         try:
             return lie_closure(
-                problem, seed=self.seed, lower=lower, budget=self.budget, progress=self.progress
+                problem,
+                seed=self.seed,
+                lower=lower,
+                budget=self.budget,
+                progress=self.progress,
+                device=self.device,
             )
         except DegenerateSampleError as error:
             return no_closure(problem, f"no rank was found: {error}", self.seed)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conserved.arithmetic.device import residues_on
 from conserved.certificate.statement import statement_of
 from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.fields import Fields
-from conserved.kernel.primes import prime_with_roots
+from conserved.kernel.primes import modulus, prime_with_roots
 from conserved.kernel.reading import SEED_LIMIT
 from conserved.kernel.span import COUNT_LIMIT, Existence, Recipe, existence, replay
 from conserved.kernel.statement import Statement
@@ -41,10 +42,11 @@ def recipe_for(
         prime = int(prime_with_roots(statement.roots))
     rises = np.diff(closure.ranks, prepend=0).tolist()
     recipe = Recipe(prime, seed, tuple(rise + _SPARE for rise in rises), closure.points)
+    scalars = residues_on(modulus(prime), closure.device)
     best: tuple[Recipe, Fields, tuple[int, ...]] | None = None
     for _ in range(_ROUNDS):
         try:
-            fields, ranks = replay(statement, recipe)
+            fields, ranks = replay(statement, recipe, scalars)
         except DegenerateSampleError:
             recipe = replace(recipe, seed=(recipe.seed + 1) % SEED_LIMIT)
             continue

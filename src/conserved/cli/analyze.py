@@ -61,6 +61,13 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
 @click.option(
     "--budget", type=float, metavar="SECONDS", help="Stop each closure after so many seconds."
 )
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda[:N]",
+    help="Where large matrix products run; the answer is the same.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="An integer ≥ 0.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--certificate", metavar="FILE", type=click.Path(), help="Write a certificate.")
@@ -83,6 +90,7 @@ def analyze(
     degree: int | None,
     no_laws: bool,
     budget: float | None,
+    device: str,
     seed: int,
     as_json: bool,
     certificate: str | None,
@@ -107,7 +115,7 @@ def analyze(
         refused |= {"--flow": flow != "gradient", "--degree": degree is not None}
         refused |= {"--inputs": inputs is not None, "--samples": samples is not None}
         refused |= {"--autoencoding": autoencoding, "--start": start is not None}
-        refused |= {"--certificate": certificate is not None}
+        refused |= {"--certificate": certificate is not None, "--device": device != "cpu"}
         require_writable(report=report)
         return _blocks(network, given, loss, seed, as_json, report, refused)
     problem = Problem.around(
@@ -130,6 +138,7 @@ def analyze(
             laws=not no_laws,
             degree=degree,
             progress=progress,
+            device=device,
         )
     without = _without_eps(analysis)
     there = None if start is None else rank_at(problem, start, analysis.closure, seed=seed)

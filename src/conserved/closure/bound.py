@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from conserved.arithmetic.device import residues_on
 from conserved.arithmetic.threads import threads_for
 from conserved.closure.cost import estimate
 from conserved.closure.span import LieSpan, Progress
@@ -53,6 +54,7 @@ class Closure:
         points: which of the listed inputs were drawn from, from 0; all where none are named.
         evaluations: field evaluations (each a forward and a backward pass over one orbit).
         seconds: wall time.
+        device: where large matrix products ran.
     """
 
     upper: int
@@ -69,6 +71,7 @@ class Closure:
     evaluations: int = 0
     seconds: float = 0.0
     one_cell: bool = False
+    device: str = "cpu"
 
     @property
     def rank(self) -> int:
@@ -102,6 +105,7 @@ def lie_closure(
     budget: float | None = None,
     route: Route = "auto",
     progress: Progress | None = None,
+    device: str = "cpu",
 ) -> Closure:
     """Bound the number of independent conservation laws from above.
 
@@ -113,12 +117,13 @@ def lie_closure(
         budget: seconds after which the best bound so far is returned.
         route: "moments" or "orbits" to insist on one; by default the cheaper that exists.
         progress: called with (stage, rank, D).
+        device: where large matrix products run, such as "cuda"; the answer is the same.
 
     Returns:
         The bound with its record.
 
     Raises:
-        InputError: an unusable seed, prime, lower bound or budget.
+        InputError: an unusable seed, prime, lower bound, budget or device.
         ConservedError: more laws claimed by ``lower`` than the rank leaves room for.
         LimitError: an orbit too large to enumerate.
 
@@ -134,7 +139,7 @@ def lie_closure(
         try:
             modulus_used = _choose_prime(problem, prime, seed, route)
             points, (fields, run, stopped, generic) = _anywhere(
-                problem, residues(modulus_used), seed, route, lower, progress
+                problem, residues_on(modulus_used, device), seed, route, lower, progress
             )
         except OutOfTimeError:
             if budget is None:  # a limit of whoever asks
@@ -162,6 +167,7 @@ def lie_closure(
         evaluations=fields.evaluations,
         seconds=perf_counter() - start,
         one_cell=fields.one_cell,
+        device=device,
     )
 
 

@@ -21,7 +21,7 @@ from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.extent import Degree
 from conserved.kernel.fields import Fields
 from conserved.kernel.primes import Prime, modulus
-from conserved.kernel.residues import residues
+from conserved.kernel.residues import Residues, residues
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 from conserved.kernel.soundness import Modulus, soundness_error
@@ -59,8 +59,15 @@ class Recipe:
         return made | {"points": list(self.points)} if self.points else made
 
 
-def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...]]:
+def replay(
+    statement: Statement, recipe: Recipe, scalars: Residues | None = None
+) -> tuple[Fields, tuple[int, ...]]:
     """The fields of a recipe, and what brackets of length 1, then also 2, 4, … span.
+
+    Args:
+        statement: the fields.
+        recipe: what to draw.
+        scalars: residues mod the prime of the recipe, where others than our own are to be used.
 
     Raises:
         InputError: a modulus that is no prime, or a class of data that is not as stated.
@@ -70,7 +77,8 @@ def replay(statement: Statement, recipe: Recipe) -> tuple[Fields, tuple[int, ...
     if (prime - 1) % (4 * statement.roots) and statement.roots > 1:
         raise DegenerateSampleError(f"a prime that is 1 mod {4 * statement.roots} is needed")
     drawn_from = statement.thinned(recipe.points)
-    fields = drawn_from.fields(residues(prime), np.random.default_rng([recipe.seed, 0]))
+    rng = np.random.default_rng([recipe.seed, 0])
+    fields = drawn_from.fields(scalars or residues(prime), rng)
     theta = fields.point()
     space, ranks = RowSpace(fields.scalars, fields.dimension), []
     for level, count in enumerate(recipe.counts):
