@@ -77,6 +77,7 @@ def test_a_report(tmp_path: Path) -> None:
         (["run.jsonl", "--open", "--json"], "--open"),
         (["run.jsonl", "--report", "."], "--report '.'"),
         (["run.jsonl", "--report", "./run.jsonl"], "is the log itself"),
+        (["two.jsonl"], "holds two runs"),
         (["empty.jsonl"], "it is empty"),
         (["other.jsonl"], "not a run line of conserved.watch/1"),
     ],
@@ -87,6 +88,7 @@ def test_what_it_refuses(
     monkeypatch.chdir(tmp_path)
     logs.finished(tmp_path / "run.jsonl", 9)
     (tmp_path / "empty.jsonl").write_text("")
+    logs.write(tmp_path / "two.jsonl", logs.head(), logs.head(run="f" * 16))
     (tmp_path / "other.jsonl").write_text('{"loss": 1}\n')
     result = run(*arguments)
     assert result.status == 2

@@ -89,6 +89,8 @@ def _read(run: Run) -> Iterator[Run]:
                 task = bar.add_task("reading", total=1.0)
                 while run.update(0.5):
                     bar.update(task, completed=run.share)
+        if run.fault:
+            raise InputError("RUN.jsonl", str(run.path), run.fault)
         yield run
     finally:
         run.close()

@@ -91,6 +91,8 @@ def status(run: Run) -> str:
     """Where the run is, in one line."""
     _, last = run.pyramid.bounds or (0, 0)
     told = [f"step {last:,}"]
+    if run.fault:
+        return f"{told[0]}; then the log {run.fault}"
     if run.share < 0.999:
         told.append(f"{run.share:.0%} of the log is read")
     if run.closed is not None:

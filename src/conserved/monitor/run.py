@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.errors import InputError
 from conserved.files import write_whole
 from conserved.monitor.log import Follower, first_line, head_of, parsed, shown, size_of
 from conserved.monitor.pyramid import BLOCK, Columns, Pyramid
@@ -64,6 +63,7 @@ class Run:
         events: what happened.
         last: the newest row (4, laws).
         unread: lines that are no objects, or have other laws.
+        fault: why nothing more is read, "" as long as all is well.
 
     Raises:
         InputError: a file that is no log, or cannot be read.
@@ -97,6 +97,7 @@ class Run:
         self.closed: list[dict[str, Any]] | None = None
         self.last = np.full((len(FIELDS), laws), np.nan)
         self.unread = 0
+        self.fault = ""
         self._single_rows: tuple[tuple[int, int], list[tuple[int, int, Floats]]] | None = None
         self._saved = monotonic()
         self._restore()
@@ -163,7 +164,7 @@ class Run:
             Whether more is there.
         """
         end = None if seconds is None else monotonic() + seconds
-        while True:
+        while not self.fault:
             with self.lock:
                 try:
                     lines = self.follower.read()
@@ -177,6 +178,7 @@ class Run:
                 return False
             if end is not None and monotonic() > end:
                 return True
+        return False
 
     def _anew(self) -> None:
         """The file is that of another run."""
@@ -187,6 +189,8 @@ class Run:
     def _take(self, lines: Sequence[tuple[int, bytes]]) -> None:
         batch = _Batch()
         for place, line in lines:
+            if self.fault:
+                break
             found = parsed(line)
             kind = found.get("kind") if found else None
             if found is None:
@@ -262,7 +266,8 @@ class Run:
             self.unread += 1
             return
         if head.run != self.head.run or len(head.laws) != len(self.head.laws):
-            raise InputError("log", str(self.path), "holds two runs; give each a file of its own")
+            self.fault = "holds two runs; give each a file of its own"
+            return
         self.closed = None
         start = line.get("from")
         if isinstance(start, int):

@@ -25,8 +25,9 @@
   const zooms = {}; // of each figure: [first, last], or nothing
 
   // One entry of a legend: its colour, its dashes, its words.
-  function sample({ colour, dash, label, hidden }) {
+  function sample({ colour, dash, label, hidden, second }) {
     const item = element("li");
+    if (second) item.className = "second";
     const button = element("button");
     button.type = "button";
     button.setAttribute("aria-pressed", String(!hidden));
@@ -97,7 +98,7 @@
       const several = chosen.flatMap((law, k) => {
         const { drift, predicted } = laws[law];
         const observed = { label: shorter(names[law]), colour: `s${k}`, low: drift[0], high: drift[1] };
-        const rule = { label: "predicted", colour: `s${k}`, dash: DASH, low: predicted[0], high: predicted[1] };
+        const rule = { label: "predicted", second: true, colour: `s${k}`, dash: DASH, low: predicted[0], high: predicted[1] };
         return predicted[1].some((v) => v != null) ? [observed, rule] : [observed];
       });
       return plotOf(x, several, { yLabel: "share of its terms", least: told.least, marks: marks() });
@@ -107,7 +108,7 @@
         const { residual, gradient } = laws[law];
         const pair = [
           top({ label: shorter(names[law]), colour: `s${k}` }, residual),
-          top({ label: "⟨∇h, g⟩", colour: `s${k}`, dash: DASH }, gradient),
+          top({ label: "⟨∇h, g⟩", second: true, colour: `s${k}`, dash: DASH }, gradient),
         ];
         return pair.filter((curve) => curve.high.some((v) => v != null));
       });
