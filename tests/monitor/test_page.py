@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from conserved.errors import InputError
 from conserved.monitor import Run, offline_page, summary, summary_json, view, write_offline
+from conserved.monitor.page import CLASSES
+from conserved.watching.tracks import Outcome
 from tests.monitor import logs
 from tests.report.reading import (
     assert_accessible,
@@ -115,6 +118,10 @@ def test_verdicts_while_it_runs_are_those_of_the_watch(tmp_path: Path) -> None:
     other = opened(logs.write(tmp_path / "adam.jsonl", head, *adam))
     assert [row.outcome for row in view.rows(other)] == ["conserved", "drifting", "drifting"]
     assert np.isnan(view.rows(other)[0].residual)
+
+
+def test_every_outcome_has_its_place() -> None:
+    assert set(view.OUTCOMES) == set(get_args(Outcome)) == set(CLASSES)
 
 
 def test_blocks_stand_together_in_their_order(tmp_path: Path) -> None:

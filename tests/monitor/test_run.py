@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import numpy as np
 import pytest
@@ -232,8 +233,48 @@ def test_the_index_on_disk_is_used_again(tmp_path: Path) -> None:
     assert again.metrics == ["loss", "learning rate"]
     logs.write(path, logs.head(run="f" * 16), logs.step(1))
     assert_rows(read(path, folder), range(1, 2))
-    (folder / "index.json").write_text(json.dumps({"schema": "conserved.index/1", "run": 5}))
-    assert_rows(read(path, folder), range(1, 2))
+
+
+SPOILED = (
+    "",
+    "[]",
+    "{}",
+    '{"schema": "conserved.index/1", "run": 5}',
+    lambda note: {**note, "events": [5]},
+    lambda note: {**note, "events": [[1, "a", "b", "c", "d"]]},
+    lambda note: {**note, "metrics": None},
+    lambda note: {**note, "next": "x"},
+    lambda note: {**note, "blocks": 99},
+    lambda note: {**note, "width": 1},
+)
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    path = logs.finished(tmp_path / "run.jsonl", 500)
+    read(path, folder)._save()
+    place = folder / "index.json"
+    text = spoil if isinstance(spoil, str) else json.dumps(spoil(json.loads(place.read_text())))
+    place.write_text(text)
+    again = read(path, folder)
+    assert_rows(again, range(1, 501))
+    assert [event.step for event in again.events] == [7]
+
+
+@pytest.mark.parametrize("name", ["places", "level0", "level1"])
+def test_an_index_that_lost_a_file_is_made_again(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    path = logs.finished(tmp_path / "run.jsonl", 3000)
+    truth = shown(read(path, folder), 1, 3000, 9)
+    read(path, folder)._save()
+    (folder / name).unlink()
+    found = shown(read(path, folder), 1, 3000, 9)
+    assert list(found) == list(truth)
+    for step, values in truth.items():
+        np.testing.assert_array_equal(found[step], values)
 
 
 def test_a_short_log_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ class Pyramid:
         self._levels = [self._level(0)]
         while (folder / f"level{len(self._levels)}").exists():
             self._levels.append(self._level(len(self._levels)))
-        count = min(len(self.places), len(self._levels[0]))
-        self._to(count)
+        self._to(min(len(self.places), len(self._levels[0])))
+        self._promote()  # what broke off may have stopped in between
         self._steps: list[int] = []  # rows of a block that is not full
         self._where: list[int] = []
         self._rows: list[Floats] = []

@@ -109,24 +109,26 @@ class Run:
     def _restore(self) -> None:
         """Go on where the index on disk ends, if it is of this log; else begin anew."""
         width = len(FIELDS) * len(self.head.laws) + METRICS
-        note: dict[str, Any] = {}
+        begin, blocks = 0, 0
         try:
             note = json.loads(self._note.read_text("utf-8"))
-            assert note["schema"] == SCHEMA
-            assert note["run"] == self.head.run
-            assert note["width"] == width
-            assert note["bytes"] <= size_of(self.path)
-        except (OSError, ValueError, KeyError, TypeError, AssertionError):
+            known = note["schema"], note["run"], note["width"]
+            if known != (SCHEMA, self.head.run, width) or note["bytes"] > size_of(self.path):
+                raise ValueError("it is of another log")
+            metrics = [shown(name) for name in note["metrics"]][:METRICS]
+            events = [_event_of(event) for event in note["events"]]
+            begin, blocks = int(note["next"]), int(note["blocks"])
+            self.metrics, self.events = metrics, events
+        except (OSError, ValueError, LookupError, TypeError):
             for old in self._folder.iterdir():
                 if old.name.startswith(("level", "places", "index")):
                     old.unlink()
-            note = {}
         self.pyramid = Pyramid(self._folder, width)
-        self.follower = Follower(self.path, note.get("next", 0))
-        if note:
-            self.pyramid.keep(note["blocks"])
-            self.metrics = note["metrics"]
-            self.events = [Event(*event) for event in note["events"]]
+        self.pyramid.keep(blocks)
+        if self.pyramid.rows < blocks * BLOCK:  # files are missing
+            self.pyramid.keep(0)
+            begin, self.events = 0, []
+        self.follower = Follower(self.path, begin)
 
     def _save(self) -> None:
         """Note how far the index goes, so that it need not be made again."""
@@ -371,6 +373,16 @@ class Run:
             none = np.full(len(laws), np.nan)
             return none, none
         return np.fmin.reduce(seen.low, 0), np.fmax.reduce(seen.high, 0)
+
+
+def _event_of(told: Any) -> Event:
+    """An event as the index has it.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    step, what, law, text, place = told
+    return Event(int(step), shown(what), None if law is None else int(law), shown(text), int(place))
 
 
 def _beside(line: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
