@@ -1,7 +1,4 @@
-"""A character-level language model in plain torch, and text to train it on that ships with Python.
-
-Its laws: ``python -m examples.gpt``.
-"""
+"""A character-level language model in plain torch, and the same with adapters of low rank."""
 
 from __future__ import annotations
 
@@ -69,3 +66,32 @@ class GPT(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))
+
+
+class LowRank(nn.Module):
+    """A frozen linear layer beside a trained one of low rank (LoRA)."""
+
+    def __init__(self, frozen: nn.Linear, rank: int) -> None:
+        super().__init__()
+        self.frozen = frozen.requires_grad_(False)
+        self.a = nn.Linear(frozen.in_features, rank, bias=False)
+        self.b = nn.Linear(rank, frozen.out_features, bias=False)
+        nn.init.zeros_(self.b.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.frozen(x) + self.b(self.a(x))
+
+
+class Adapted(nn.Module):
+    """A GPT whose attention is adapted, and nothing else trained."""
+
+    def __init__(self, model: GPT, rank: int) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(False)
+        for block in model.blocks:
+            attention = block.attention
+            attention.qkv = LowRank(attention.qkv, rank)
+            attention.out = LowRank(attention.out, rank)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.model(tokens)

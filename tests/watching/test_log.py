@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.blocks.document import to_document
 from conserved.errors import ConservedError, InputError
 from conserved.watching.log import older_parts, records
 from tests.documents import PROJECT
@@ -20,11 +21,13 @@ from tests.watching.runs import mlp, mlp_laws, train
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 KILLED = """
-import os, signal, sys, torch, conserved as cq
-from tests.watching.runs import mlp, mlp_laws, train
+import json, os, signal, sys, torch, conserved as cq
+from conserved.blocks.document import from_document
+from tests.watching.runs import mlp, train
+laws = from_document(json.load(open(sys.argv[3])))
 model = mlp()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-watched = cq.watch(model, optimizer, laws=mlp_laws(), log=sys.argv[1])
+watched = cq.watch(model, optimizer, laws=laws, log=sys.argv[1])
 def between(step):
     if step == 7:
         torch.save([model.state_dict(), optimizer.state_dict()], sys.argv[2])
@@ -68,7 +71,10 @@ def test_every_field_of_the_document(tmp_path: Path) -> None:
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     log, state = tmp_path / "run.jsonl", tmp_path / "state.pt"
-    ended = subprocess.run([sys.executable, "-c", KILLED, log, state], cwd=PROJECT, check=False)
+    laws = tmp_path / "laws.json"
+    laws.write_text(json.dumps(to_document(mlp_laws())))
+    told = [sys.executable, "-c", KILLED, log, state, laws]
+    ended = subprocess.run(told, cwd=PROJECT, check=False)
     assert ended.returncode == -9
     assert all(isinstance(json.loads(line), dict) for line in log.read_bytes().splitlines())
     assert steps(log) == list(range(1, 10))

@@ -90,7 +90,9 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == "both" else pytest.mark.slow) for n in OPTIMIZERS]
+)
 def test_sgd_drifts_as_predicted(name: str) -> None:
     """In float64 the ledger is right to rounding, step by step."""
     model = model_of().double()

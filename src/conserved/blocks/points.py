@@ -22,6 +22,8 @@ from conserved.kernel.roots import is_square
 from conserved.kernel.scalars import Array
 
 _TRIES = 400  # lines along which parameters are moved for one root
+_REDRAWS = 16  # of a parameter in a row
+_DRAWN = ("parameter", "input", *CHOICES)
 _LINE, _LEAST, _ENTRIES = 2**13, 32, 2**17  # points looked at on a line, and entries of all
 
 Pair = tuple[int, int]
@@ -72,13 +74,18 @@ class Point:
     def _repair(self, root: int, settled: int, values: dict[int, Array]) -> None:
         source = self.program.nodes[root].args[0]
         free: list[int] = []
+        shared: list[int] = []
         for attempt in range(_TRIES):
             missing = ~is_square(self.scalars, values[source][0, 0, 0])
             if not missing.any():
                 return
             check_time()
-            free = free or self._free(source, settled)
+            if not free:
+                free, shared = self._free(source, settled)
             turn, place = divmod(attempt, len(free))
+            if shared or self.program.nodes[free[place]].op in CHOICES:
+                self._redraw(free[place], [*shared, source], values)
+                continue
             held = self._held(self.program.nodes[free[place]])
             pairs = [*_fitting(held.shape, missing.shape), None, None]
             self._move(free[place], source, pairs[turn % len(pairs)], values, missing)
@@ -121,6 +128,38 @@ class Point:
             values.update(found)
         else:
             held[...] = start
+
+    def _redraw(self, leaf: int, sources: Sequence[int], values: dict[int, Array]) -> None:
+        """Draw a choice anew, or a slice of a parameter, if that loses no roots.
+
+        Args:
+            leaf: the choice, the parameter, or the input.
+            sources: the arguments of all roots that depend on it.
+            values: of all nodes so far; kept up to date.
+        """
+        node, best = self.program.nodes[leaf], self._lacking(sources, values)
+        for _ in range(_REDRAWS):
+            if node.op in CHOICES:
+                kept = self._gates.pop(leaf)
+            else:
+                held = self._held(node)
+                kept = held.copy()
+                held[...] = self.scalars.reduce(held + self._direction(held, True))
+            found = self._again(leaf, sources[-1], values)
+            now = self._lacking(sources, found)
+            if now <= best:
+                best = now
+                values.update(found)
+            elif node.op in CHOICES:
+                self._gates[leaf] = kept
+            else:
+                held[...] = kept
+            if not best:
+                return
+
+    def _lacking(self, sources: Sequence[int], values: dict[int, Array]) -> int:
+        """How many roots do not exist."""
+        return sum(int((~is_square(self.scalars, values[i])).sum()) for i in sources)
 
     def _steps(self, along: tuple[Array, Array, Array], axis: int | None) -> Array:
         """Where quadratic functions are squares, most of them: one t, or one for each place.
@@ -167,17 +206,21 @@ class Point:
         names = [name for name, _ in self.program.inputs]
         return self.inputs[names.index(node.data[0])]
 
-    def _free(self, source: int, settled: int) -> list[int]:
-        """Parameters and inputs that this root depends on and no earlier one."""
+    def _free(self, source: int, settled: int) -> tuple[list[int], list[int]]:
+        """What can be drawn anew for a root, and the arguments of earlier roots that it changes.
+
+        Parameters, inputs and choices of no earlier root, where there are such; else those of the
+        fewest, as where the weights between two norms are frozen.
+        """
         mine = self._ancestors([source])
-        earlier = self._ancestors(
-            [i for i in range(settled + 1) if self.program.nodes[i].op == "root"]
-        )
-        leaves = [i for i in mine if self.program.nodes[i].op in ("parameter", "input")]
-        fresh = [i for i in leaves if i not in earlier]
-        if not fresh:
-            raise DegenerateSampleError("a square root that depends on nothing of its own")
-        return sorted(fresh, reverse=True)
+        leaves = [i for i in mine if self.program.nodes[i].op in _DRAWN]
+        roots = [i for i in range(settled + 1) if self.program.nodes[i].op == "root"]
+        for count in reversed(range(len(roots) + 1)):
+            held = self._ancestors(roots[:count])
+            if fresh := [i for i in leaves if i not in held]:
+                shared = [self.program.nodes[i].args[0] for i in roots[count:]]
+                return sorted(fresh, reverse=True), shared
+        raise DegenerateSampleError("a square root of constants that does not exist")
 
     def _ancestors(self, nodes: Sequence[int]) -> set[int]:
         met: set[int] = set()

@@ -88,6 +88,7 @@ def check_gradients(
     laws: BlockLaws | None = None,
     example: Tensor | Sequence[Tensor] | None = None,
     kind: str = "mse",
+    batch: int | None = None,
     roundings: float = ROUNDINGS,
     seed: int = 0,
 ) -> GradientReport:
@@ -96,8 +97,8 @@ def check_gradients(
     Args:
         model: with parameters on one device.
         loss: a scalar tensor, or what makes one; without it the gradients that are there already.
-        laws: of ``block_laws``; else they are found from ``example`` and ``kind`` of loss, or
-            taken from the cache.
+        laws: of ``block_laws``; else they are found from ``example``, ``kind`` of loss and
+            ``batch``, or taken from the cache.
         roundings: of the gradient's precision that a law may be off by.
         seed: draws the probes of laws that are matrices.
 
@@ -108,7 +109,7 @@ def check_gradients(
         GradientError: they do not; the message names law, tensors, how far, and the likely cause.
         InputError: no gradients, or neither laws nor an example.
     """
-    laws = laws_for(model, laws, example, kind)
+    laws = laws_for(model, laws, example, kind, batch=batch)
     half = 0.0
     if loss is not None:
         model.zero_grad(set_to_none=True)

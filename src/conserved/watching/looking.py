@@ -115,6 +115,7 @@ class Tester:
         # on has a gradient of nothing else
         modules = [name.rpartition(".")[0] for name in sums.names]
         self._modules = np.unique(modules, return_inverse=True)[1].reshape(-1)
+        self._largest = np.zeros(len(sums.names))
 
     def unit(self, square: Floats, steep: Floats, norms: Floats) -> Floats:
         """Σ |c| ‖X‖ ‖G‖ (F,), or Σ |c| √n ‖G‖ of linear terms.
@@ -124,7 +125,9 @@ class Tester:
             norms: (names,) mean square of the entries of each parameter's gradient.
         """
         sums = self.sums
-        floor = sums.entries * self.shared(norms)[sums.tensors]
+        # a loss near 0 is a difference of numbers as large as ever, and so is its gradient's noise
+        self._largest = np.fmax(self._largest, self.shared(norms))
+        floor = sums.entries * self._largest[sums.tensors]
         beside = np.where(sums.linear[sums.owner], sums.entries, np.maximum(square, 0))
         return self.degree * sums.size(np.sqrt(beside * np.maximum(steep, floor)))
 

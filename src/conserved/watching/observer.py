@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 _EVERYTHING = ("xx", "xg", "gg", "x", "g")
+_REFUSED = 1e4  # roundings of a gradient that are no rounding, however ill it is conditioned
 
 
 class Observer:
@@ -61,7 +62,7 @@ class Observer:
         named = parameters(model)
         self.precision = max(precisions(named).values(), default=1.2e-7)
         self._sums = sums = sums_of(laws.laws, named, seed)
-        self._tester = Tester(sums, ROUNDINGS, precisions(named))
+        self._tester = Tester(sums, _REFUSED, precisions(named))
         self._groups = self._grouped(named)
         self._ledger = Ledger(sums, self._groups)
         self._ledger.begin(self._rules())

@@ -33,6 +33,7 @@ def laws_for(
     example: Tensor | Sequence[Tensor] | None,
     kind: str,
     *,
+    batch: int | None = None,
     cache: bool = True,
 ) -> BlockLaws:
     """Those given, else those kept, else those found now, which are kept.
@@ -48,12 +49,12 @@ def laws_for(
         raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
     model = inner(model)
     if not cache:
-        return block_laws(model, example, loss=kind)
-    place = folder() / f"{fingerprint(model, example, kind)}.json"
+        return block_laws(model, example, loss=kind, batch=batch)
+    place = folder() / f"{fingerprint(model, example, f'{kind} {batch}')}.json"
     kept = _kept(place)
     if kept is not None:
         return kept
-    found = block_laws(model, example, loss=kind)
+    found = block_laws(model, example, loss=kind, batch=batch)
     _keep(place, found)
     return found
 

@@ -158,6 +158,7 @@ def watch(
     example: Tensor | Sequence[Tensor] | None = None,
     *,
     laws: BlockLaws | None = None,
+    batch: int | None = None,
     loss: str = "mse",
     every: int = 1,
     log: str | Path | None = None,
@@ -177,7 +178,8 @@ def watch(
             one that steps first in front.
         example: an input of the model, from which its laws are found, or taken from the cache
             where they were found before; or give ``laws``. A few tokens are enough.
-        loss: the kind of loss, for ``block_laws``.
+        batch, loss: how the model is read, for ``block_laws``: examples that are one datum, where
+            batch norm sees batches; the kind of loss.
         every: look at every so many steps.
         log: a file of JSON lines (docs/watch.md), which goes on if it is there.
         step: how many steps the run has taken, where it does not go on from the log's last.
@@ -206,9 +208,9 @@ def watch(
         optimizers = list(optimizer)
     if not optimizers:
         raise InputError("optimizer", "()", "give one at least")
-    laws = laws_for(model, laws, example, loss, cache=cache)
+    laws = laws_for(model, laws, example, loss, batch=batch, cache=cache)
     if unfreezing and example is not None:
-        laws = _with_frozen(model, laws, example, loss, cache)
+        laws = _with_frozen(model, laws, example, loss, batch=batch, cache=cache)
     agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
     if log is not None and _rank():
         log = None  # the first writes for all
@@ -219,7 +221,7 @@ def watch(
 
 
 def _with_frozen(
-    model: nn.Module, laws: BlockLaws, example: Any, loss: str, cache: bool
+    model: nn.Module, laws: BlockLaws, example: Any, loss: str, **reading: Any
 ) -> BlockLaws:
     """Laws with the parameters that are frozen now, after those that are true at once."""
     from dataclasses import replace
@@ -230,7 +232,7 @@ def _with_frozen(
     try:
         for parameter in frozen:
             parameter.requires_grad_(True)
-        more = laws_for(model, None, example, loss, cache=cache)
+        more = laws_for(model, None, example, loss, **reading)
     finally:
         for parameter in frozen:
             parameter.requires_grad_(False)

@@ -29,6 +29,7 @@ _DENOMINATOR = {_DOUBLE: 4096, _SINGLE: 128}  # a random number is rarely so nea
 _DIGITS = {_DOUBLE: 12, _SINGLE: 6}  # of a decimal that somebody typed
 _ROOT_LIMIT = 400  # n of √n/d
 _PARTS = 48  # of a half turn
+_CHANCE = 8  # numbers of no simple form for each root: then the root is none
 
 
 @dataclass
@@ -78,6 +79,10 @@ class Constants:
             turned = self.angles.read(values)
             if turned is not None:
                 return turned
+        irrational = [v for v, found in known.items() if not _is_fraction(str(found))]
+        if len(unknown) > _CHANCE * len(irrational):  # among many numbers some are near a root
+            unknown += irrational
+            known = {v: found for v, found in known.items() if _is_fraction(str(found))}
         for value in known:
             self.exact(value)
         self.generic += len(unknown)
