@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from conserved.search import find_laws
     from conserved.search.lifted import lift_report
     from conserved.verification import verify
-    from conserved.watching import check_gradients, watch
+    from conserved.watching import check_gradients, imbalance, rebalance, watch
 
 _MODULES = (
     "atlas",
@@ -78,6 +78,8 @@ _HOMES = {
     "check_gradients": "watching",
     "cite": "citation",
     "compare": "analysis",
+    "imbalance": "watching",
+    "rebalance": "watching",
     "coverage": "modules",
     "estimate": "closure.cost",
     "find_laws": "search",
@@ -116,6 +118,7 @@ __all__ = [
     "estimate",
     "find_laws",
     "from_torch",
+    "imbalance",
     "law",
     "laws_of",
     "lie_closure",
@@ -123,6 +126,7 @@ __all__ = [
     "losses",
     "networks",
     "rank_at",
+    "rebalance",
     "simulate",
     "symmetry",
     "testing",

@@ -1,7 +1,7 @@
 """One of two processes of a run: ``python -m tests.watching.two_ranks RANK FOLDER WAY``.
 
-Ways: ``ddp``, ``fsdp``, ``alone`` (one process, the whole batch) and ``skips``: gradients are reduced
-by hand, and from the fourth step on rank 1 forgets to.
+Ways: ``ddp``, ``fsdp``, ``alone`` (one process, the whole batch) and ``skips``: gradients are
+reduced by hand, and from the fourth step on rank 1 forgets to.
 """
 
 from __future__ import annotations

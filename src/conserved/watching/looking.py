@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def look(sums: Sums, wanted: Sequence[str], **held: Held) -> dict[str, Floats]:
     import torch
 
     out = {what: np.zeros(len(sums.owner)) for what in wanted}
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         for name in sums.asked:
             mine = {letter: tensors.get(name) for letter, tensors in held.items()}
             made = {letter: whole(t) for letter, t in mine.items() if t is not None}
@@ -51,6 +52,19 @@ def look(sums: Sums, wanted: Sequence[str], **held: Held) -> dict[str, Floats]:
                 for what, each in zip((*pairs, *lines), found, strict=True):
                     out[what][slots] = each
     return out
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Many small operations in a row: waiting for other threads would cost more than it saves."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _kind(tensor: Tensor) -> Any:
@@ -148,14 +162,15 @@ class Tester:
         """Against one gradient.
 
         Args:
-            found: ``xx``, ``xg``, ``gg`` and ``g`` of a look.
+            found: ``xx``, ``xg``, ``g`` of a look, and ``gg`` where it is known: else a tensor's
+                functions count alike.
             norms: as for ``unit``.
             skipped: (F,) functions of which a parameter is frozen.
             precision: at least, where the gradient went through half precision.
         """
         slots = np.where(self.sums.linear[self.sums.owner], found["g"], found["xg"])
         pairing = self.degree * self.sums.total(slots)
-        unit = self.unit(found["xx"], found["gg"], norms)
+        unit = self.unit(found["xx"], found.get("gg", 0 * slots), norms)
         own = np.maximum(self._own_precision, precision)
         tested = Tested(pairing, unit, own, np.zeros(0, dtype=bool))
         allowed = np.where(
@@ -170,9 +185,10 @@ def mean_squares(names: Sequence[str], held: Held) -> Floats:
     import torch
 
     out = np.full(len(names), np.nan)
-    for k, name in enumerate(names):
-        if (tensor := held.get(name)) is not None:
-            made = whole(tensor)
-            norm = torch.linalg.vector_norm(made, dtype=_kind(made))
-            out[k] = float(norm) ** 2 / max(1, made.numel())
+    with torch.no_grad(), one_thread():
+        for k, name in enumerate(names):
+            if (tensor := held.get(name)) is not None:
+                made = whole(tensor)
+                norm = torch.linalg.vector_norm(made, dtype=_kind(made))
+                out[k] = float(norm) ** 2 / max(1, made.numel())
     return out

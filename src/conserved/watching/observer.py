@@ -192,8 +192,8 @@ class Observer:
         if changed and self._fresh:
             self._changed(changed)
         slopes = gradients(named)
-        wanted = list(_EVERYTHING)
         rules = self._rules()
+        wanted = [what for what in _EVERYTHING if what != "gg" or _needs_squares(rules)]
         unknown = self._ledger.wants_velocity(rules)
         if unknown.any():
             wanted += ["xb", "b"]
@@ -320,7 +320,7 @@ class Observer:
                 self._square,
                 self._line,
                 before["xg"],
-                before["gg"],
+                before.get("gg", none),
                 before["g"],
                 found.get("bb", none),
                 found.get("gb", none),
@@ -384,6 +384,12 @@ class Observer:
         if track.since is None:
             track.since, track.reason = self._step, reason
             self.events.append(Event("violated", reason, family))
+
+
+def _needs_squares(rules: Sequence[Rule | None]) -> bool:
+    """Whether a ledger is made from the gradient itself, not from the velocity alone."""
+    steps = [rule.steps for rule in rules if rule is not None]
+    return any(s.nesterov or not s.momentum for s in steps)
 
 
 def _listed(names: Sequence[str]) -> str:

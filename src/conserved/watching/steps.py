@@ -6,7 +6,7 @@ order, and a parameter that was changed between two steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ENTRIES = 16  # of each parameter
+_AT_ONCE = 16  # parameters
 _ROUNDINGS = 1000.0  # that a step may be off by
 
 
@@ -32,7 +33,7 @@ class _Entries:
 
 
 class StepCheck:
-    """Follows sampled entries from step to step.
+    """Follows sampled entries from step to step; of many parameters some at a time, by turns.
 
     Args:
         parameters: by name.
@@ -46,6 +47,9 @@ class StepCheck:
             count = parameter.numel() if not hasattr(parameter, "to_local") else 0
             if count:
                 self._places[name] = _indices(rng, count, parameter)
+        names, turns = list(self._places), max(1, len(self._places) // _AT_ONCE)
+        self._turns = [names[k::turns] for k in range(turns)]
+        self._turn = 0
         self._after: dict[str, Floats] = {}
         self._versions: dict[str, int] = {}
         self._before: dict[str, _Entries] = {}
@@ -54,19 +58,16 @@ class StepCheck:
         self, parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Any]
     ) -> list[str]:
         """Note the entries before a step; parameters that changed since the last one."""
-        changed = []
-        self._before = {}
-        for name, places in self._places.items():
-            parameter = parameters[name]
-            theta = _at(parameter, places)
-            old = self._after.get(name)
-            moved = old is not None and not np.array_equal(theta, old, equal_nan=True)
-            if moved or self._versions.get(name, parameter._version) != parameter._version:
-                changed.append(name)
-            self._before[name] = _Entries(
-                theta, _at(parameter.grad, places), _at(velocity.get(name), places)
-            )
-        return changed
+        names = self._turns[self._turn]
+        theta = self._entries(names, parameters)
+        slopes = self._entries(names, {n: parameters[n].grad for n in names})
+        speeds = self._entries(names, velocity)
+        self._before = {n: _Entries(theta[n], slopes.get(n), speeds.get(n)) for n in names}
+        moved = {n for n, v in self._versions.items() if parameters[n]._version != v}
+        for name, old in self._after.items():
+            if not np.array_equal(theta[name], old, equal_nan=True):
+                moved.add(name)
+        return [name for name in self._places if name in moved]
 
     def forget(self) -> None:
         """Parameters may have moved since."""
@@ -80,19 +81,34 @@ class StepCheck:
     ) -> dict[str, str]:
         """What a step did otherwise than its optimizer says, by parameter."""
         wrong = {}
-        self._after, self._versions = {}, {}
-        for name, places in self._places.items():
-            parameter = parameters[name]
-            self._after[name] = theta = _at(parameter, places)
-            self._versions[name] = parameter._version
-            old, rule = self._before.get(name), rules.get(name)
-            if old is None or rule is None or old.gradient is None:
+        names = self._turns[self._turn]
+        theta, speeds = self._entries(names, parameters), self._entries(names, velocity)
+        for name in names:
+            old, rule = self._before[name], rules.get(name)
+            if rule is None or old.gradient is None:
                 continue
-            eps = float(np.finfo(np.float64 if parameter.element_size() == 8 else np.float32).eps)
-            told = _fault(rule, old, theta, _at(velocity.get(name), places), eps)
+            double = parameters[name].element_size() == 8
+            eps = float(np.finfo(np.float64 if double else np.float32).eps)
+            told = _fault(rule, old, theta[name], speeds.get(name), eps)
             if told:
                 wrong[name] = told
+        self._turn = (self._turn + 1) % len(self._turns)
+        self._after = self._entries(self._turns[self._turn], parameters)
+        self._versions = {name: parameters[name]._version for name in self._places}
         return wrong
+
+    def _entries(self, names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, Floats]:
+        """In float64, of those that are there."""
+        import torch
+
+        there = [n for n in names if tensors.get(n) is not None and not tensors[n].is_sparse]
+        if not there:
+            return {}
+        with torch.no_grad():
+            taken = [torch.take(tensors[n], self._places[n]).double() for n in there]
+            found = torch.cat(taken).cpu().numpy()
+        ends = np.cumsum([len(self._places[n]) for n in there])
+        return dict(zip(there, np.split(found, ends[:-1]), strict=True))
 
 
 def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> Any:
@@ -100,13 +116,6 @@ def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> A
 
     chosen = np.sort(rng.choice(count, size=min(_ENTRIES, count), replace=False))
     return torch.as_tensor(chosen, device=parameter.device)
-
-
-def _at(tensor: Any, places: Any) -> Any:
-    """Entries in float64; None of nothing."""
-    if tensor is None or tensor.is_sparse:
-        return None
-    return tensor.detach().reshape(-1)[places].double().cpu().numpy()
 
 
 def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, eps: float) -> str:

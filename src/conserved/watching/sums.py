@@ -75,6 +75,16 @@ class _Term:
     def __post_init__(self) -> None:
         self.places = self.column.places().reshape(self.slots.stop - self.slots.start, -1)
 
+    @property
+    def role(self) -> str:
+        """What is asked of the tensor: "cells", "trace", "squares", or "sums"."""
+        column = self.column
+        if self.cells >= 0:
+            return "cells"
+        if column.degree == 1:
+            return "sums"
+        return "trace" if column.whole and column.pattern.blocks == 1 else "squares"
+
 
 @dataclass(eq=False)
 class _Tensor:
@@ -84,10 +94,9 @@ class _Tensor:
     terms: list[_Term] = field(default_factory=list)
     cells: list[_Cells] = field(default_factory=list)
 
-    @property
-    def axes(self) -> tuple[int, ...]:
-        """Along which norms of slices are wanted."""
-        return tuple(sorted({t.column.axis for t in self.terms if t.cells < 0}))
+    def axes(self, *roles: str) -> tuple[int, ...]:
+        """Along which sums are wanted by terms of these roles."""
+        return tuple(sorted({t.column.axis for t in self.terms if t.role in roles}))
 
 
 class Sums:
@@ -177,16 +186,28 @@ class Sums:
             lines: X of each Σ X, for linear terms; others have 0 there.
         """
         plan = self._plans[name]
-        along = _along(pairs, lines, plan.axes)
+        vector = len(plan.shape) == 1
+        squares = along(
+            pairs, plan.axes("squares", "trace", "sums") if vector else plan.axes("squares")
+        )
+        sums = line_sums(lines, plan.axes("sums"))
         sketches = self._sketches(plan, pairs)
+        whole: list[float] | None = None
         for term in plan.terms:
-            if term.cells >= 0:
+            axis, none = term.column.axis, np.zeros(len(term.places))
+            if term.role == "cells":
                 found = [_paired(a, b, plan.cells[term.cells]) for a, b in sketches[term.cells]]
-                found += [np.zeros_like(found[0]) if found else _none(term)] * len(lines)
+            elif vector or term.role == "squares":
+                found = [each[term.places].sum(1) for each in squares[axis]]
             else:
-                found = [sums[term.places].sum(1) for sums in along[term.column.axis]]
-                if term.column.degree == 2:
-                    found[len(pairs) :] = [_none(term)] * len(lines)
+                # of sums only the size of their terms is asked, and a share of the whole tells it
+                whole = [dot(x, y) for x, y in pairs] if whole is None else whole
+                share = self.entries[term.slots] / prod(plan.shape)
+                found = [share * each for each in whole]
+            if term.role == "sums":
+                found += [each[term.places].sum(1) for each in sums[axis]]
+            else:
+                found += [none] * len(lines)
             yield term.slots, found
 
     def _sketches(
@@ -204,10 +225,6 @@ class Sums:
 
 def _counted(places: NDArray[np.intp], values: Floats, count: int) -> Floats:
     return np.bincount(places, values, count).astype(np.float64, copy=False)
-
-
-def _none(term: _Term) -> Floats:
-    return np.zeros(term.slots.stop - term.slots.start)
 
 
 def _joined(parts: list[NDArray[Any]], kind: Any) -> Any:
@@ -232,36 +249,56 @@ def _paired(x: Tensor, y: Tensor, cells: _Cells) -> Floats:
     return np.asarray(each.reshape(-1, cells.repeats).sum(1))
 
 
-def _along(
-    pairs: Sequence[tuple[Tensor, Tensor]], lines: Sequence[Tensor], axes: tuple[int, ...]
-) -> dict[int, list[Floats]]:
-    """For each axis the sums of X∘Y, then those of X, over all other axes."""
+def along(pairs: Sequence[tuple[Tensor, Tensor]], axes: tuple[int, ...]) -> dict[int, list[Floats]]:
+    """For each axis the sums of X∘Y over all other axes; a part of the tensors at a time."""
     import torch
 
-    if not axes:
-        return {}
-    first = pairs[0][0] if pairs else lines[0]
-    shape, rest = first.shape, max(1, first[:1].numel())
-    wanted = len(pairs) + len(lines)
+    if not axes or not pairs:
+        return {axis: [] for axis in axes}
+    like = pairs[0][0]
+    rest = max(1, like[:1].numel())
+    step = max(1, _PART // rest)
+    device = like.device
     whole = {
-        axis: [torch.zeros(shape[axis], dtype=torch.float64) for _ in range(wanted)]
+        axis: torch.zeros((len(pairs), like.shape[axis]), dtype=torch.float64, device=device)
         for axis in axes
     }
-    step = max(1, _PART // rest)
-    for start in range(0, shape[0], step):
+    room = torch.empty((min(step, len(like)), *like.shape[1:]), dtype=like.dtype, device=device)
+    for start in range(0, len(like), step):
         part = slice(start, start + step)
-        for k in range(wanted):
-            if k < len(pairs):
-                held = pairs[k][0][part] * pairs[k][1][part]
-            else:
-                held = lines[k - len(pairs)][part]
+        for k, (x, y) in enumerate(pairs):
+            held = torch.mul(x[part], y[part], out=room[: len(x[part])])
             for axis in axes:
                 where = part if axis == 0 else slice(None)
-                whole[axis][k][where] += _over_others(held, axis)
-    return {axis: [sums.numpy() for sums in found] for axis, found in whole.items()}
+                whole[axis][k, where] += over_others(held, axis)
+    return {axis: list(found.cpu().numpy()) for axis, found in whole.items()}
 
 
-def _over_others(tensor: Tensor, axis: int) -> Tensor:
-    others = [k for k in range(tensor.ndim) if k != axis]
-    summed = tensor.sum(others) if others else tensor
-    return summed.detach().double().cpu()
+def line_sums(lines: Sequence[Tensor], axes: tuple[int, ...]) -> dict[int, list[Floats]]:
+    """For each axis the sums of X over all other axes."""
+    return {axis: [over_others(x, axis).double().cpu().numpy() for x in lines] for axis in axes}
+
+
+def over_others(tensor: Tensor, axis: int) -> Tensor:
+    """Sums over all axes but one; a product with ones is much faster than a sum."""
+    import torch
+
+    if tensor.ndim == 1:
+        return tensor
+    if axis == 0:
+        flat = tensor.flatten(1)
+        return torch.mv(flat, torch.ones_like(flat[0]))
+    if tensor.ndim == 2:
+        return torch.mv(tensor.t(), torch.ones_like(tensor[:, 0]))
+    return tensor.sum([k for k in range(tensor.ndim) if k != axis])
+
+
+def dot(x: Tensor, y: Tensor) -> float:
+    """Σ X∘Y, parts of it in double."""
+    import torch
+
+    a, b = x.reshape(-1), y.reshape(-1)
+    total = 0.0
+    for start in range(0, len(a), _PART // 2):
+        total += float(torch.dot(a[start : start + _PART // 2], b[start : start + _PART // 2]))
+    return total

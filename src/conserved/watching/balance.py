@@ -1,0 +1,371 @@
+"""Moving along a symmetry orbit: the same function, its laws at wanted values.
+
+The law h = Σ c ⟨R, X Xᵀ⟩ belongs to the symmetry X ↦ e^{cR} X of all its terms at once, for every
+symmetric R of its pattern: ∇h = 2(c R X) is the direction of the orbit, and ⟨∇h, ∇L⟩ = 0 for all
+data says that the function stays. Along it h grows, and balanced, h = 0, is where the parameters
+are smallest: Σ‖X‖² is convex along the orbit, so that families which share tensors are balanced by
+turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.blocks import BlockLaw, BlockLaws
+from conserved.blocks.patterns import Column
+from conserved.errors import InputError
+from conserved.watching.saved import laws_for
+from conserved.watching.tensors import inner, parameters, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Floats = NDArray[np.float64]
+_SWEEPS = 500
+_TIGHT = 1e-10  # relative imbalance at which families count as balanced
+_TINY = 1e-14  # of a term beside the other: nothing that could be made equal
+_STEPS = 200  # of bisection, in log scale
+_REACH = 60.0  # largest logarithm of a scale
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far one family is from balance, before and after.
+
+    Attributes:
+        text: the law.
+        functions: how many balances it has.
+        before, after: the largest |h − wanted| of them, as a share of their terms.
+        note: why it was left alone, or "".
+    """
+
+    text: str
+    functions: int
+    before: float
+    after: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where a model stands, or how it was moved.
+
+    Attributes:
+        families: each family with two sides.
+        size: Σ‖X‖² of all parameters before and after.
+        change: the largest change of an output, as a share of the largest output; None where
+            nothing was moved or no example was given.
+    """
+
+    families: tuple[Standing, ...]
+    size: tuple[float, float]
+    change: float | None = None
+    moved: bool = False
+
+    def __str__(self) -> str:
+        width = min(_SHOWN, max((len(one.text) for one in self.families), default=0))
+        lines = []
+        for one in self.families:
+            text = one.text if len(one.text) <= width else f"{one.text[: width - 1]}…"
+            told = f"{one.before:.1e} of its terms"
+            if self.moved:
+                told = f"{one.before:.1e} → {one.after:.1e} of its terms"
+            lines.append(f"{text:<{width}}  {told}{f'  ({one.note})' if one.note else ''}")
+        before, after = self.size
+        if self.moved:
+            lines.append(f"Σ‖parameter‖²: {before:.6g} → {after:.6g}")
+        if self.change is not None:
+            lines.append(f"outputs changed by {self.change:.1e} of the largest")
+        return "\n".join(lines)
+
+
+def imbalance(
+    model: nn.Module,
+    example: Tensor | Sequence[Tensor] | None = None,
+    *,
+    laws: BlockLaws | None = None,
+    loss: str = "mse",
+    batch: int | None = None,
+) -> Balance:
+    """How far a model is from balance, family by family: |h| as a share of the terms of h.
+
+    Args:
+        model: in whatever precision.
+        example, laws, loss, batch: as for ``watch``.
+
+    Raises:
+        InputError: neither laws nor an example.
+    """
+    laws = laws_for(model, laws, example, loss, batch=batch)
+    held = _held(model)
+    sides = [_Sides(law) for law in _movable(laws)]
+    found = tuple(
+        Standing(one.law.text, one.blocks, off := one.off(held), off, one.reason(held))
+        for one in sides
+    )
+    size = _size(held)
+    return Balance(found, (size, size))
+
+
+def rebalance(
+    model: nn.Module,
+    example: Tensor | Sequence[Tensor] | None = None,
+    *,
+    to: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+    laws: BlockLaws | None = None,
+    loss: str = "mse",
+    batch: int | None = None,
+) -> Balance:
+    """Move a model along its symmetry orbit to balance, its function unchanged.
+
+    Queries against keys and values against outputs head by head, adapters of low rank, the units
+    of an MLP, the gains of norms against what reads them: of each family Σ c X Xᵀ becomes 0, or
+    what is wanted. Parameters are changed in place; the state of an optimizer is not, so call it
+    before one is made. Laws that hold for eps → 0 alone, and linear ones, are left alone.
+
+    Args:
+        model: in whatever precision; it is computed in float64.
+        example: an input; on it the outputs before and after are compared.
+        to: for the texts of some families the value of each of their functions, or one for all;
+            0 for the others. Families that are matrices go to 0.
+        only: texts of the families to balance; by default all.
+        laws, loss, batch: as for ``watch``.
+
+    Returns:
+        What was moved, printable.
+
+    Raises:
+        InputError: no such family; neither laws nor an example; a value for a matrix.
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        >>> moved = rebalance(net.double(), torch.ones(1, 3, dtype=torch.float64))
+        >>> moved.families[0].after < 1e-9, moved.change < 1e-12
+        (True, True)
+    """
+    laws = laws_for(model, laws, example, loss, batch=batch)
+    wanted = dict(to or {})
+    sides = [_Sides(law) for law in _movable(laws)]
+    known = {one.law.text for one in sides}
+    for text in (*wanted, *(only or ())):
+        if text not in known:
+            raise InputError("to", text, f"no family that can be moved; there are: {_all(known)}")
+    sides = [one for one in sides if only is None or one.law.text in only]
+    for one in sides:
+        one.aim(wanted.get(one.law.text, 0.0))
+    held = _held(model)
+    outputs = _outputs(model, example)
+    size, before = _size(held), [one.off(held) for one in sides]
+    notes = [one.reason(held) for one in sides]
+    for _ in range(_SWEEPS):
+        for one, note in zip(sides, notes, strict=True):
+            if not note:
+                one.move(held)
+        left = [one.off(held) for one, note in zip(sides, notes, strict=True) if not note]
+        if max(left, default=0.0) < _TIGHT:
+            break
+    _put(model, held)
+    found = tuple(
+        Standing(one.law.text, one.blocks, off, one.off(held), note)
+        for one, off, note in zip(sides, before, notes, strict=True)
+    )
+    return Balance(found, (size, _size(held)), _change(outputs, _outputs(model, example)), True)
+
+
+def _movable(laws: BlockLaws) -> list[BlockLaw]:
+    """Quadratic families, true with eps too, whose terms have both signs."""
+    out = []
+    for law in laws.laws:
+        signs = {c > 0 for c, _ in law.family.terms}
+        if law.family.key[0] == "quadratic" and not law.without_eps and len(signs) == 2:
+            out.append(law)
+    return out
+
+
+class _Sides:
+    """One family: its terms on the parameters, and what moves them.
+
+    Args:
+        law: with terms of both signs.
+    """
+
+    def __init__(self, law: BlockLaw) -> None:
+        self.law = law
+        _, self.blocks, self.rows = law.family.key
+        self._terms = [(float(c), column) for c, column in law.family.terms]
+        self._wanted: Floats = np.zeros(self.blocks)
+
+    def aim(self, wanted: Any) -> None:
+        """Values of the functions."""
+        try:
+            values = np.broadcast_to(np.asarray(wanted, dtype=np.float64), (self.blocks,))
+        except ValueError as error:
+            told = f"give one value, or {self.blocks}"
+            raise InputError("to", self.law.text, told) from error
+        if self.rows > 1 and values.any():
+            raise InputError("to", self.law.text, "a family of matrices goes to 0 alone")
+        self._wanted = values
+
+    def reason(self, held: Mapping[str, Floats]) -> str:
+        """Why it cannot be moved, or ""."""
+        if self.rows > 1:
+            if len({abs(c) for c, _ in self._terms}) > 1:
+                return "left alone: its coefficients differ"
+            grams = self._grams(held)
+            small = [np.linalg.eigvalsh(g)[:, [0, -1]] for g in grams]
+            if any((lowest <= _TINY * largest).any() for lowest, largest in (s.T for s in small)):
+                return "left alone: one side is singular"
+            return ""
+        up, down = self._norms(held)
+        both = np.minimum(up, down) > _TINY * np.maximum(up, down)
+        return "" if both.any() else "left alone: one side is 0"
+
+    def off(self, held: Mapping[str, Floats]) -> float:
+        """The largest |h − wanted| as a share of its terms."""
+        if self.rows > 1:
+            up, down = self._grams(held)
+            gap = np.abs(up - down).max(axis=(1, 2))
+            size = np.trace(up + down, axis1=1, axis2=2) / self.rows
+        else:
+            up, down = self._norms(held)
+            gap, size = np.abs(up - down - self._wanted), up + down + np.abs(self._wanted)
+        return float((gap / np.where(size > 0, size, 1.0)).max(initial=0.0))
+
+    def move(self, held: dict[str, Floats]) -> None:
+        """Go to the wanted values, whatever else that changes."""
+        if self.rows > 1:
+            self._turn(held)
+            return
+        logs = self._logarithms(held)
+        for c, column in self._terms:
+            scale = np.ones(held[column.tensor].shape[column.axis])
+            places = column.places()
+            scale[places] = np.exp(c * logs)[:, None, None]
+            shape = [1] * held[column.tensor].ndim
+            shape[column.axis] = -1
+            held[column.tensor] = held[column.tensor] * scale.reshape(shape)
+
+    def _logarithms(self, held: Mapping[str, Floats]) -> Floats:
+        """s of each function with Σ c e^{2cs} n = wanted, which grows with s; 0 where none is."""
+        each = [(c, self._norm(held, column)) for c, column in self._terms]
+        up, down = self._norms(held)
+        able = np.minimum(up, down) > _TINY * np.maximum(up, down)
+        most = max(abs(c) for c, _ in self._terms)
+        low = np.full(self.blocks, -_REACH / most)
+        high = -low
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            over = sum((c * np.exp(2 * c * middle) * n for c, n in each), np.zeros(self.blocks))
+            high = np.where(over > self._wanted, middle, high)
+            low = np.where(over > self._wanted, low, middle)
+        return np.where(able, (low + high) / 2, 0.0)
+
+    def _norms(self, held: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Σ c‖X‖² of the terms of each sign."""
+        out = [np.zeros(self.blocks), np.zeros(self.blocks)]
+        for c, column in self._terms:
+            out[c < 0] += abs(c) * self._norm(held, column)
+        return out[0], out[1]
+
+    def _norm(self, held: Mapping[str, Floats], column: Column) -> Floats:
+        rows = _rows(held[column.tensor], column)
+        return np.asarray((rows**2).sum(axis=(1, 2, 3)))
+
+    def _grams(self, held: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Σ X Xᵀ of the terms of each sign, (blocks, size, size)."""
+        out = [np.zeros((self.blocks, self.rows, self.rows)) for _ in range(2)]
+        for c, column in self._terms:
+            rows = _rows(held[column.tensor], column)
+            out[c < 0] += np.einsum("brsn,brtn->bst", rows, rows, optimize=True)
+        return out[0], out[1]
+
+    def _turn(self, held: dict[str, Floats]) -> None:
+        """G A G = G⁻¹ B G⁻¹ for G² the geometric mean of A⁻¹ and B."""
+        up, down = self._grams(held)
+        root = _power(up, 0.5)
+        back = _power(up, -0.5)
+        mean = back @ _power(root @ down @ root, 0.5) @ back
+        for sign, g in ((1, _power(mean, 0.5)), (-1, _power(mean, -0.5))):
+            for c, column in self._terms:
+                if (c > 0) != (sign > 0):
+                    continue
+                tensor = np.moveaxis(held[column.tensor].copy(), column.axis, 0)
+                flat = tensor.reshape(tensor.shape[0], -1)
+                places = column.places()
+                flat[places] = g[:, None] @ flat[places]
+                made = flat.reshape(tensor.shape)
+                held[column.tensor] = np.moveaxis(made, 0, column.axis)
+
+
+def _power(matrices: Floats, exponent: float) -> Floats:
+    """Of symmetric positive matrices (blocks, size, size)."""
+    values, vectors = np.linalg.eigh((matrices + matrices.swapaxes(1, 2)) / 2)
+    powers = np.maximum(values, np.finfo(np.float64).tiny) ** exponent
+    made: Floats = (vectors * powers[:, None, :]) @ vectors.swapaxes(1, 2)
+    return made
+
+
+def _rows(tensor: Floats, column: Column) -> Floats:
+    """(blocks, repeats, size, rest)."""
+    moved = np.moveaxis(tensor, column.axis, 0)
+    return moved.reshape(moved.shape[0], -1)[column.places()]
+
+
+def _held(model: nn.Module) -> dict[str, Floats]:
+    named = parameters(model)
+    return {n: whole(p).double().cpu().numpy().copy() for n, p in named.items()}
+
+
+def _put(model: nn.Module, held: Mapping[str, Floats]) -> None:
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in parameters(model).items():
+            made = torch.as_tensor(held[name]).reshape(parameter.shape)
+            parameter.copy_(made.to(parameter.dtype))
+
+
+def _size(held: Mapping[str, Floats]) -> float:
+    return float(sum((tensor**2).sum() for tensor in held.values()))
+
+
+def _outputs(model: nn.Module, example: Any) -> list[Tensor]:
+    """What the model makes of the example; buffers, as of batch norm, are put back."""
+    import torch
+
+    if example is None:
+        return []
+    own = inner(model)
+    inputs = [example] if isinstance(example, torch.Tensor) else list(example)
+    kept = {name: buffer.clone() for name, buffer in own.named_buffers()}
+    with torch.no_grad():
+        made = own(*inputs)
+        for name, buffer in own.named_buffers():
+            buffer.copy_(kept[name])
+    return list(_tensors(made))
+
+
+def _tensors(made: Any) -> Iterator[Tensor]:
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    yield from (leaf for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor))
+
+
+def _change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float | None:
+    if not before:
+        return None
+    gaps = [float((a - b).abs().max()) for a, b in zip(after, before, strict=True)]
+    return max(gaps) / max(max(float(b.abs().max()) for b in before), 1e-300)
+
+
+def _all(known: set[str]) -> str:
+    return "; ".join(sorted(known)) or "none"

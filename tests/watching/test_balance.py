@@ -1,0 +1,163 @@
+"""Models are moved along their symmetries: balanced, and the same function to 1e-12."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import conserved as cq
+from conserved.errors import InputError
+from tests.watching.runs import mlp, mlp_laws
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+X = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4)
+FIRST, SECOND = (law.text for law in mlp_laws().laws)
+
+
+def block() -> Any:
+    """RMSNorm, attention of two heads, LayerNorm, SwiGLU and a low-rank adapter, on a stream."""
+    from torch import nn
+
+    from examples.layers import Adapter, Attention, Gated
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before, self.after = nn.RMSNorm(4, eps=1e-6), nn.LayerNorm(4)
+            self.attention = Attention(4, 2, heads=2)
+            self.mlp = Gated(4, 5, 4)
+            self.adapter = Adapter(4, 2, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = x + self.attention(self.before(x))
+            return self.adapter(x + self.mlp(self.after(x)))
+
+    torch.manual_seed(3)
+    made = Block()
+    for parameter in made.parameters():
+        parameter.data += 0.5 * torch.randn_like(parameter)
+    return made
+
+
+@cache
+def block_laws() -> cq.BlockLaws:
+    return cq.block_laws(block(), torch.zeros(1, 3, 4))
+
+
+def test_where_a_model_stands() -> None:
+    told = cq.imbalance(mlp(), laws=mlp_laws())
+    assert [one.text for one in told.families] == [FIRST, SECOND]
+    w1, b1, w2 = (p.detach().numpy() for p in list(mlp().parameters())[:3])
+    up, down = (w1**2).sum(1) + b1**2, (w2**2).sum(0)
+    np.testing.assert_allclose(
+        told.families[0].before, (abs(up - down) / (up + down)).max(), rtol=1e-12
+    )
+    assert "of its terms" in str(told)
+
+
+def test_units_that_share_tensors() -> None:
+    model = mlp()
+    before = model(X).detach()
+    told = cq.rebalance(model, X, laws=mlp_laws())
+    assert all(one.after < 1e-9 < one.before for one in told.families)
+    assert float((model(X).detach() - before).abs().max() / before.abs().max()) < 1e-12
+    assert told.change < 1e-12
+    assert told.size[1] < told.size[0]  # balanced parameters are the smallest of the orbit
+    w1, b1, w2 = (p.detach() for p in list(model.parameters())[:3])
+    norms = (w1**2).sum(1) + b1**2, (w2**2).sum(0)
+    np.testing.assert_allclose(*(n.numpy() for n in norms), rtol=1e-8)
+    assert "outputs changed by" in str(told)
+
+
+def test_given_values() -> None:
+    model, wanted = mlp(), np.linspace(-1, 2, 6)
+    told = cq.rebalance(model, X, laws=mlp_laws(), to={FIRST: wanted, SECOND: 0.5})
+    assert all(one.after < 1e-9 for one in told.families)
+    assert told.change < 1e-12
+    w1, b1, w2, b2, w3, _ = (p.detach() for p in model.parameters())
+    np.testing.assert_allclose((w1**2).sum(1) + b1**2 - (w2**2).sum(0), wanted, atol=1e-8)
+    np.testing.assert_allclose((w2**2).sum(1) + b2**2 - (w3**2).sum(0), 0.5, atol=1e-8)
+
+
+def test_one_family_alone() -> None:
+    model = mlp()
+    held = [p.detach().clone() for p in model.parameters()]
+    told = cq.rebalance(model, X, laws=mlp_laws(), only=[SECOND])
+    assert [one.text for one in told.families] == [SECOND]
+    assert all(torch.equal(a, b) for a, b in zip(held[:2], model.parameters(), strict=False))
+
+
+def test_heads_gains_gates_and_adapters() -> None:
+    model = block().double()
+    x = torch.randn(2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    before = model(x).detach()
+    told = cq.rebalance(model, x, laws=block_laws())
+    moved = {name for one in told.families if not one.note for name in _tensors(one.text)}
+    assert {"attention", "mlp", "adapter", "before", "after"} <= moved, str(told)
+    assert max(one.after for one in told.families if not one.note) < 1e-9, str(told)
+    assert float((model(x).detach() - before).abs().max() / before.abs().max()) < 1e-12
+    attention = model.attention
+    for head in (slice(0, 2), slice(2, 4)):
+        q, k = attention.q.weight[head], attention.k.weight[head]
+        torch.testing.assert_close(q @ q.T, k @ k.T, rtol=1e-7, atol=1e-9)
+        v, o = attention.v.weight[head], attention.o.weight[:, head]
+        torch.testing.assert_close(v @ v.T, o.T @ o, rtol=1e-7, atol=1e-9)
+
+
+def _tensors(text: str) -> set[str]:
+    return {part for part in ("attention", "mlp", "adapter", "before", "after") if part in text}
+
+
+def test_convolutions_with_batch_norm() -> None:
+    from examples.training import ResNet
+
+    torch.manual_seed(0)
+    model = ResNet(3)
+    laws = cq.block_laws(model, torch.zeros(2, 1, 3, 3), batch=2, loss="cross-entropy")
+    model = model.double()
+    x = torch.randn(4, 1, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    told = cq.rebalance(model, x, laws=laws)
+    assert told.change < 1e-12
+    assert any("norm_up" in one.text and one.after < 1e-9 < one.before for one in told.families)
+    assert not any(one.text.startswith("‖stem") for one in told.families)  # that needs eps → 0
+
+
+def test_what_cannot_be_balanced_is_left_alone() -> None:
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 2, bias=False), nn.Linear(2, 4, bias=False))
+    laws = cq.block_laws(model, torch.zeros(1, 4))
+    nn.init.zeros_(model[1].weight)  # as an adapter begins
+    held = model[0].weight.detach().clone()
+    told = cq.rebalance(model, laws=laws)
+    assert [one.note for one in told.families] == ["left alone: one side is singular"]
+    assert torch.equal(model[0].weight, held)
+    units = mlp()
+    with torch.no_grad():
+        units[2].weight[:, 1] = 0  # a unit that nothing reads
+    told = cq.rebalance(units, X, laws=mlp_laws())
+    assert told.change < 1e-12
+    assert told.families[0].after == 1.0  # that unit; the others are balanced
+
+
+def test_single_precision_is_kept() -> None:
+    model = mlp().float()
+    told = cq.rebalance(model, X.float(), laws=mlp_laws())
+    assert model[0].weight.dtype == torch.float32
+    assert told.change < 1e-5
+    assert cq.imbalance(model, laws=mlp_laws()).families[0].before < 1e-6
+
+
+def test_unusable_arguments() -> None:
+    with pytest.raises(InputError, match="no family that can be moved"):
+        cq.rebalance(mlp(), X, laws=mlp_laws(), to={"W1": 0})
+    with pytest.raises(InputError, match="no family that can be moved"):
+        cq.rebalance(mlp(), X, laws=mlp_laws(), only=["W1"])
+    with pytest.raises(InputError, match="give one value, or 6"):
+        cq.rebalance(mlp(), X, laws=mlp_laws(), to={FIRST: [1, 2]})
+    with pytest.raises(InputError, match="give an input of the model"):
+        cq.rebalance(mlp())
