@@ -34,4 +34,4 @@ def test_a_few_steps() -> None:
 
     watched = train(mlp(), 3)
     assert not watched.violated, watched.verdict()
-    assert {t.outcome for t in watched.tracks} == {"drifting as predicted"}
+    assert {t.outcome for t in watched.tracks} <= {"conserved", "drifting as predicted"}
