@@ -123,3 +123,18 @@ def test_the_page_is_served_until_it_is_interrupted(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "Traceback" not in err
     assert err.split() == ["Ctrl-C", "ends", "it."]
+
+
+def test_signs_in_ascii(tmp_path: Path) -> None:
+    path = logs.finished(tmp_path / "run.jsonl", 9)
+    done = subprocess.run(
+        command("watch", str(path)),
+        env=environment(PYTHONIOENCODING="ascii", PYTHONUTF8="0"),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    lines = done.stdout.decode("ascii").splitlines()
+    assert "X violated, 1" in lines
+    assert "+ conserved, 1" in lines
+    assert "?" not in done.stdout.decode("ascii")

@@ -187,7 +187,7 @@ def _blocks(
 
         with naming({"path": "--report"}):
             write_model_report(found, report, command=_typed())
-        click.echo(f"report: {report}", err=True)
+        tell(f"report: {report}")
     return BOUNDS_DIFFER
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conserved.cli.command import Command
-from conserved.cli.outside import on_terminal, require_writable
+from conserved.cli.outside import on_terminal, require_writable, show, show_json, tell
 from conserved.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,15 +62,15 @@ def _serve(run: Run, port: int, opened: bool) -> int:
     from conserved.monitor import Live
 
     live = Live(run, port)
-    click.echo(live.address)
+    click.echo(live.address)  # in one piece, however narrow the terminal
     sys.stdout.flush()  # a pipe is read while we go on
-    click.echo("Ctrl-C ends it.", err=True)
+    tell("Ctrl-C ends it.")
     if opened:
         click.launch(live.address)
     try:
         live.serve()
     except KeyboardInterrupt:
-        click.echo("", err=True)
+        tell("")
     return HOLD
 
 
@@ -101,10 +100,10 @@ def _told(run: Run, report: str | None, text: bool, as_json: bool) -> int:
 
     told = summary_json(run)
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, allow_nan=False))
+        show_json(told)
     elif text or report is None:
-        click.echo(summary(run))
+        show(summary(run))
     if report is not None:
         write_offline(run, report)
-        click.echo(f"report: {report}", err=True)
+        tell(f"report: {report}")
     return VIOLATED if told["count"]["violated"] else HOLD
