@@ -113,6 +113,62 @@ def constant():
     return made(lambda x, w: x * 2, (3,))
 
 
+def shrunk(x, w):
+    with torch.no_grad():
+        w.mul_(0.9)
+    return x @ w
+
+
+def in_place():
+    return made(shrunk, (3, 2))
+
+
+def data():
+    return made(lambda x, w: x @ w.data.clamp_(-1, 1), (3, 2))
+
+
+def counter():
+    module = made(lambda x, w: x @ w + module.steps.add_(1), (3, 2))
+    module.register_buffer("steps", torch.zeros(2))
+    return module
+
+
+def silent():
+    return made(torch.no_grad()(lambda x, w: x @ w), (3, 2))
+
+
+class Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope
+
+
+def straight_through():
+    return made(lambda x, w: Sign.apply(x @ w), (3, 2))
+
+
+def hooked():
+    module = relu()
+    module[2].bias.register_hook(lambda slope: 2 * slope)
+    return module
+
+
+def lazy():
+    return nn.LazyLinear(2)
+
+
+def selected():
+    return made(lambda x, w: x[x > 0].sum() * w, (1, 2))
+
+
+def text():
+    return made(lambda x, w: "no tensor", (3, 2))
+
+
 Module = nn.Linear
 """
 
@@ -207,6 +263,15 @@ def test_what_is_special_is_said(
         ),
         ("batch_norm", ["--input-shape", "1,3,3"], "a datum is a batch: give batch=B (--batch B)"),
         ("stopped", ["--input-shape", "3"], "where gradients stop"),
+        ("in_place", ["--input-shape", "3"], "changes its parameter w0 in place"),
+        ("data", ["--input-shape", "3"], "replaces data of its tensors"),
+        ("counter", ["--input-shape", "3"], "its buffer steps changes with every forward"),
+        ("silent", ["--input-shape", "3"], "no gradient reaches its parameters"),
+        ("straight_through", ["--input-shape", "3"], "backward is not the derivative"),
+        ("hooked", ["--input-shape", "3"], "derivative of its forward, seen at 2.bias"),
+        ("lazy", ["--input-shape", "3"], "has no shape yet: run the module once"),
+        ("selected", ["--input-shape", "3"], "its indices depend on data"),
+        ("text", ["--input-shape", "3"], "the module returns no tensor"),
         ("broken", ["--input-shape", "3"], "RuntimeError: no weights here (nets.py, line"),
         ("constant", ["--input-shape", "3"], "does not depend on a trainable parameter"),
         ("words", ["--tokens", "7"], "tokens are below 7, the table has 5 rows"),
@@ -237,6 +302,9 @@ def test_coverage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["coverage", "nets.py:bessel", "--input-shape", "3", "--json"]) == 3
     answer = json.loads(capsys.readouterr().out)
     assert not answer["complete"]
+    for name in ("hooked", "straight_through"):
+        assert run(["coverage", f"nets.py:{name}", "--input-shape", "3"]) == 3
+        assert "not covered: its backward is not the derivative" in capsys.readouterr().out
     assert answer["uncovered"] == [
         "aten.special_bessel_j0.default of shape 1×2: not covered in 1.0 (Made)"
     ]

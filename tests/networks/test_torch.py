@@ -123,3 +123,15 @@ def test_outputs_and_gradients_agree(spec, forward, shared):
         np.testing.assert_allclose(run.output[0, i], value, rtol=1e-10, atol=1e-10)
         scale = np.abs(gradient).max()
         np.testing.assert_allclose(fields[i], gradient, rtol=1e-10, atol=1e-12 * scale)
+
+
+def test_reading_leaves_a_module_as_it_was() -> None:
+    """Running statistics, gradients and random numbers are nobody else's."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    drawn = torch.random.get_rng_state()
+    cq.from_torch(module, torch.zeros(1, 3), batch=4)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert all(p.grad is None for p in module.parameters())
+    assert torch.equal(torch.random.get_rng_state(), drawn)

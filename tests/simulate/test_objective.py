@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ import conserved as cq
 from conserved.errors import InputError, LimitError
 from conserved.kernel.real import Reals
 from conserved.losses import LOSSES, AnyLoss, parse_loss
-from conserved.simulate import initial, make_dataset
+from conserved.networks import Network, Parameter, Var
+from conserved.simulate import Dataset, initial, make_dataset
 from conserved.simulate.haar import random_elements
 from conserved.simulate.losses import real_loss
 from conserved.simulate.objective import (
@@ -93,6 +96,33 @@ SYMMETRIES = [
     ("poly:2-2-1,power=3", "dihedral:7", "sign"),
     ("lightning:dim=3,tokens=2", "octahedral", "sign"),
 ]
+
+
+class Causal(Network):
+    """Each token's product with itself and those before it, and a bias: a lift nobody declared."""
+
+    family = "causal"
+
+    def __init__(self) -> None:
+        parameters = [Parameter("Q", (2, 1)), Parameter("K", (2, 1)), Parameter("b", (1,))]
+        self._declare("causal", parameters, (2, 2), (2, 1))
+
+    def forward(self, parameters: Mapping[str, Var], x: Var) -> Var:
+        mask = x.recording.constant([[1, 0], [1, 1]])
+        scores = (x @ parameters["Q"]) @ (x @ parameters["K"]).T * mask
+        return scores.sum(1) + parameters["b"]
+
+
+def test_moments_of_a_lift_that_is_found() -> None:
+    """Tokens have other monomials each, of degrees 0 and 2."""
+    problem = cq.Problem(network=Causal(), symmetry=parse_symmetry("rotation:5", 2))
+    rng = np.random.default_rng(0)
+    data = Dataset("drawn", "drawn", rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2, 1)))
+    moments = MomentObjective(problem, data)
+    orbits = PointObjective(problem, data, enumerate_group(problem.group, Reals()))
+    theta = rng.normal(size=(2, problem.network.size))
+    for a, b in zip(moments.evaluate(theta), orbits.evaluate(theta), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12 * np.abs(b).max())
 
 
 @pytest.mark.parametrize("network, symmetry, labels", SYMMETRIES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
+from conserved.errors import InputError
 from conserved.networks.torch.network import Reading, examples
 from conserved.networks.torch.reading import ancestors, read_node
 from conserved.networks.torch.values import Context, UncoveredError, place_of
@@ -172,7 +173,19 @@ def coverage(
         f"{error.advice} in {error.given}" for name, error in lost.items() if name in reached
     ]
     kind = type(module).__name__
+    if not lost:
+        uncovered += _backward(reading)
     return Coverage(kind, tuple(rows), tuple(uncovered), constants.lines())
+
+
+def _backward(reading: Reading) -> list[str]:
+    """What is wrong with the backward of a module that is covered otherwise."""
+    try:
+        program = reading.run(eps=True).program
+    except InputError:  # no parameters among what the output is made from
+        return []
+    fault = reading.fault_of_gradient(program)
+    return [f"{fault} in {reading.kind}"] if fault else []
 
 
 def _stand_in(x: Any, node: Node) -> Any:
@@ -182,7 +195,8 @@ def _stand_in(x: Any, node: Node) -> Any:
     def like(value: Any) -> Any:
         if isinstance(value, tuple | list):
             return [like(item) for item in value]
-        shape = tuple(getattr(value, "shape", ()))
+        lengths = getattr(value, "shape", ())
+        shape = tuple(n if isinstance(n, int) and n else 1 for n in lengths)  # others: of data
         return one.reshape(*(1 for _ in shape)).broadcast_to(*shape)
 
     return like(node.meta.get("val"))

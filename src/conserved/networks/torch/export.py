@@ -34,6 +34,7 @@ class Exported:
         tied: further names of a parameter → its first name.
         inputs: placeholders of the inputs, in their order.
         outputs: (name, node) of each output tensor.
+        changing: placeholders of buffers that a forward changes → their names.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class Exported:
     tied: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: tuple[tuple[str, str], ...]
+    changing: Mapping[str, str]
 
 
 def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
@@ -64,9 +66,11 @@ def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
             tied[name] = own
         else:
             (parameters if tensor.requires_grad else untrained)[name] = tensor
+    changed = _changed(program, type(module).__name__)
     names: dict[str, str] = {}
     constants: dict[str, Any] = {}
     frozen: dict[str, str] = {}
+    changing: dict[str, str] = {}
     inputs = []
     for spec in program.graph_signature.input_specs:
         placeholder, target = spec.arg.name, str(spec.target)
@@ -78,6 +82,8 @@ def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
         elif spec.kind.name in ("PARAMETER", "BUFFER"):
             held = untrained[target] if target in untrained else module.get_buffer(target)
             constants[placeholder] = held
+            if target in changed:
+                changing[placeholder] = target
             if held.is_floating_point() and held.numel():
                 frozen[placeholder] = target
         else:
@@ -91,7 +97,20 @@ def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
         tied,
         tuple(inputs),
         tuple(_outputs(program)),
+        changing,
     )
+
+
+def _changed(program: ExportedProgram, kind: str) -> set[str]:
+    """The names of buffers that a forward changes; parameters that it changes are refused."""
+    changed = set()
+    for spec in program.graph_signature.output_specs:
+        if spec.kind.name == "PARAMETER_MUTATION":
+            advice = f"changes its parameter {spec.target} in place, which is no gradient step"
+            raise InputError("module", kind, advice)
+        if spec.kind.name == "BUFFER_MUTATION":
+            changed.add(str(spec.target))
+    return changed
 
 
 def _check_types(module: nn.Module, example: Sequence[Tensor]) -> None:
@@ -100,9 +119,9 @@ def _check_types(module: nn.Module, example: Sequence[Tensor]) -> None:
     named = [*module.named_parameters(), *module.named_buffers()]
     given = [(f"input {k + 1}", x) for k, x in enumerate(example)]
     for name, tensor in (*named, *given):
-        what = f"{name} {tuple(tensor.shape)}"
         if torch.nn.parameter.is_lazy(tensor):
             raise InputError("module", name, "has no shape yet: run the module once")
+        what = f"{name} {tuple(tensor.shape)}"
         if tensor.is_meta:
             raise InputError("module", what, "is on the meta device, without values")
         if tensor.is_complex():
@@ -117,7 +136,7 @@ def _program(module: nn.Module, example: tuple[Tensor, ...]) -> ExportedProgram:
     from torch.export import default_decompositions, export
 
     kind = type(module).__name__
-    with _silence():
+    with quietly():
         try:
             program = export(module, example, strict=False)
             table: Any = default_decompositions()
@@ -131,7 +150,7 @@ def _program(module: nn.Module, example: tuple[Tensor, ...]) -> ExportedProgram:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Neither warnings about torch's own use of itself nor what it prints: one line is raised."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -159,6 +178,8 @@ def _why(error: Exception, example: Sequence[Tensor]) -> str:
         return "its control flow depends on the values of its data; a network is one formula"
     if "mutat" in low or "in-place" in low or "inplace" in low:
         return f"it changes its own tensors in place: {told[:120]}"
+    if "found a fake tensor" in low:
+        return "it replaces data of its tensors (.data = …) in forward; write out the function"
     reason = told.split(" Exception raised from")[0]
     return f"forward on an input of shape {shapes}: {type(error).__name__}: {reason[:160]}"
 
@@ -169,11 +190,13 @@ def _outputs(program: ExportedProgram) -> list[tuple[str, str]]:
 
     specs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
     tree = pytree.tree_unflatten(list(range(len(specs))), program.call_spec.out_spec)
-    paths, _ = pytree.tree_flatten_with_path(tree)
-    found = []
-    for path, index in paths:
-        name = getattr(specs[index].arg, "name", None)
-        if name is not None:
-            key = pytree.keystr(path).strip("[].'\"") or "output"
-            found.append((key, name))
-    return found
+    named = [(key, getattr(specs[index].arg, "name", "")) for key, index in named_outputs(tree)]
+    return [(key, name) for key, name in named if name]
+
+
+def named_outputs(outputs: Any) -> list[tuple[str, Any]]:
+    """What a module returns, taken apart: (name, leaf)."""
+    from torch.utils import _pytree as pytree
+
+    paths, _ = pytree.tree_flatten_with_path(outputs)
+    return [(pytree.keystr(path).strip("[].'\"") or "output", leaf) for path, leaf in paths]

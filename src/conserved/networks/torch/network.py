@@ -11,6 +11,7 @@ from conserved.kernel.program import Program
 from conserved.networks.given import Given
 from conserved.networks.torch.constants import Constants
 from conserved.networks.torch.export import Exported, exported
+from conserved.networks.torch.gradients import fault_of_gradient
 from conserved.networks.torch.reading import ancestors, only_output, read_graph
 from conserved.networks.torch.values import Context, Tokens
 from conserved.networks.tracing import Recording, Var
@@ -91,6 +92,7 @@ def read_module(
     spec = type(module).__name__ if spec is None else spec
     reading = Reading(module, examples(example, batch), batch, tokens, output)
     own = reading.run(eps=True)
+    reading.require_gradient(own.program)
     without = None
     if own.constants.eps:
         other = reading.run(eps=False)
@@ -145,6 +147,12 @@ class Reading:
         self.batch = batch
         self.tokens = _vocabulary(found, inputs, tokens)
         self.output = only_output(found.outputs, output)
+        self.kind, self._module = type(module).__name__, module
+        reached = ancestors(found.graph, self.output)
+        for placeholder, name in found.changing.items():
+            if placeholder in reached:
+                advice = f"its buffer {name} changes with every forward: module.eval(), or leave it"
+                raise InputError("module", self.kind, f"{advice} out")
 
     def run(self, *, eps: bool) -> _Result:
         """The program of the graph."""
@@ -157,6 +165,17 @@ class Reading:
         shape = (result.shape[1:] if batched else result.shape) or (1,)
         result = result.reshape(*shape)
         return _Result(_pruned(recording, result.index, self.shapes), constants)
+
+    def fault_of_gradient(self, program: Program) -> str:
+        """What is wrong with the module's own backward, or ""."""
+        return fault_of_gradient(
+            self._module, self.found, self.output, program, self.inputs, self.tokens
+        )
+
+    def require_gradient(self, program: Program) -> None:
+        """Refuse a module whose backward is another function's."""
+        if fault := self.fault_of_gradient(program):
+            raise InputError("module", self.kind, fault)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -278,6 +297,7 @@ def programs_of(
     """
     reading = Reading(module, examples(example, batch), batch, tokens, output)
     own = reading.run(eps=True)
+    reading.require_gradient(own.program)
     programs = [own.program]
     if own.constants.eps:
         other = reading.run(eps=False)
