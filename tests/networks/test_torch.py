@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import conserved as cq
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
 from conserved.networks import parse_network
