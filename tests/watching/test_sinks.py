@@ -59,7 +59,7 @@ def test_tensorboard() -> None:
     tell(writer)
     assert writer.scalars["conserved/violated"] == {1: 0, 2: 0, 3: 1, 4: 1, 5: 1}
     worst = {n: float(logs.numbers(n)[2].max()) for n in range(1, 6)}
-    assert writer.scalars["conserved/residual"] == worst
+    assert writer.scalars["conserved/worst_residual"] == worst
     drift = writer.scalars[f"conserved/drift/{NAMES[1]}"]
     assert drift == {n: (logs.numbers(n)[0, 2] - 1) / 2 for n in range(1, 6)}
     assert "‖layers.0.up.weight[j,:]‖²" in writer.texts["conserved/laws"]
@@ -69,7 +69,7 @@ def test_tensorboard() -> None:
 def test_every_so_many_looks() -> None:
     writer = SummaryWriter()
     tell(writer, every=2)
-    assert list(writer.scalars["conserved/residual"]) == [1, 3, 5]
+    assert list(writer.scalars["conserved/worst_residual"]) == [1, 3, 5]
     with pytest.raises(InputError, match="every"):
         sink(writer, every=0)
 
@@ -79,6 +79,7 @@ class MLflow:
 
     def __init__(self) -> None:
         self.steps: list[int | None] = []
+        self.names: set[str] = set()
         self.files: dict[str, str] = {}
 
     def log_metrics(
@@ -94,6 +95,9 @@ class MLflow:
         for name, value in metrics.items():
             assert re.fullmatch(r"[/\w.\- ]{1,250}", name, re.ASCII), "what mlflow allows"
             assert isinstance(value, float)
+        self.names |= set(metrics)
+        folders = {name.rpartition("/")[0] for name in self.names}
+        assert not folders & self.names, "a metric is a file, which cannot be a folder too"
         self.steps.append(step)
 
     def log_text(self, text: str, artifact_file: str, run_id: str | None = None) -> None:
@@ -240,5 +244,5 @@ def test_the_real_tensorboard(tmp_path: Path) -> None:
         found = EventAccumulator(str(tmp_path)).Reload()
     tags = found.Tags()["scalars"]
     assert f"conserved/drift/{NAMES[0]}" in tags
-    worst = [(event.step, event.value) for event in found.Scalars("conserved/residual")]
+    worst = [(event.step, event.value) for event in found.Scalars("conserved/worst_residual")]
     assert worst == [(n, pytest.approx(logs.numbers(n)[2].max())) for n in range(1, 6)]

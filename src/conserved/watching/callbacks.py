@@ -1,7 +1,7 @@
 """Watching under a trainer: callbacks for Lightning and for the Hugging Face Trainer.
 
 Neither is needed before a callback is made. A callback does what one does by hand: ``watch`` when
-training begins, ``note`` the loss, ``close`` at the end, however it ends.
+training begins, ``note`` the loss, ``close`` at the end.
 """
 
 from __future__ import annotations

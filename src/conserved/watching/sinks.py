@@ -50,7 +50,7 @@ def sink(target: Any, *, every: int = 1) -> Callable[[Record], None]:
         >>> write({"kind": "run", "laws": [], "from": 0})
         >>> write({"kind": "step", "step": 3, "residual": [0.5, 2.0], "gradient": None})
         conserved/violated 0.0 3
-        conserved/residual 2.0 3
+        conserved/worst_residual 2.0 3
     """
     if every < 1:
         raise InputError("every", every, "a look is logged every 1, 2, 3, … looks")
@@ -141,7 +141,7 @@ class _Sink:
         for field in ("residual", "gradient"):
             known = [v for v in map(_real, record.get(field) or []) if v is not None]
             if known:
-                numbers[f"conserved/{field}"] = max(known)
+                numbers[f"conserved/worst_{field}"] = max(known)  # no name is another's folder
         values, residuals = record.get("value") or [], record.get("residual") or []
         for k, name in enumerate(self._names):
             if len(self._names) > _ALONE and k not in self._violated:
