@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+import tempfile
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -315,6 +316,23 @@ def test_an_analysis_needs_no_extra() -> None:
         "import sys; assert not {'torch', 'sympy', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], env=environment(), check=True, capture_output=True)
+
+
+def test_sweeps_and_published_figures_are_apart() -> None:
+    """Neither is loaded by what counts, proves, simulates or reports, nor are their libraries."""
+    code = (
+        "from conserved.cli import run\n"
+        "run(['analyze', 'linear:2-1', '--certificate', 'c.json', '--report', 'r.html'])\n"
+        "run(['check', 'c.json']); run(['list', 'networks'])\n"
+        "run(['simulate', 'linear:2-1', '--dynamics', 'gd', '--steps', '3'])\n"
+        "import sys\n"
+        "apart = ('conserved.atlas', 'conserved.zoo', 'distributed', 'dask', 'matplotlib')\n"
+        "assert not set(apart) & set(sys.modules)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-c", code], env=environment(), check=True, cwd=folder, timeout=60
+        )
 
 
 # ------------------------------------------------------------------ public names

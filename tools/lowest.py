@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-OURS = ("torch", "plot", "dask", "data", "frames")  # the extras of users, not those of tests
+OURS = ("torch", "plot", "atlas", "data", "frames")  # the extras of users, not those of tests
 OF_THEIR_TIME = ("pyparsing<3.3",)  # newer ones warn about the oldest matplotlib
 
 
@@ -34,7 +34,7 @@ def lowest() -> list[str]:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *(line for name in OURS for line in extras[name])]
-    pins = [pinned(line) for line in wanted if not line.startswith("torch")]
+    pins = [pinned(line) for line in wanted if not line.startswith(("torch", "conserved["))]
     return [*pins, *OF_THEIR_TIME]
 
 

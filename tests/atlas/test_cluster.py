@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -22,7 +23,7 @@ def path(tmp_path):
 
 @pytest.fixture(scope="module")
 def address():
-    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    distributed = pytest.importorskip("distributed", reason="the extra `atlas` is not installed")
     options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
         yield cluster.scheduler_address
@@ -92,8 +93,15 @@ def test_nobody_at_the_address_is_said_within_a_quarter_of_a_minute(path):
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"pip install 'conserved\[dask\]'"):
+    with pytest.raises(InputError, match=r"pip install 'conserved\[atlas\]'"):
         require_distributed("tcp://127.0.0.1:8786")
+
+
+def test_one_job_needs_no_dask_and_more_say_so(monkeypatch, path):
+    monkeypatch.setattr(import_module("conserved.atlas.sweep"), "installed", lambda: False)
+    assert [cell.added_upper for cell in sweep(SMALL, path).cells] == [None, 0]
+    with pytest.raises(InputError, match=r"jobs '2': more than one needs Dask"):
+        sweep(SMALL, path, jobs=2)
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:8786", "http://x:1", "tcp://127.0.0.1"])

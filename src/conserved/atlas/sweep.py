@@ -8,9 +8,14 @@ from os import PathLike
 
 from conserved.atlas.case import Case, with_architectures
 from conserved.atlas.cells import Atlas
-from conserved.atlas.cluster import cluster_results, require_distributed
+from conserved.atlas.cluster import (
+    cluster_results,
+    installed,
+    local_results,
+    require_distributed,
+)
+from conserved.atlas.compute import compute
 from conserved.atlas.patterns import require_small
-from conserved.atlas.pool import cores, local_results
 from conserved.atlas.results import Result
 from conserved.atlas.store import Store
 from conserved.errors import InputError, is_whole
@@ -24,7 +29,7 @@ def sweep(
     path: str | PathLike[str],
     *,
     seed: int = 0,
-    jobs: int | None = None,
+    jobs: int = 1,
     budget: float | None = None,
     scheduler: str | None = None,
     retry: bool = False,
@@ -39,7 +44,7 @@ def sweep(
         problems: what to compare with all data; ``cases`` makes them from texts.
         path: the results file, made when missing, extended when it is an atlas.
         seed: an integer ≥ 0, of every closure.
-        jobs: worker processes; by default one for each core.
+        jobs: processes; one is this one, with all its threads, more are started by Dask.
         budget: seconds for each closure; the best bound so far is then kept, and marked.
         scheduler: address of a running Dask scheduler to use instead of local processes.
         retry: compute again what had failed.
@@ -78,14 +83,16 @@ def _silent(done: int, everything: int) -> None:
 
 
 def _results(
-    cases: list[Case], seed: int, budget: float | None, jobs: int | None, scheduler: str | None
+    cases: list[Case], seed: int, budget: float | None, jobs: int, scheduler: str | None
 ) -> Generator[Result, None, None]:
     if not cases:
         return
-    if scheduler is None:
-        yield from local_results(cases, seed, budget, jobs or cores())
-    else:
+    if scheduler is not None:
         yield from cluster_results(cases, seed, budget, scheduler)
+    elif min(jobs, len(cases)) > 1:
+        yield from local_results(cases, seed, budget, jobs)
+    else:
+        yield from (compute(case, seed, budget) for case in cases)
 
 
 def _case(problem: Problem | Case) -> Case:
@@ -96,11 +103,13 @@ def _case(problem: Problem | Case) -> Case:
     raise InputError("problems", repr(problem), "give conserved.Problem or atlas.Case objects")
 
 
-def _check_arguments(count: int, seed: int, jobs: int | None, budget: float | None) -> None:
+def _check_arguments(count: int, seed: int, jobs: int, budget: float | None) -> None:
     require_small(count, "sweep", "problems")
     if not is_whole(seed) or not 0 <= seed < 2**63:
         raise InputError("seed", seed, "a seed is an integer ≥ 0, below 2^63 in an atlas")
-    if jobs is not None and (not is_whole(jobs) or jobs < 1):
-        raise InputError("jobs", jobs, "the number of worker processes is an integer ≥ 1")
+    if not is_whole(jobs) or jobs < 1:
+        raise InputError("jobs", jobs, "the number of processes is an integer ≥ 1")
+    if jobs > 1 and not installed():
+        raise InputError("jobs", jobs, "more than one needs Dask: pip install 'conserved[atlas]'")
     if budget is not None and not budget > 0:
         raise InputError("budget", budget, "a budget is a positive number of seconds")
