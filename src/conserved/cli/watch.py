@@ -61,7 +61,11 @@ def _seen() -> bool:
 def _serve(run: Run, port: int, opened: bool) -> int:
     from conserved.monitor import Live
 
-    live = Live(run, port)
+    try:
+        live = Live(run, port)
+    except InputError:
+        run.close()
+        raise
     click.echo(live.address)  # in one piece, however narrow the terminal
     sys.stdout.flush()  # a pipe is read while we go on
     tell("Ctrl-C ends it.")
