@@ -12,7 +12,7 @@ import pytest
 
 from conserved.report import render
 from tests.report import samples
-from tests.report.browser import Browser, chromium
+from tests.report.browser import Browser, chromium, without_policy
 
 pytestmark = pytest.mark.slow
 
@@ -35,11 +35,6 @@ def browser(session: Browser) -> Iterator[Browser]:
 def page() -> str:
     analysis = samples.analysis("linear:4-2-1", "permutation")
     return render(analysis, samples.evidence(), samples.CERTIFICATE)
-
-
-def without_policy(page: str) -> str:
-    start = page.index('<meta http-equiv="Content-Security-Policy"')
-    return page[:start] + page[page.index(">", start) + 1 :]
 
 
 # ------------------------------------------------------------------ it renders, quietly
