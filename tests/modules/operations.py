@@ -184,6 +184,7 @@ CASES: dict[str, list[Case]] = {
     "expand": moved(lambda z: z[:, :1].expand(-1, 3, -1, -1)),
     "slice": moved(lambda z: z[:, :, 1:, ::2]),
     "select": moved(lambda z: z[:, 1]),
+    "alias": moved(lambda z: z[:, slice(-0, None)]),
     "clone": moved(lambda z: z.permute(0, 2, 1, 3).contiguous()),
     "detach": [Case(lambda x, w: x.detach() @ w, ((3, 4),))],
     "split_with_sizes": moved(lambda z: torch.cat(z.split([1, 3], 3)[::-1], 3)),
@@ -393,6 +394,7 @@ CASES: dict[str, list[Case]] = {
     "max_pool1d": [Case(lambda x, w: F.max_pool1d(x * w, 2), ((2, 6),), (1, 2, 6))],
     "max_pool2d": [
         Case(lambda x, w: F.max_pool2d(x * w, 2, 1, 1), ((2, 4, 5),), IMAGE),
+        Case(lambda x, w: F.max_pool2d(x * w, 3, 2, ceil_mode=True), ((2, 4, 6),), (1, 2, 4, 6)),
     ],
     "max_pool2d_with_indices": [
         Case(lambda x, w: F.max_pool2d(x * w, 2, return_indices=True)[0], ((2, 4, 5),), IMAGE),

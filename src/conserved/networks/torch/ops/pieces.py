@@ -160,18 +160,38 @@ def max_pool(rank: int) -> Callable[..., Var]:
         ceil_mode: bool = False,
     ) -> Var:
         x = c.var(x)
-        if ceil_mode:
-            raise c.refused("ceil_mode is not read")
         kernel = _each(kernel_size, rank)
         step = kernel if not isinstance(stride, int) and not stride else _each(stride, rank)
         around = [(n, n) for n in _each(padding, rank)]
         front, shape = x.shape[:-rank], x.shape[-rank:]
-        places, out = windows(shape, kernel, step, around, _each(dilation, rank))
+        apart = _each(dilation, rank)
+        if ceil_mode:
+            around = _rounded_up(shape, kernel, step, around, apart)
+        places, out = windows(shape, kernel, step, around, apart)
         inside = places.max(axis=1, keepdims=True)  # in place of padding, which never wins
+        if (inside < 0).any():
+            raise c.refused("a window has nothing but padding")
         places = np.where(places < 0, inside, places)
         return at_places(x.reshape(*front, -1), places).max(-1).reshape(*front, *out)
 
     return pool
+
+
+def _rounded_up(
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    step: Sequence[int],
+    around: Sequence[tuple[int, int]],
+    apart: Sequence[int],
+) -> list[tuple[int, int]]:
+    """Padding with room for a last window that is cut off, where it starts before the padding."""
+    found = []
+    for n, k, s, (left, right), gap in zip(shape, kernel, step, around, apart, strict=True):
+        reach = gap * (k - 1) + 1
+        count = -(-(n + left + right - reach) // s) + 1
+        count -= (count - 1) * s >= n + left
+        found.append((left, max(0, (count - 1) * s + reach - n - left)))
+    return found
 
 
 def max_pool_with_places(c: Context, *args: Any) -> tuple[Value, None]:

@@ -284,6 +284,7 @@ SHAPES: dict[str, Callable[..., Value]] = {
     "slice": sliced,
     "select": selected,
     "clone": copied,
+    "alias": copied,
     "_to_copy": copied,
     "detach": detached,
     "split": split,
