@@ -35,3 +35,21 @@ def test_a_few_steps() -> None:
     watched = train(mlp(), 3)
     assert not watched.violated, watched.verdict()
     assert {t.outcome for t in watched.tracks} <= {"conserved", "drifting as predicted"}
+
+
+@pytest.mark.slow
+def test_the_notebook(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cells run, and say what it shows."""
+    from tests.documents import PROJECT, timeless
+
+    held = json.loads((PROJECT / "examples" / "watching.ipynb").read_text("utf-8"))
+    space: dict[str, object] = {"__name__": "notebook"}
+    for cell in held["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        exec("".join(cell["source"]), space)
+        printed = capsys.readouterr().out
+        shown = "".join("".join(out["text"]) for out in cell["outputs"])
+        assert timeless(printed).count("\n") == timeless(shown).count("\n")
+        for line in shown.splitlines():
+            assert line.partition(":")[0].split("|")[0].strip() in printed

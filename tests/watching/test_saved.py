@@ -88,3 +88,24 @@ def test_watch_finds_its_laws_by_itself() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with cq.watch(model, optimizer, example=X) as watched:
         assert watched.laws == mlp_laws()
+
+
+def test_much_that_is_frozen_may_have_any_values() -> None:
+    """A low-rank adapter of a large frozen layer keeps its own law."""
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.frozen = nn.Linear(80, 60).requires_grad_(False)
+            self.a, self.b = nn.Linear(80, 2, bias=False), nn.Linear(2, 60, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            return self.frozen(x) + self.b(self.a(x))
+
+    model = Net()
+    found = laws_for(model, None, torch.zeros(1, 80), "mse", cache=False)
+    assert [line for line, _, _ in found.lines] == ["a.weight a.weightᵀ − b.weightᵀ b.weight"]
+    assert found.lower == 3
+    assert "frozen parameters may have any values" in found.text()
+    assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]

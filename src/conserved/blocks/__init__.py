@@ -6,7 +6,7 @@ identity on the whole program mod random primes, with no D × D matrix (``probe`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -242,6 +242,29 @@ def _rank(laws: Sequence[BlockLaw], layout: Layout) -> int:
     scalars = residues(BLAS_PRIMES[0])
     theta = scalars.random(np.random.default_rng(0), (layout.size,))
     return tangents(scalars, theta, written)[0].rank
+
+
+def restricted(laws: BlockLaws, trained: Collection[str]) -> BlockLaws:
+    """Those of trained parameters alone, whatever the values of the others, which are frozen.
+
+    Args:
+        laws: found with all parameters trained.
+        trained: names of those that are.
+    """
+    kept = tuple(law for law in laws.laws if law.family.tensors <= set(trained))
+    shapes = dict(laws.laws[0].layout.tensors) if laws.laws else {}
+    families = [law.family for law in kept]
+    with_eps = [law.family for law in kept if not law.without_eps]
+    others = laws.notes
+    if shapes.keys() - set(trained):
+        others = (*others, "frozen parameters may have any values")
+    return replace(
+        laws,
+        laws=kept,
+        lower=least(with_eps, shapes),
+        lower_without_eps=least(families, shapes),
+        notes=others,
+    )
 
 
 Start = dict[str, Any]

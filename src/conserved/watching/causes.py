@@ -10,15 +10,31 @@ from conserved.watching.looking import Tested
 from conserved.watching.sums import Floats, Sums
 
 _ALIKE = 0.02  # relative: factors of one cause
+_TELLS = 1e-3  # of its terms: below, a family does not notice a tensor
 _MOST = 4096  # functions that factors are taken from
 
 
-def suspects(sums: Sums, violated: Sequence[int], held: Sequence[int]) -> list[list[str]]:
+def telling(sums: Sums, tested: Tested, found: Mapping[str, Floats]) -> list[set[str]]:
+    """For each family the tensors whose gradient it tells of: a sum that is 0 stays 0, scaled."""
+    slots = np.where(sums.linear[sums.owner], found["g"], found["xg"]) * sums.factor
+    unit = tested.unit[sums.owner]
+    seen = np.abs(slots) > _TELLS * unit
+    out: list[set[str]] = [set() for _ in sums.laws]
+    pairs = np.stack([sums.family[sums.owner[seen]], sums.tensors[seen]])
+    for family, name in np.unique(pairs, axis=1).T.tolist():
+        out[family].add(sums.names[name])
+    return out
+
+
+def suspects(
+    sums: Sums, violated: Sequence[int], held: Sequence[int], told: Sequence[set[str]]
+) -> list[list[str]]:
     """The fewest tensors that explain all violated families, those of no intact family first.
 
     Args:
         sums: the laws.
         violated, held: families, by place.
+        told: the tensors that each family tells of.
 
     Returns:
         Tensors each of which explains as much, together.
@@ -26,7 +42,7 @@ def suspects(sums: Sums, violated: Sequence[int], held: Sequence[int]) -> list[l
     left = [set(sums.laws[k].family.tensors) for k in violated]
     intact: dict[str, int] = {}
     for k in held:
-        for name in sums.laws[k].family.tensors:
+        for name in told[k]:
             intact[name] = intact.get(name, 0) + 1
     chosen: list[list[str]] = []
     while left:
@@ -72,8 +88,11 @@ def cause(
         return "the gradient is none of this loss"
     where = _where(sums, family, mine)
     factors = {name: _factor(sums, mine, found, name) for name in alike}
-    told = [_multiplied(name, where, f) for name, f in factors.items() if f is not None]
-    if told:
+    known = [(name, f) for name, f in factors.items() if f is not None]
+    if known:
+        # the mildest explanations: one function alone can be explained by any of its tensors
+        known.sort(key=lambda one: abs(np.log(max(abs(one[1]), 1e-9))))
+        told = [_multiplied(name, where, f) for name, f in known[:2]]
         return "the gradient of " + ", or that of ".join(told)
     name = alike[0] if len(alike) == 1 else f"one of {_listed(alike)}"
     if sums.laws[family].without_eps:

@@ -10,7 +10,7 @@ import numpy as np
 
 from conserved.blocks import BlockLaw, BlockLaws
 from conserved.errors import InputError
-from conserved.watching.causes import cause, suspects
+from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.looking import Tested, Tester, gradients, look, mean_squares
 from conserved.watching.saved import laws_for
 from conserved.watching.sums import Floats, Sums
@@ -173,7 +173,9 @@ def report_on(
     violations: list[Violation] = []
     if bad.any():
         without = [n for n, p in named.items() if p.requires_grad and p.grad is None]
-        blamed = suspects(sums, np.flatnonzero(bad).tolist(), np.flatnonzero(~bad & ~out).tolist())
+        intact = np.flatnonzero(~bad & ~out).tolist()
+        told_of = telling(sums, tested, found)
+        blamed = suspects(sums, np.flatnonzero(bad).tolist(), intact, told_of)
         for k in np.flatnonzero(bad).tolist():
             why = cause(sums, k, tested, found, blamed, without, half=half)
             names = tuple(dict.fromkeys(c.tensor for _, c in sums.laws[k].family.terms))

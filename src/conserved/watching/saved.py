@@ -13,17 +13,19 @@ import json
 import os
 import types
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conserved._version import __version__
-from conserved.blocks import BlockLaws, block_laws
+from conserved.blocks import BlockLaws, block_laws, restricted
 from conserved.errors import InputError
 from conserved.files import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+_FROZEN = 4096  # numbers that are read one by one
 _OWN = ("training", "_parameters", "_buffers", "_modules")  # told apart from settings
 
 
@@ -49,14 +51,36 @@ def laws_for(
         raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
     model = inner(model)
     if not cache:
-        return block_laws(model, example, loss=kind, batch=batch)
+        return _found(model, example, kind, batch)
     place = folder() / f"{fingerprint(model, example, f'{kind} {batch}')}.json"
     kept = _kept(place)
     if kept is not None:
         return kept
-    found = block_laws(model, example, loss=kind, batch=batch)
+    found = _found(model, example, kind, batch)
     _keep(place, found)
     return found
+
+
+def _found(model: nn.Module, example: Any, kind: str, batch: int | None) -> BlockLaws:
+    """Where much is frozen, what holds whatever its values: reading millions of numbers is slow."""
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    if sum(p.numel() for p in frozen) <= _FROZEN:
+        return block_laws(model, example, loss=kind, batch=batch)
+    with trained(frozen):
+        found = block_laws(model, example, loss=kind, batch=batch)
+    return restricted(found, [n for n, p in model.named_parameters() if p.requires_grad])
+
+
+@contextmanager
+def trained(frozen: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Parameters that are frozen, as if they were not."""
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
 
 
 def folder() -> Path:

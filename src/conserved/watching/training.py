@@ -17,7 +17,7 @@ from conserved.errors import InputError
 from conserved.notebook import frame
 from conserved.watching.book import ROTATE, Book
 from conserved.watching.observer import Observer
-from conserved.watching.saved import laws_for
+from conserved.watching.saved import laws_for, trained
 from conserved.watching.sinks import sink
 from conserved.watching.tensors import parameters
 from conserved.watching.tracks import Track
@@ -229,13 +229,8 @@ def _with_frozen(
     frozen = [p for p in parameters(model).values() if not p.requires_grad]
     if not frozen:
         return laws
-    try:
-        for parameter in frozen:
-            parameter.requires_grad_(True)
+    with trained(frozen):
         more = laws_for(model, None, example, loss, **reading)
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(False)
     known = {law.family for law in laws.laws}
     return replace(laws, laws=laws.laws + tuple(l for l in more.laws if l.family not in known))
 
