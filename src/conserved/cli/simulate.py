@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from conserved.law import Law
     from conserved.problem import Problem
     from conserved.simulate.dynamics import Dynamics
+    from conserved.simulate.experiment import Progress as Report
     from conserved.simulate.record import Simulation
-    from conserved.simulate.run import Progress as Report
 
 ALL_HOLD = 0
 SOME_DO_NOT = 3

@@ -8,24 +8,16 @@ from time import perf_counter
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.errors import ConservedError, InputError, is_whole
+from conserved.errors import InputError, is_whole
 from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.problem import Problem
-from conserved.simulate.breaking import Balance, Breaking, averaged, due_to_symmetry
 from conserved.simulate.data import Augment, Dataset, check_dataset, initial, make_dataset
-from conserved.simulate.diffusion import Diffusion, check_seeds, diffusion
+from conserved.simulate.diffusion import Diffusion, check_seeds
 from conserved.simulate.dynamics import Dynamics, as_dynamics, require_number
-from conserved.simulate.judging import judge
-from conserved.simulate.ledger import DriftPredictions
-from conserved.simulate.motion import check_flow, followed
-from conserved.simulate.objective import Chosen, Objective, make_objective
-from conserved.simulate.record import Simulation, Trajectory, Verdict
-from conserved.simulate.recorder import Main, Recorder
-from conserved.simulate.rounding import law_values
-
-Progress = Callable[[str, float], None]
-_CHUNK = 64  # θ whose loss is computed at once
+from conserved.simulate.experiment import Experiment, Progress
+from conserved.simulate.motion import check_flow
+from conserved.simulate.record import Simulation, Verdict
 
 
 def simulate(
@@ -91,37 +83,26 @@ def simulate(
     if isinstance(data, str):
         data = make_dataset(problem, data, samples=samples, rng=streams[0])
     check_dataset(problem, data)
-    objective = make_objective(problem, data, kind, np.random.default_rng([seed, 4]))
     theta = initial(problem.network, streams[1], scale) if start is None else _start(problem, start)
-    kept = tuple(laws)
-    full = averaged(problem, data, kind)
-    due = due_to_symmetry(problem, kept, moves) if full is not None else ()
+    made = Experiment(
+        problem, tuple(laws), moves, data, kind, theta, seed, streams[1], length, progress
+    )
     if seeds is not None:
-        check_seeds(seeds, due, kind)
-    balance = Balance(full if moves.stepwise else None, {k: kept[k] for k in due}, moves)
-    path = objective
-    if not moves.stepwise:
-        path = objective = followed(objective)
-        if full is not None and due:
-            path = Breaking(objective, full, [kept[k] for k in due])
-        theta = path.begin(theta, streams[1])
-    runs: list[tuple[Recorder, Trajectory]] = []
-    recorder = Recorder(theta, problem.network.size)
-    predictions = DriftPredictions(kept, moves)
+        check_seeds(seeds, made.due, kind)
 
     def result(
         verdicts: tuple[Verdict, ...], complete: bool, spread: tuple[Diffusion, ...] = ()
     ) -> Simulation:
-        main = runs[0][1] if runs else _trajectory(path, recorder, moves, kept, due)
+        main = made.runs[0][1] if made.runs else made.trajectory(made.recorder, moves)
         return Simulation(
             problem,
             moves,
             data,
             kind,
-            objective.route,
+            made.objective.route,
             seed,
             main,
-            tuple(run for _, run in runs[1:]),
+            tuple(run for _, run in made.runs[1:]),
             verdicts,
             perf_counter() - began,
             complete,
@@ -130,104 +111,20 @@ def simulate(
 
     try:
         with threads_for(problem.network.size), np.errstate(all="ignore"):
-            shuffle = [seed, 2]  # every accuracy meets the same minibatches
-
-            def audit(
-                at: Array,
-                along: Array,
-                to: Array,
-                carried: Array,
-                chosen: Chosen,
-            ) -> None:
-                predictions.add(at, along, to, carried)
-                balance.add(at, to, chosen)
-
-            moves.run(
-                path,
-                theta,
-                recorder,
-                rng=np.random.default_rng(shuffle),
-                audit=audit,
-                length=length,
-                watch=_named(progress, "run"),
-            )
-            predictions.close()
-            runs.append((recorder, _trajectory(path, recorder, moves, kept, due)))
-            course = runs[0][1]
-            main = Main(moves.planned, float(course.times[-1]), course.complete)
-            for rung in moves.ladder() if ladder and kept else ():
-                other = Recorder(theta, problem.network.size)
-                rung.run(
-                    path,
-                    theta,
-                    other,
-                    rng=np.random.default_rng(shuffle),
-                    length=length,
-                    watch=_named(progress, "{} {:g}".format(*rung.setting)),
-                    main=main,
-                )
-                runs.append((other, _trajectory(path, other, rung, kept, due)))
-            average = full if due else _average(problem, data, objective)
-            found = judge(objective, average, runs, kept, streams[3], scale, balance)
-            verdicts = tuple(found.verdict(k, law, predictions) for k, law in enumerate(kept))
-            spread: tuple[Diffusion, ...] = ()
-            if seeds is not None and full is not None:
-                spread = diffusion(
-                    full,
-                    [kept[k] for k in due],
-                    moves,
-                    theta,
-                    seeds=seeds,
-                    seed=seed,
-                    watch=_named(progress, "seeds"),
-                )
+            made.run()
+            if ladder:
+                made.repeat()
+            verdicts = made.verdicts(streams[3], scale)
+            spread = made.spread(seeds)
     except KeyboardInterrupt:
         if on_interrupt is not None:
-            recorder.close()
+            made.recorder.close()
             words = "the run was interrupted"
-            on_interrupt(result(tuple(Verdict(law, "not tested", words) for law in kept), False))
+            on_interrupt(
+                result(tuple(Verdict(law, "not tested", words) for law in made.laws), False)
+            )
         raise
     return result(verdicts, True, spread)
-
-
-def _trajectory(
-    objective: Objective,
-    recorder: Recorder,
-    dynamics: Dynamics,
-    laws: Sequence[Law],
-    due: Sequence[int],
-) -> Trajectory:
-    rows = recorder.rows
-    states = np.stack([row.theta for row in rows])
-    thetas = states[:, : objective.problem.state.size]
-    told: dict[int, Array] = dict(zip(due, objective.split(states), strict=False))
-    chunks = [thetas[k : k + _CHUNK] for k in range(0, len(thetas), _CHUNK)]
-    with np.errstate(all="ignore"):
-        losses = np.concatenate([objective.value(chunk) for chunk in chunks])
-        values = tuple(law_values(law, thetas) for law in laws)
-    return Trajectory(
-        dynamics,
-        np.array([row.time for row in rows]),
-        np.array([row.step for row in rows]),
-        np.array([row.length for row in rows]),
-        losses,
-        thetas,
-        values,
-        recorder.stopped,
-        recorder.complete,
-        recorder.evaluations,
-        tuple(told.get(number) for number in range(len(laws))),
-    )
-
-
-def _average(problem: Problem, data: Dataset, objective: Objective) -> Objective | None:
-    """What a law is to be tangent to away from the run: the exact average, where there is one."""
-    if not objective.moving:
-        return objective
-    try:
-        return make_objective(problem, data, "full", np.random.default_rng(0))
-    except ConservedError:
-        return None
 
 
 def _check(problem: Problem, laws: Sequence[Law], seed: int) -> None:
@@ -266,7 +163,3 @@ def _start(problem: Problem, start: Array) -> Array:
     if theta.shape != (problem.network.size,) or not np.isfinite(theta).all():
         raise InputError("start", f"shape {theta.shape}", advice)
     return theta.copy()
-
-
-def _named(progress: Progress | None, stage: str) -> Callable[[float], None] | None:
-    return None if progress is None else lambda share: progress(stage, share)
