@@ -65,7 +65,7 @@ def simulate(
         >>> from conserved.networks import Linear
         >>> problem = Problem(network=Linear(3, 2, 1))
         >>> terms = GramTerm("W1", 0), GramTerm("W2", 1, -1)
-        >>> law = GramLaw(layout=Layout.of(problem.network.parameters), terms=terms)
+        >>> law = GramLaw(layout=problem.state, terms=terms)
         >>> simulate(problem, [law]).verdicts[0].outcome
         'conserved'
     """
