@@ -27,7 +27,7 @@ TRIALS: tuple[tuple[str, int, str], ...] = (
     ),
     ("conserved check c.json", 0, "proved"),
     ("python -m conserved.kernel c.json", 0, "CERTIFIED"),
-    ("conserved simulate linear:2-2-1 --dynamics gd --lr 0.02 --steps 20", 0, "holds"),
+    ("conserved simulate linear:2-2-1 --dynamics gd --lr 0.02 --steps 20", 0, "as predicted"),
     ("conserved list networks", 0, "linear:4-2-1"),
     ("conserved analyze model.py:make --input-shape 3", 2, "pip install 'conserved[torch]'"),
     (
