@@ -78,6 +78,8 @@ def sections(app: Any, name: str, source: list[str]) -> None:
     """The sidebar has the sections of the index, and in each the pages that its table names."""
     if name != "index":
         return
+    here = "the gallery of the site: `make docs`"
+    source[0] = source[0].replace(here, "[the gallery](gallery_built/index)")
     for title, text in re.findall(
         r"^## ([^\n]*)$(.*?)(?=^## |\Z)", source[0], re.DOTALL | re.MULTILINE
     ):

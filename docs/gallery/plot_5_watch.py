@@ -35,10 +35,10 @@ def trained(scale: float, steps: int = 60) -> tuple[list[float], list[float], st
 
 
 # %%
-# As it should be, and with one gradient one percent too large.
+# As it should be, and with one gradient ten percent too large.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
 for ax, scale, words in zip(
-    axes, (1.0, 1.01), ("correct", "one gradient 1 % too large"), strict=True
+    axes, (1.0, 1.1), ("correct", "one gradient 10 % too large"), strict=True
 ):
     drift, predicted, verdict = trained(scale)
     ax.plot(drift, lw=3, alpha=0.5, label="drift of the law")
