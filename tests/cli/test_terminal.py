@@ -18,6 +18,7 @@ from tests.cli.shell import command, environment, shell
 from tests.documents import printed
 
 LINE = ("analyze", "linear:4-2-1", "--symmetry", "permutation")
+SHORT = ("analyze", "linear:3-2-2")
 
 
 def on_terminal(columns: int, *arguments: str, **env: str) -> str:
@@ -49,7 +50,7 @@ def plain(text: str) -> str:
     return "\n".join(line.rpartition("\r")[2] for line in text.split("\n"))
 
 
-@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("columns", [40, pytest.param(60, marks=pytest.mark.slow)])
 def test_lines_fit_a_narrow_terminal(columns: int) -> None:
     text = plain(on_terminal(columns, *LINE, TERM="xterm"))
     shown = [line for line in text.split("\n") if line.strip()]
@@ -60,12 +61,14 @@ def test_lines_fit_a_narrow_terminal(columns: int) -> None:
 
 
 def test_a_pipe_keeps_its_lines() -> None:
-    narrow, wide = (shell(*LINE, COLUMNS=str(columns)).stdout for columns in (30, 300))
+    narrow, wide = (shell(*SHORT, COLUMNS=str(columns)).stdout for columns in (30, 300))
     assert re.sub(r"[\d.e-]+ s\.", "", narrow) == re.sub(r"[\d.e-]+ s\.", "", wide)
-    assert max(map(len, wide.split("\n"))) > 80
+    assert max(map(len, wide.split("\n"))) > 60
 
 
-@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize(
+    "variable", [{"NO_COLOR": "1"}, pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow)]
+)
 def test_no_colours_where_none_are_wanted(variable: dict[str, str]) -> None:
     text = on_terminal(100, *LINE, **{"TERM": "xterm-256color", **variable})
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
