@@ -18,6 +18,7 @@ from benchmarks import (
     growth_parameters,
     laws,
     lifted,
+    modules,
     published_suite,
     scale,
     simulate,
@@ -35,11 +36,12 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "lifted": lifted.run,
     "laws": laws.run,
     "dynamics": dynamics.run,
+    "modules": modules.run,
     "simulate": simulate.run,
     "start_up": start_up.run,
     "scale": scale.run,
 }
-ON_REQUEST = {"scale"}  # takes a quarter of an hour: only when it is named
+ON_REQUEST = {"scale", "modules"}  # take minutes, or need torch: only when they are named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

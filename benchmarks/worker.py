@@ -207,7 +207,7 @@ def _run_closures(job: dict[str, Any]) -> dict[str, Any]:
             found.append(call())
             marks[index + 1] = perf_counter()
     answers = [_answer(marks[i + 1] - marks[i], said) for i, said in enumerate(found)]
-    return asdict(Sample(marks[-1] - marks[0], _peak_mb(), tuple(answers)))
+    return asdict(Sample(marks[-1] - marks[0], peak_mb(), tuple(answers)))
 
 
 def _answer(seconds: float, said: Any) -> Answer:
@@ -268,7 +268,7 @@ def _run_elimination(job: dict[str, Any]) -> dict[str, Any]:
             spent += perf_counter() - begun
         if space.rank < size - 3:  # probability about p^-16
             raise AssertionError(f"a random {size}×{size} matrix of rank {space.rank}")
-        peak = _peak_mb()
+        peak = peak_mb()
         del space
         matrix = np.asfortranarray(rng.standard_normal((size, size)))
         begun = perf_counter()
@@ -292,7 +292,7 @@ def _run_certified(job: dict[str, Any]) -> dict[str, Any]:
         report = check_certificate(certificate)
         marks.append(perf_counter())
     times = [end - start for start, end in pairwise(marks)]
-    return asdict(Certified(*times, _peak_mb(), found.count.upper, report.status))
+    return asdict(Certified(*times, peak_mb(), found.count.upper, report.status))
 
 
 def _limit_memory() -> None:
@@ -304,7 +304,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Peak resident memory of this process in 10^6 bytes."""
     try:
         # not ru_maxrss: Linux lets a child start from its parent's peak

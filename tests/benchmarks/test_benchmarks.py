@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import growth_group, lifted, scale
+from benchmarks import growth_group, lifted, modules, scale
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.dynamics import check_answers
 from benchmarks.growth_parameters import SIZES
@@ -84,6 +86,18 @@ def test_a_wrong_count_under_a_flow_is_refused() -> None:
     for wrong in (replace(right[1], lower=0), replace(right[1], closed=False)):
         with pytest.raises(WrongCountError, match=cases[1].network):
             check_answers(cases, [right[0], wrong])
+
+
+@pytest.mark.parametrize("name", modules.CASES)
+def test_a_wrong_count_of_a_module_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(arguments: Sequence[str]) -> tuple[float, str]:
+        laws = [k + (arguments[-1] == name) for k in modules.CASES[arguments[-1]].laws]
+        told = {"laws": laws, "seconds": 1.0, "processor": 1.0, "first": 1.0, "peak": 1.0}
+        return 1.0, json.dumps(told)
+
+    monkeypatch.setattr(modules, "command", said)
+    with pytest.raises(WrongCountError, match=re.escape(modules.CASES[name].title)):
+        modules.run(1)
 
 
 @pytest.mark.parametrize("off_by", [-1, 1])

@@ -161,6 +161,10 @@ def lazy():
     return nn.LazyLinear(2)
 
 
+def rounded():
+    return made(lambda x, w: (x.bfloat16() @ w.bfloat16()).float(), (3, 2))
+
+
 def selected():
     return made(lambda x, w: x[x > 0].sum() * w, (1, 2))
 
@@ -270,6 +274,7 @@ def test_what_is_special_is_said(
         ("straight_through", ["--input-shape", "3"], "backward is not the derivative"),
         ("hooked", ["--input-shape", "3"], "derivative of its forward, seen at 2.bias"),
         ("lazy", ["--input-shape", "3"], "has no shape yet: run the module once"),
+        ("rounded", ["--input-shape", "3"], "rounds to bfloat16"),
         ("selected", ["--input-shape", "3"], "its indices depend on data"),
         ("text", ["--input-shape", "3"], "the module returns no tensor"),
         ("broken", ["--input-shape", "3"], "RuntimeError: no weights here (nets.py, line"),

@@ -116,6 +116,9 @@ def copied(c: Context, x: Value, *args: Any, **kwargs: Any) -> Value:
     dtype = kwargs.get("dtype")
     if dtype is not None and not (dtype.is_floating_point or isinstance(x, Tokens | Chosen)):
         raise c.refused(f"{str(dtype).removeprefix('torch.')} has no derivative")
+    if dtype is not None and dtype.is_floating_point and dtype.itemsize < 4:
+        kind = str(dtype).removeprefix("torch.")
+        raise c.refused(f"rounds to {kind}; a network is read in float32 or float64")
     return x
 
 
