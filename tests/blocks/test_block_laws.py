@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved import blocks
 from conserved.blocks import block_laws
 from conserved.blocks.laws import functions, laws_of, least
 from conserved.blocks.patterns import Column, Pattern, Terms, columns_of, weights_of, within
 from conserved.blocks.probe import probe
 from conserved.blocks.sketch import Family
 from conserved.blocks.splits import splits_of
+from conserved.errors import DegenerateSampleError, InputError
 from conserved.kernel.losses import parse_loss
 from conserved.kernel.primes import BLAS_PRIMES
+from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
 from conserved.law import Layout
+from conserved.networks import trace
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -139,6 +143,36 @@ def test_false_families_are_refused() -> None:
     assert not holds(
         (one, Column("W1", 0, whole)), (one, Column("b1", 0, whole)), (-one, Column("W2", 1, whole))
     )
+
+
+def test_a_function_that_is_zero_is_no_law() -> None:
+    """Planted: the sum of all entries along one thin axis minus that along another."""
+    network = cq.networks.Given("conv", _thin())
+    at = probe(
+        network.program, parse_loss("mse"), residues(BLAS_PRIMES[0]), np.random.default_rng(0)
+    )
+    one = Pattern((1,), ("each",))
+    sums = [Column("W", axis, one, degree=1) for axis in (2, 3)]
+    family = Family(((Fraction(1), sums[0]), (Fraction(-1), sums[1])))
+    assert not blocks._holds(family, at, rng)
+    totals = [c for c in columns_of((("W", (3, 2, 1, 1)),), {}) if c.key == ("linear", 1, 1)]
+    assert len(totals) == 1
+
+
+def _thin() -> Program:
+    """x ↦ W x for W of shape (3, 2, 1, 1)."""
+    return trace(
+        (("W", (3, 2, 1, 1)),), (("x", (2,)),), lambda p, x: x["x"] @ p["W"].reshape(3, 2).T
+    )
+
+
+def test_too_many_roots_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*args: object) -> None:
+        raise DegenerateSampleError("square roots that exist at no point drawn")
+
+    monkeypatch.setattr(blocks, "probe", none)
+    with pytest.raises(InputError, match=r"example '3': .* fewer tokens or pixels"):
+        block_laws(cq.networks.parse_network("linear:3-2-2"))
 
 
 @pytest.mark.slow

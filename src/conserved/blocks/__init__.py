@@ -311,7 +311,9 @@ def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
             return probe(program, loss, residues(prime), rng)
         except DegenerateSampleError as error:
             last = error
-    raise last
+    ((_, shape),) = program.inputs
+    advice = f"{last}: an input of fewer tokens or pixels has fewer square roots in its norms"
+    raise InputError("example", "×".join(map(str, shape)), advice) from last
 
 
 def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
