@@ -148,9 +148,8 @@ def test_false_families_are_refused() -> None:
 def test_a_function_that_is_zero_is_no_law() -> None:
     """Planted: the sum of all entries along one thin axis minus that along another."""
     network = cq.networks.Given("conv", _thin())
-    at = probe(
-        network.program, parse_loss("mse"), residues(BLAS_PRIMES[0]), np.random.default_rng(0)
-    )
+    rng = np.random.default_rng(0)
+    at = probe(network.program, parse_loss("mse"), residues(BLAS_PRIMES[0]), rng)
     one = Pattern((1,), ("each",))
     sums = [Column("W", axis, one, degree=1) for axis in (2, 3)]
     family = Family(((Fraction(1), sums[0]), (Fraction(-1), sums[1])))
