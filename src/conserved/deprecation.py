@@ -23,7 +23,8 @@ def renamed_argument(old: str, new: str) -> Callable[[Made], Made]:
         >>> @renamed_argument("colour", "color")
         ... def paint(color):
         ...     return color
-        >>> with warnings.catch_warnings(record=True):
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
         ...     paint(colour="red")
         'red'
     """
@@ -48,7 +49,8 @@ def renamed_names(module: str, names: Mapping[str, tuple[str, object]]) -> Calla
 
     Example:
         >>> look_up = renamed_names("paint", {"Colour": ("Color", str)})
-        >>> with warnings.catch_warnings(record=True):
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
         ...     look_up("Colour")
         <class 'str'>
     """
