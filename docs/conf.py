@@ -75,7 +75,11 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
 
 
 def sections(app: Any, name: str, source: list[str]) -> None:
-    """The sidebar has the sections of the index, and in each the pages that its table names."""
+    """The sidebar has the sections of the index, and in each the pages that its table names.
+
+    On all pages a link that says the name of a file says the title of that page.
+    """
+    source[0] = re.sub(r"\[([\w-]+\.md)\]\(\1\)", r"[](\1)", source[0])
     if name != "index":
         return
     here = "the gallery of the site: `make docs`"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
@@ -62,16 +61,15 @@ def fitted(text: str, width: int) -> str:
     return "\n".join(part for line in text.split("\n") for part in _broken(line, width))
 
 
-def _broken(line: str, width: int) -> list[str]:
+def _broken(line: str, width: int, indent: str = "") -> list[str]:
     """A line in parts, at a gap between columns where there is one, else between words."""
     if len(line) <= width:
         return [line]
-    margin = re.match(r" *(?:\S{1,6}  +)?", line)
-    assert margin is not None
-    indent = " " * min(len(margin[0]) or 4, width // 3)
-    gap = line.rfind("  ", len(margin[0]), width)
+    start = len(line) - len(line.lstrip())
+    indent = indent or " " * (start + 4 if start else 2)
+    gap = line.rfind("  ", start, width)
     if gap > width // 3:
-        return [line[:gap].rstrip(), *_broken(indent + line[gap:].strip(), width)]
+        return [line[:gap].rstrip(), *_broken(indent + line[gap:].strip(), width, indent)]
     return wrap(line, width, subsequent_indent=indent)
 
 
