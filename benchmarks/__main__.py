@@ -23,6 +23,7 @@ from benchmarks import (
     scale,
     simulate,
     start_up,
+    watching,
 )
 from benchmarks.machine import ROOT, in_words
 from benchmarks.measure import RESULTS, Result, WrongCountError, finished, preamble, read, write
@@ -40,8 +41,9 @@ BENCHMARKS: dict[str, Callable[[int], Result]] = {
     "simulate": simulate.run,
     "start_up": start_up.run,
     "scale": scale.run,
+    "watching": watching.run,
 }
-ON_REQUEST = {"scale", "modules"}  # take minutes, or need torch: only when they are named
+ON_REQUEST = {"scale", "modules", "watching"}  # take minutes, or need torch: only when named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

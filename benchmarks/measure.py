@@ -26,7 +26,7 @@ class Measurement:
 
     Args:
         name: what was measured.
-        unit: "s", "MB" (10^6 bytes), "×" or "modules".
+        unit: "s", "MB" (10^6 bytes), "×", "%" or "modules".
         samples: one for each repetition.
         target: the median is to be at most this.
         strict: the median has to be below the target.

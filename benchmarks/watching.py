@@ -7,124 +7,130 @@ both. All laws, every step; families that are matrices by one random combination
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
+from statistics import median
+from time import perf_counter
 from typing import Any
 
 from benchmarks.machine import ROOT
 from benchmarks.measure import Measurement, Result, WrongCountError
 
-STEPS = 8  # of each kind, for one sample
+BLOCKS, RARELY = 6, 8  # blocks of steps of each kind, for one sample; a look at every so many
 ROWS, TOKENS = 8, 128
 SHAPE = {"dim": 384, "heads": 6, "layers": 6, "context": TOKENS}
 PARAMETERS = 10_770_432
-FAMILIES = 57
 
 
 def run(repetitions: int) -> Result:
     """Overheads as shares, and seconds of the analysis."""
-    found = [_worker(seed, first=seed == 0) for seed in range(min(repetitions, 3))]
+    found = [_worker(seed, "first" if not seed else "kept") for seed in range(min(repetitions, 3))]
     for one in found:
         if (one["parameters"], one["violated"]) != (PARAMETERS, 0):
             raise WrongCountError(f"{one['parameters']} parameters, {one['violated']} violated")
     name = f"GPT, {PARAMETERS:,} parameters, batch {ROWS}×{TOKENS}"
-    time = tuple(one["time"] for one in found)
-    memory = tuple(one["memory"] for one in found)
-    details = {key: found[0][key] for key in ("step", "watched", "process", "held", "families")}
+    alone, watched = (_worker(0, mode)["peak"] for mode in ("alone", "watched"))
+    details = {key: found[0][key] for key in ("step", "families")}
+    always, rarely = (tuple(one[key] for one in found) for key in ("always", "rarely"))
     return Result(
         [
-            Measurement(f"{name}: time of a step", "%", time, 2.0, strict=False, details=details),
-            Measurement(f"{name}: memory", "%", memory, 1.0, strict=False),
-            Measurement(f"{name}: laws, first time", "s", (found[0]["first"],), 120.0),
+            Measurement(f"{name}: time, a look at every step", "%", always, 2.0, strict=False),
+            Measurement(f"{name}: time, a look at every {RARELY}th step", "%", rarely, 2.0),
+            Measurement(
+                f"{name}: memory", "%", (100 * (watched / alone - 1),), 1.0, details=details
+            ),
+            Measurement(f"{name}: laws, first time", "s", (found[0]["laws"],), 120.0),
             Measurement(f"{name}: laws, from the cache", "s", tuple(o["kept"] for o in found), 2.0),
         ]
     )
 
 
-def _worker(seed: int, *, first: bool) -> dict[str, Any]:
-    told = [sys.executable, "-m", "benchmarks.watching", str(seed), "first" if first else "kept"]
+def _worker(seed: int, mode: str) -> dict[str, Any]:
+    told = [sys.executable, "-m", "benchmarks.watching", str(seed), mode]
     made = subprocess.run(told, cwd=ROOT, check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
     return answer
 
 
-def measure(seed: int, first: bool) -> dict[str, Any]:
-    """One sample, in a process of its own."""
-    from statistics import median
-    from time import perf_counter
+class Loop:
+    """The model, its optimizer, and one step."""
 
-    import torch
-    from torch.nn import functional as F
+    def __init__(self, seed: int) -> None:
+        import torch
 
-    import conserved as cq
-    from conserved.watching.saved import folder
-    from examples.gpt import GPT
+        from examples.gpt import GPT
 
-    torch.set_num_threads(2)
-    torch.manual_seed(seed)
-    model = GPT(96, **SHAPE)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    example = torch.zeros(1, 3, dtype=torch.long)
-    started = perf_counter()
-    if first:
-        for path in folder().glob("*.json"):
-            path.unlink()
-    cq.watch(model, optimizer, example, loss="cross-entropy").close()
-    analysis = perf_counter() - started
-    started = perf_counter()
-    cq.watch(model, optimizer, example, loss="cross-entropy").close()
-    kept = perf_counter() - started
+        torch.set_num_threads(2)
+        torch.manual_seed(seed)
+        self.model = GPT(96, **SHAPE)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.05, momentum=0.9)
+        self.example = torch.zeros(1, 3, dtype=torch.long)
 
-    def step() -> float:
-        tokens = torch.randint(96, (ROWS, TOKENS + 1))
+    def watch(self, every: int = 1) -> Any:
+        import conserved as cq
+
+        options = {"loss": "cross-entropy", "every": every}
+        return cq.watch(self.model, self.optimizer, self.example, **options)
+
+    def steps(self, count: int) -> float:
+        """Seconds of so many steps."""
+        import torch
+        from torch.nn import functional as F
+
         begun = perf_counter()
-        optimizer.zero_grad()
-        logits = model(tokens[:, :-1]).flatten(0, 1)
-        F.cross_entropy(logits, tokens[:, 1:].flatten()).backward()
-        optimizer.step()
+        for _ in range(count):
+            tokens = torch.randint(96, (ROWS, TOKENS + 1))
+            self.optimizer.zero_grad()
+            logits = self.model(tokens[:, :-1]).flatten(0, 1)
+            F.cross_entropy(logits, tokens[:, 1:].flatten()).backward()
+            self.optimizer.step()
         return perf_counter() - begun
 
-    for _ in range(3):
-        step()
-    alone = _resident()
-    w = cq.watch(model, optimizer, example, loss="cross-entropy")
-    step()
-    without, watched = [], []
-    hooks = optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks
-    kept_hooks = [dict(hook) for hook in hooks]
-    for _ in range(STEPS):
-        for hook in hooks:
-            hook.clear()
-        without.append(step())
-        w._observer.skip()
-        for hook, held in zip(hooks, kept_hooks, strict=True):
-            hook.update(held)
-        step()  # after a gap a look has more to measure
-        watched.append(step())
-    held = _resident()
-    violated = len(w.violated)
-    w.close()
+
+def measure(seed: int, mode: str) -> dict[str, Any]:
+    """One sample, in a process of its own."""
+    from conserved.watching.saved import folder
+
+    loop = Loop(seed)
+    if mode in ("alone", "watched"):
+        held = loop.watch()  # the same modules are loaded in both
+        if mode == "alone":
+            held.close()
+        loop.steps(4)
+        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    begun = perf_counter()
+    if mode == "first":
+        for path in folder().glob("*.json"):
+            path.unlink()
+    loop.watch().close()
+    laws = perf_counter() - begun
+    begun = perf_counter()
+    loop.watch().close()
+    kept = perf_counter() - begun
+    loop.steps(2)
+    shares: dict[str, list[float]] = {"always": [], "rarely": []}
+    step, violated = [], 0
+    for _ in range(BLOCKS):
+        for key, every, count in (("always", 1, 2), ("rarely", RARELY, RARELY)):
+            alone = loop.steps(count)
+            w = loop.watch(every)
+            if every == 1:
+                loop.steps(1)  # the first look has more to measure
+            shares[key].append(100 * (loop.steps(count) / alone - 1))
+            violated, families = violated + len(w.violated), len(w.tracks)
+            w.close()
+            step.append(alone / count)
     return {
-        "time": 100 * (median(b / a for a, b in zip(without, watched, strict=True)) - 1),
-        "memory": 100 * max(0, held - alone) / alone,
-        "step": median(without),
-        "watched": median(watched),
-        "process": alone / 1e6,
-        "held": (held - alone) / 1e6,
-        "first": analysis,
+        **{key: median(found) for key, found in shares.items()},
+        "step": median(step),
+        "laws": laws,
         "kept": kept,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "families": len(w.tracks),
+        "parameters": sum(p.numel() for p in loop.model.parameters()),
+        "families": families,
         "violated": violated,
     }
 
 
-def _resident() -> int:
-    """Peak bytes of this process so far."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]), sys.argv[2] == "first")))
+    print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))

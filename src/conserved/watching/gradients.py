@@ -148,6 +148,8 @@ def precisions(named: Mapping[str, Any]) -> dict[str, float]:
 def functions_of(sums: Sums, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """(F,) which functions have to do with any of these parameters."""
     chosen = set(names)
+    if not chosen:
+        return np.zeros(sums.functions, dtype=bool)
     families = [bool(law.family.tensors & chosen) for law in sums.laws]
     out: np.ndarray[Any, np.dtype[np.bool_]] = np.array(families, dtype=bool)[sums.family]
     return out

@@ -32,26 +32,52 @@ def look(sums: Sums, wanted: Sequence[str], **held: Held) -> dict[str, Floats]:
 
     out = {what: np.zeros(len(sums.owner)) for what in wanted}
     with torch.no_grad(), one_thread():
+        vectors = {letter: _vectors(sums, tensors) for letter, tensors in held.items()}
         for name in sums.asked:
+            if sums.is_vector(name):
+                numbers = {k: found[name] for k, found in vectors.items() if name in found}
+                _enter(out, sums.measure_vector, name, wanted, numbers)
+                continue
             mine = {letter: tensors.get(name) for letter, tensors in held.items()}
             made = {letter: whole(t) for letter, t in mine.items() if t is not None}
-            like = next(iter(made.values()), None)
-            if like is None:
-                continue
-            made = {letter: t.to(_kind(like)) for letter, t in made.items()}
-            there = [what for what in wanted if all(letter in made for letter in what)]
-            pairs = [what for what in there if len(what) == 2]
-            lines = [what for what in there if len(what) == 1]
-            if not there:
-                continue
-            for slots, found in sums.measure(
-                name,
-                [(made[what[0]], made[what[1]]) for what in pairs],
-                [made[a] for a in lines],
-            ):
-                for what, each in zip((*pairs, *lines), found, strict=True):
-                    out[what][slots] = each
+            _enter(out, sums.measure, name, wanted, _alike(made))
     return out
+
+
+def _enter(
+    out: dict[str, Floats], measure: Any, name: str, wanted: Sequence[str], held: Mapping[str, Any]
+) -> None:
+    """Write down what one tensor adds."""
+    there = [what for what in wanted if all(letter in held for letter in what)]
+    pairs = [what for what in there if len(what) == 2]
+    lines = [what for what in there if len(what) == 1]
+    if not there:
+        return
+    both = [(held[what[0]], held[what[1]]) for what in pairs]
+    for slots, found in measure(name, both, [held[what] for what in lines]):
+        for what, each in zip((*pairs, *lines), found, strict=False):  # lines of linear terms alone
+            out[what][slots] = each
+
+
+def _alike(held: dict[str, Tensor]) -> dict[str, Tensor]:
+    """In one precision, in which sums are made."""
+    if not held:
+        return held
+    kind = _kind(next(iter(held.values())))
+    return {letter: t if t.dtype == kind else t.to(kind) for letter, t in held.items()}
+
+
+def _vectors(sums: Sums, tensors: Held) -> dict[str, Floats]:
+    """All tensors of one axis, fetched together."""
+    import torch
+
+    names = [n for n in sums.asked if sums.is_vector(n) and tensors.get(n) is not None]
+    if not names:
+        return {}
+    made = [whole(tensors[n]) for n in names]
+    found = torch.cat([t.double() for t in made]).cpu().numpy()
+    ends = np.cumsum([t.shape[0] for t in made])
+    return dict(zip(names, np.split(found, ends[:-1]), strict=True))
 
 
 @contextmanager
@@ -131,16 +157,18 @@ class Tester:
         self._modules = np.unique(modules, return_inverse=True)[1].reshape(-1)
         self._largest = np.zeros(len(sums.names))
 
-    def unit(self, square: Floats, steep: Floats, norms: Floats) -> Floats:
+    def unit(self, square: Floats, steep: Floats, norms: Floats | None) -> Floats:
         """Σ |c| ‖X‖ ‖G‖ (F,), or Σ |c| √n ‖G‖ of linear terms.
 
         Args:
             square, steep: θθ and gg for each slot.
-            norms: (names,) mean square of the entries of each parameter's gradient.
+            norms: (names,) mean square of the entries of each parameter's gradient; None where
+                those of earlier gradients do.
         """
         sums = self.sums
         # a loss near 0 is a difference of numbers as large as ever, and so is its gradient's noise
-        self._largest = np.fmax(self._largest, self.shared(norms))
+        if norms is not None:
+            self._largest = np.fmax(self._largest, self.shared(norms))
         floor = sums.entries * self._largest[sums.tensors]
         beside = np.where(sums.linear[sums.owner], sums.entries, np.maximum(square, 0))
         return self.degree * sums.size(np.sqrt(beside * np.maximum(steep, floor)))
@@ -155,7 +183,7 @@ class Tester:
     def test(
         self,
         found: Mapping[str, Floats],
-        norms: Floats,
+        norms: Floats | None,
         skipped: NDArray[np.bool_],
         precision: float = 0.0,
     ) -> Tested:

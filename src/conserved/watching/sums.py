@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 Tensors = Mapping[str, "Tensor"]
 Floats = NDArray[np.float64]
-_PART = 2**17  # entries of a tensor that are multiplied at once
+_DOT = 2**16  # of which a product is summed in one go
+_PART = 2**20  # entries of a tensor that are multiplied at once
 
 
 @dataclass(eq=False)
@@ -62,6 +63,11 @@ class _Cells:
             cells = rows[places]
         return torch.bmm(signs[:, None, :], cells)[:, 0]
 
+    def paired(self, x: Floats, y: Floats) -> Floats:
+        """Σ (rᵀX)(rᵀY) over the cells of each block, of vectors."""
+        one, other = ((self.signs * v[self.places]).sum(1) for v in (x, y))
+        return np.asarray((one * other).reshape(-1, self.repeats).sum(1))
+
 
 @dataclass(eq=False)
 class _Term:
@@ -71,19 +77,26 @@ class _Term:
     slots: slice
     cells: int = -1  # which of the tensor's, for R free on blocks
     places: NDArray[np.intp] = field(init=False)
+    role: str = field(init=False)  # "cells", "trace", "squares" or "sums"
+    run: slice | None = field(init=False)  # where the places are one after another
 
     def __post_init__(self) -> None:
-        self.places = self.column.places().reshape(self.slots.stop - self.slots.start, -1)
-
-    @property
-    def role(self) -> str:
-        """What is asked of the tensor: "cells", "trace", "squares", or "sums"."""
-        column = self.column
-        if self.cells >= 0:
-            return "cells"
+        column, count = self.column, self.slots.stop - self.slots.start
+        self.places = column.places().reshape(count, -1)
+        start = int(self.places[0, 0])
+        plain = np.array_equal(self.places[:, 0], np.arange(start, start + count))
+        self.run = slice(start, start + count) if plain and self.places.shape[1] == 1 else None
+        self.role = "trace" if column.whole and column.pattern.blocks == 1 else "squares"
         if column.degree == 1:
-            return "sums"
-        return "trace" if column.whole and column.pattern.blocks == 1 else "squares"
+            self.role = "sums"
+        if self.cells >= 0:
+            self.role = "cells"
+
+    def pick(self, sums: Floats) -> Floats:
+        """What belongs to each slot of the sums along the axis."""
+        if self.run is not None:
+            return sums[self.run]
+        return np.asarray(sums[self.places].sum(1))
 
 
 @dataclass(eq=False)
@@ -94,9 +107,9 @@ class _Tensor:
     terms: list[_Term] = field(default_factory=list)
     cells: list[_Cells] = field(default_factory=list)
 
-    def axes(self, *roles: str) -> tuple[int, ...]:
-        """Along which sums are wanted by terms of these roles."""
-        return tuple(sorted({t.column.axis for t in self.terms if t.role in roles}))
+    def axes(self, role: str) -> tuple[int, ...]:
+        """Along which sums are wanted by terms of this role."""
+        return tuple(sorted({t.column.axis for t in self.terms if t.role == role}))
 
 
 class Sums:
@@ -132,10 +145,8 @@ class Sums:
                 signs[blocks, size] = rng.choice([-1.0, 1.0], size=(blocks, size))
             for coefficient, column in law.family.terms:
                 plan = self._plans.setdefault(column.tensor, _Tensor(shapes[column.tensor]))
-                term = _Term(column, slice(slots, slots + blocks))
-                if size > 1:
-                    term.cells = _cells(plan, column, signs[blocks, size])
-                plan.terms.append(term)
+                cells = _cells(plan, column, signs[blocks, size]) if size > 1 else -1
+                plan.terms.append(_Term(column, slice(slots, slots + blocks), cells))
                 owner.append(np.arange(first, first + blocks))
                 factor.append(np.full(blocks, float(coefficient)))
                 names.append(np.full(blocks, self.names.index(column.tensor)))
@@ -165,6 +176,10 @@ class Sums:
         """Parameters that occur in a family."""
         return tuple(self._plans)
 
+    def is_vector(self, name: str) -> bool:
+        """Whether a parameter has one axis."""
+        return len(self._plans[name].shape) == 1
+
     def total(self, slots: Floats, weights: Floats | None = None) -> Floats:
         """Functions (F,) from their slots, by the coefficients of the terms."""
         factor = self.factor if weights is None else self.factor * weights
@@ -183,31 +198,41 @@ class Sums:
         Args:
             name: of the tensor.
             pairs: (X, Y) of each Σ X∘Y that is wanted.
-            lines: X of each Σ X, for linear terms; others have 0 there.
+            lines: X of each Σ X, which linear terms have beside.
         """
         plan = self._plans[name]
-        vector = len(plan.shape) == 1
-        squares = along(
-            pairs, plan.axes("squares", "trace", "sums") if vector else plan.axes("squares")
-        )
+        squares = along(pairs, plan.axes("squares"))
         sums = line_sums(lines, plan.axes("sums"))
         sketches = self._sketches(plan, pairs)
         whole: list[float] | None = None
         for term in plan.terms:
-            axis, none = term.column.axis, np.zeros(len(term.places))
+            axis = term.column.axis
             if term.role == "cells":
                 found = [_paired(a, b, plan.cells[term.cells]) for a, b in sketches[term.cells]]
-            elif vector or term.role == "squares":
-                found = [each[term.places].sum(1) for each in squares[axis]]
+            elif term.role == "squares":
+                found = [term.pick(each) for each in squares[axis]]
             else:
                 # of sums only the size of their terms is asked, and a share of the whole tells it
                 whole = [dot(x, y) for x, y in pairs] if whole is None else whole
                 share = self.entries[term.slots] / prod(plan.shape)
                 found = [share * each for each in whole]
             if term.role == "sums":
-                found += [each[term.places].sum(1) for each in sums[axis]]
+                found += [term.pick(each) for each in sums[axis]]
+            yield term.slots, found
+
+    def measure_vector(
+        self, name: str, pairs: Sequence[tuple[Floats, Floats]], lines: Sequence[Floats] = ()
+    ) -> Iterator[tuple[slice, list[Floats]]]:
+        """The same for a tensor of one axis, as numbers."""
+        plan = self._plans[name]
+        for term in plan.terms:
+            if term.role == "cells":
+                cells = plan.cells[term.cells]
+                found = [cells.paired(x, y) for x, y in pairs]
             else:
-                found += [none] * len(lines)
+                found = [term.pick(x * y) for x, y in pairs]
+            if term.role == "sums":
+                found += [term.pick(x) for x in lines]
             yield term.slots, found
 
     def _sketches(
@@ -263,11 +288,11 @@ def along(pairs: Sequence[tuple[Tensor, Tensor]], axes: tuple[int, ...]) -> dict
         axis: torch.zeros((len(pairs), like.shape[axis]), dtype=torch.float64, device=device)
         for axis in axes
     }
-    room = torch.empty((min(step, len(like)), *like.shape[1:]), dtype=like.dtype, device=device)
-    for start in range(0, len(like), step):
+    room = torch.empty((min(step, like.shape[0]), *like.shape[1:]), dtype=like.dtype, device=device)
+    for start in range(0, like.shape[0], step):
         part = slice(start, start + step)
         for k, (x, y) in enumerate(pairs):
-            held = torch.mul(x[part], y[part], out=room[: len(x[part])])
+            held = torch.mul(x[part], y[part], out=room[: min(step, like.shape[0] - start)])
             for axis in axes:
                 where = part if axis == 0 else slice(None)
                 whole[axis][k, where] += over_others(held, axis)
@@ -299,6 +324,6 @@ def dot(x: Tensor, y: Tensor) -> float:
 
     a, b = x.reshape(-1), y.reshape(-1)
     total = 0.0
-    for start in range(0, len(a), _PART // 2):
-        total += float(torch.dot(a[start : start + _PART // 2], b[start : start + _PART // 2]))
+    for start in range(0, a.shape[0], _DOT):
+        total += float(torch.dot(a[start : start + _DOT], b[start : start + _DOT]))
     return total
