@@ -34,6 +34,14 @@ ELSEWHERE = (
 )  # their tests lie with the atlas, the benchmarks
 RUN = [name for name in DOCUMENTS if name not in ELSEWHERE]
 SLOW = [name for name in RUN if any(block.slow for block in blocks(read(name)))]
+LONG = (
+    "modules",
+    "simulate",
+    "howto-engineer",
+    "howto-theorist",
+    "howto-data-scientist",
+    "reproduce",
+)
 
 
 def check(name: str, path: Path, *, slow: bool) -> None:
@@ -42,7 +50,10 @@ def check(name: str, path: Path, *, slow: bool) -> None:
     assert not faults, f"python -m tests.test_docs {name} renews it:\n" + "\n".join(faults)
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (Path(name).stem in LONG)) for name in RUN],
+)
 def test_what_it_shows_is_real(name: str, tmp_path: Path) -> None:
     check(name, tmp_path, slow=False)
 

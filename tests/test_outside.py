@@ -55,6 +55,7 @@ def ours(network: str, **options: str) -> tuple[int, int, str]:
     return found.count.upper, found.problem.network.size, found.closure.route
 
 
+@pytest.mark.slow
 def test_each_is_listed_and_suggested(path: str) -> None:
     for kind, name in (
         ("networks", "bilinear:2-2-1"),
@@ -73,6 +74,7 @@ def test_a_network_family(path: str) -> None:
     assert upper(path, "bilinear:2-1-2")[:2] == (2, 6)
 
 
+@pytest.mark.slow
 def test_a_group(path: str) -> None:
     """Of two coordinates it is all permutations."""
     known = ours("linear:2-2-1", symmetry="permutation")
@@ -80,6 +82,7 @@ def test_a_group(path: str) -> None:
     assert known != ours("linear:2-2-1")
 
 
+@pytest.mark.slow
 def test_a_loss(path: str) -> None:
     asked = ("linear:2-1-1", "--symmetry", "rotation:3", "--loss", "quartic")
     known = ours("linear:2-1-1", symmetry="rotation:3", loss="poly:4")
@@ -87,6 +90,7 @@ def test_a_loss(path: str) -> None:
     assert known != ours("linear:2-1-1", symmetry="rotation:3")
 
 
+@pytest.mark.slow
 def test_a_dynamics(path: str) -> None:
     known = ours("linear:2-2-1", flow="momentum:2")
     assert upper(path, "linear:2-2-1", "--flow", "cooling") == known

@@ -155,8 +155,11 @@ def test_rows_given_are_left_alone(ring):
     assert (rows == kept).all()
 
 
+LEADS = [(70, 0), (70, 40), (150, 900), pytest.param(600, 3, marks=pytest.mark.slow)]
+
+
 @rings
-@pytest.mark.parametrize("rows, lead", [(70, 0), (70, 40), (150, 900), (600, 3)])
+@pytest.mark.parametrize("rows, lead", LEADS)
 def test_pivots_are_the_leading_columns_of_the_space(ring, rows, lead):
     """However rows come in, one by one or in wide blocks, the reduced form is the same."""
     rng = np.random.default_rng(9)

@@ -91,6 +91,7 @@ def test_problems_travel_and_misfits_become_reasons(path):
     assert steps[1:] == [(1, 2), (2, 2)]
 
 
+@pytest.mark.slow
 def test_a_problem_that_kills_its_worker_takes_nobody_along(path, monkeypatch):
     monkeypatch.setattr(cluster, "compute", workers.die_on_rotation_3)
     wanted = cases(["linear:2-1-1"], ["mse"], [f"rotation:{k}" for k in range(2, 7)])
@@ -115,6 +116,7 @@ def test_a_worker_killed_from_outside_costs_nothing(path):
     assert all(cell.sure for cell in found.cells)
 
 
+@pytest.mark.slow
 def test_workers_have_one_blas_thread_and_we_keep_ours(path, monkeypatch):
     monkeypatch.setattr(cluster, "compute", workers.environment)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
@@ -125,6 +127,7 @@ def test_workers_have_one_blas_thread_and_we_keep_ours(path, monkeypatch):
     assert "MKL_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.slow
 def test_no_worker_is_left_over(path):
     before = set(active_children())
     sweep(SMALL, path, jobs=2)

@@ -107,7 +107,9 @@ def spoil_everything(name: str, part: int, parts: int) -> tuple[int, list[str]]:
     return count, accepted
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "two heads")) for n in NAMES]
+)
 def test_a_part_of_all_changes(name: str) -> None:
     """Every tenth way to change one value, two thousand in all."""
     count, accepted = spoil_everything(name, 5, 10)

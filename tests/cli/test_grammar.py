@@ -123,7 +123,7 @@ def test_labels_and_flows(text: str) -> None:
     labels=st.sampled_from(list(LABELS)) | specs(list(LABELS)),
     flow=st.sampled_from(list(FLOWS)) | noise,
 )
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_problems(network: str, symmetry: str, loss: str, labels: str, flow: str) -> None:
     """All five together: they parse, fit and round-trip, or one of them is named."""
     problem = assert_parses_or_is_refused(

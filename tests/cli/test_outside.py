@@ -41,7 +41,10 @@ def in_shell(line: str, redirection: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name != "analyze")) for name in LINES],
+)
 def test_closed_streams_change_no_answer(name: str, folder: Path) -> None:
     usual = in_shell(LINES[name], "").returncode
     assert usual in (0, 3)

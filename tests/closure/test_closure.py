@@ -277,6 +277,7 @@ def test_degenerate_samples_and_points_are_drawn_again(network: Network) -> None
     assert uppers == {1}
 
 
+@pytest.mark.slow
 def test_no_point_with_values() -> None:
     with pytest.raises(DegenerateSampleError, match="no point with values") as caught:
         cq.lie_closure(cq.Problem(network=Nowhere()))

@@ -30,11 +30,12 @@ def test_exact(network: str, flow: str, laws: int) -> None:
 
 
 LARGE = ("linear:2-4-1", "linear:1-5-1", "linear:1-3-2", "linear:2-2-2-1", "linear:1-2-1-1")
+QUICK = ("decay:1/3", "rates:W1=3,W2=7", "mirror")  # flows whose floats take little time
 FLOATS = [
     pytest.param(
         *case,
         id=f"{case[0]} {case[1]}",
-        marks=[pytest.mark.slow] * (case[0] in LARGE or case[1] == "nesterov"),
+        marks=[pytest.mark.slow] * (case[0] in LARGE or case[1] not in QUICK),
     )
     for case in COUNTS
     if case[1] != "natural"  # its fields are those of gradient flow

@@ -61,8 +61,14 @@ def test_the_count_is_certified_and_laws_hold_in_training(block: Block) -> None:
     "name, terms",
     [
         ("relu", [("0.weight", 0, 1), ("2.weight", 1, -1)]),  # the bias left out
-        ("convolutions_batch_norm", [("0.weight", 0, 1), ("3.weight", 1, -1)]),
-        ("rotary", [("q.weight", 0, 1), ("k.weight", 0, -1)]),  # the whole matrix
+        pytest.param(
+            "convolutions_batch_norm",
+            [("0.weight", 0, 1), ("3.weight", 1, -1)],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(  # the whole matrix
+            "rotary", [("q.weight", 0, 1), ("k.weight", 0, -1)], marks=pytest.mark.slow
+        ),
     ],
 )
 def test_wrong_laws_are_violated(name: str, terms: list[tuple[str, int, int]]) -> None:

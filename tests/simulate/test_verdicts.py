@@ -80,7 +80,7 @@ def test_over_many_starts(planted: Planted, seed: int) -> None:
         assert set(outcomes[len(true) :]) <= {"broken", "not tested"}, (dynamics.text, outcomes)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(
     widths=st.lists(st.integers(1, 4), min_size=3, max_size=4),
     seed=st.integers(0, 10**6),
