@@ -139,7 +139,8 @@ def test_adam_is_no_error() -> None:
             optimizer.step()
     assert not watched.violated
     assert (
-        "no rule says how far AdamW, decay 0.01 moves it, and that is no error" in watched.verdict()
+        "no rule says how far AdamW, decay 0.01, rate 0.01 moves it, and that is no error"
+        in watched.verdict()
     )
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from conserved.blocks import BlockLaw, BlockLaws
 from conserved.errors import InputError
+from conserved.law import Law
 from conserved.watching.causes import cause, suspects, telling
+from conserved.watching.exact import pairings, why
 from conserved.watching.looking import Tested, Tester, gradients, look, mean_squares
 from conserved.watching.saved import laws_for
 from conserved.watching.sums import Floats, Sums
@@ -85,7 +87,7 @@ def check_gradients(
     model: nn.Module,
     loss: Callable[[], Tensor] | Tensor | None = None,
     *,
-    laws: BlockLaws | None = None,
+    laws: BlockLaws | Sequence[Law] | None = None,
     example: Tensor | Sequence[Tensor] | None = None,
     kind: str = "mse",
     batch: int | None = None,
@@ -97,8 +99,9 @@ def check_gradients(
     Args:
         model: with parameters on one device.
         loss: a scalar tensor, or what makes one; without it the gradients that are there already.
-        laws: of ``block_laws``; else they are found from ``example``, ``kind`` of loss and
-            ``batch``, or taken from the cache.
+        laws: of ``block_laws``, or those of an exact analysis, such as the laws that data symmetry
+            adds, which hold on batches of whole orbits; else they are found from ``example``,
+            ``kind`` of loss and ``batch``, or taken from the cache.
         roundings: of the gradient's precision that a law may be off by.
         seed: draws the probes of laws that are matrices.
 
@@ -109,8 +112,8 @@ def check_gradients(
         GradientError: they do not; the message names law, tensors, how far, and the likely cause.
         InputError: no gradients, or neither laws nor an example.
     """
-    laws = laws_for(model, laws, example, kind, batch=batch)
-    half = 0.0
+    if laws is None or isinstance(laws, BlockLaws):
+        laws = laws_for(model, laws, example, kind, batch=batch)
     if loss is not None:
         model.zero_grad(set_to_none=True)
         made = loss() if callable(loss) else loss
@@ -121,16 +124,40 @@ def check_gradients(
         raise InputError(
             "loss", "None", "no parameter has a gradient: call backward, or give a loss"
         )
+    if not isinstance(laws, BlockLaws):
+        return _raised(_exact(laws, named, slopes, roundings))
     sums = sums_of(laws.laws, named, seed)
     tester = Tester(sums, roundings, precisions(named))
     found = look(sums, ("xx", "xg", "gg", "g"), x=named, g=slopes)
     frozen = functions_of(sums, [n for n, p in named.items() if not p.requires_grad])
     norms = mean_squares(sums.names, slopes)
-    tested = tester.test(found, norms, frozen, half)
-    report = report_on(sums, tested, found, frozen, named, texts(laws.laws))
+    tested = tester.test(found, norms, frozen)
+    return _raised(report_on(sums, tested, found, frozen, named, texts(laws.laws)))
+
+
+def _raised(report: GradientReport) -> GradientReport:
     if not report.holds:
         raise GradientError(str(report))
     return report
+
+
+def _exact(
+    laws: Sequence[Law], named: Mapping[str, Any], slopes: Mapping[str, Any], limit: float
+) -> GradientReport:
+    """The same for laws of an exact analysis."""
+    violations, worst = [], 0.0
+    precision = max(precisions(named).values())
+    for k, (law, (value, size)) in enumerate(zip(laws, pairings(laws, named, slopes), strict=True)):
+        share = np.divide(np.abs(value), size, out=np.zeros_like(size), where=size > 0)
+        relative = float(np.where(np.isfinite(share), share, np.inf).max(initial=0.0))
+        units = relative / precision
+        if units <= limit:
+            worst = max(worst, units)
+            continue
+        names = tuple(name for name, _ in law.layout.tensors)
+        violations.append(Violation(k, law.text, names, relative, units, why(law)))
+    violations.sort(key=lambda v: -v.roundings)
+    return GradientReport(len(laws), tuple(violations), worst)
 
 
 def sums_of(laws: Sequence[BlockLaw], named: Mapping[str, Any], seed: int) -> Sums:

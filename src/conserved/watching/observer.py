@@ -20,7 +20,13 @@ from conserved.watching.gradients import (
 from conserved.watching.ledger import Ledger, Look
 from conserved.watching.looking import Tester, gradients, look, mean_squares
 from conserved.watching.ranks import Ranks
-from conserved.watching.rules import Rule, in_words, rule_of
+from conserved.watching.rules import (
+    Rule,
+    in_words,
+    needs_gradient_squares,
+    rates_in_words,
+    rule_of,
+)
 from conserved.watching.steps import StepCheck
 from conserved.watching.sums import Floats
 from conserved.watching.tensors import parameters
@@ -71,6 +77,7 @@ class Observer:
         self._ranks = Ranks() if agree else None
         self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
         self._half, self._looks = 0.0, 0
+        self._slow, self._fast = np.inf, 0.0  # rates so far
         self._words = in_words(self.optimizers)
         self._frozen = {n for n, p in named.items() if not p.requires_grad}
         self.texts = [law.text for law in sums.laws]
@@ -194,7 +201,7 @@ class Observer:
             self._changed(changed)
         slopes = gradients(named)
         rules = self._rules()
-        wanted = [what for what in _EVERYTHING if what != "gg" or _needs_squares(rules)]
+        wanted = [what for what in _EVERYTHING if what != "gg" or needs_gradient_squares(rules)]
         unknown = self._ledger.wants_velocity(rules)
         if unknown.any():
             wanted += ["xb", "b"]
@@ -238,8 +245,11 @@ class Observer:
         if words != self._words:
             self.events.append(Event("optimizer", f"now {words}"))
             self._words = words
-            for track in self.tracks:
-                track.rule = words
+        rates = [rate for rate in self.rates if rate]
+        self._slow, self._fast = min(self._slow, *rates, np.inf), max(self._fast, *rates, 0.0)
+        rule = f"{words}, {rates_in_words(self._slow, self._fast)}" if rates else words
+        for track in self.tracks:
+            track.rule = rule
 
     def _changed(self, names: list[str]) -> None:
         """Parameters moved between two steps."""
@@ -388,12 +398,6 @@ class Observer:
         if track.since is None:
             track.since, track.reason = self._step, reason
             self.events.append(Event("violated", reason, family))
-
-
-def _needs_squares(rules: Sequence[Rule | None]) -> bool:
-    """Whether a ledger is made from the gradient itself, not from the velocity alone."""
-    steps = [rule.steps for rule in rules if rule is not None]
-    return any(s.nesterov or not s.momentum for s in steps)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -120,3 +120,14 @@ def in_words(optimizers: Sequence[Optimizer]) -> str:
             words.append("Nesterov")
         told.append(", ".join(words))
     return "; ".join(told)
+
+
+def rates_in_words(slow: float, fast: float) -> str:
+    """The rates of a run."""
+    return f"rate {fast:g}" if slow == fast else f"rates {slow:.3g} to {fast:.3g}"
+
+
+def needs_gradient_squares(rules: Sequence[Rule | None]) -> bool:
+    """Whether a ledger is made from the gradient itself, not from the velocity alone."""
+    steps = [rule.steps for rule in rules if rule is not None]
+    return any(s.nesterov or not s.momentum for s in steps)
