@@ -79,7 +79,7 @@ def cause(
     """
     names = sums.laws[family].family.tensors
     if missing := [name for name in without if name in names]:
-        return f"{_listed(missing)} has no gradient: detached, or left out"
+        return f"{listed(missing)} has no gradient: detached, or left out"
     mine = np.flatnonzero((sums.family == family) & tested.violated)
     if not np.isfinite(tested.pairing[mine]).all():
         return "the gradient is not finite"
@@ -94,7 +94,7 @@ def cause(
         known.sort(key=lambda one: abs(np.log(max(abs(one[1]), 1e-9))))
         told = [_multiplied(name, where, f) for name, f in known[:2]]
         return "the gradient of " + ", or that of ".join(told)
-    name = alike[0] if len(alike) == 1 else f"one of {_listed(alike)}"
+    name = alike[0] if len(alike) == 1 else f"one of {listed(alike)}"
     if sums.laws[family].without_eps:
         return f"a gradient of {name}{where} is wrong, by far more than the eps of a norm explains"
     if half:
@@ -145,5 +145,6 @@ def _factor(
     return middle if len(order) > 1 or len(chosen) == 1 else None
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first of them."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -9,6 +9,8 @@ import numpy as np
 
 from conserved.blocks import BlockLaws
 from conserved.simulate.words import beyond_ledger
+from conserved.watching import rules as kinds
+from conserved.watching.causes import listed
 from conserved.watching.gradients import (
     ROUNDINGS,
     functions_of,
@@ -20,13 +22,7 @@ from conserved.watching.gradients import (
 from conserved.watching.ledger import Ledger, Look
 from conserved.watching.looking import Tester, gradients, look, mean_squares
 from conserved.watching.ranks import Ranks
-from conserved.watching.rules import (
-    Rule,
-    in_words,
-    needs_gradient_squares,
-    rates_in_words,
-    rule_of,
-)
+from conserved.watching.rules import Rule, in_words, rule_of
 from conserved.watching.steps import StepCheck
 from conserved.watching.sums import Floats
 from conserved.watching.tensors import parameters
@@ -201,7 +197,9 @@ class Observer:
             self._changed(changed)
         slopes = gradients(named)
         rules = self._rules()
-        wanted = [what for what in _EVERYTHING if what != "gg" or needs_gradient_squares(rules)]
+        wanted = [
+            what for what in _EVERYTHING if what != "gg" or kinds.needs_gradient_squares(rules)
+        ]
         unknown = self._ledger.wants_velocity(rules)
         if unknown.any():
             wanted += ["xb", "b"]
@@ -235,7 +233,7 @@ class Observer:
         frozen = {n for n, p in named.items() if not p.requires_grad}
         for what, names in (("frozen", frozen - self._frozen), ("unfrozen", self._frozen - frozen)):
             if names:
-                self.events.append(Event(what, f"{what}: {_listed(sorted(names))}"))
+                self.events.append(Event(what, f"{what}: {listed(sorted(names))}"))
         self._frozen = frozen
         groups = self._grouped(named)
         if groups != self._groups:
@@ -247,13 +245,13 @@ class Observer:
             self._words = words
         rates = [rate for rate in self.rates if rate]
         self._slow, self._fast = min(self._slow, *rates, np.inf), max(self._fast, *rates, 0.0)
-        rule = f"{words}, {rates_in_words(self._slow, self._fast)}" if rates else words
+        rule = f"{words}, {kinds.rates_in_words(self._slow, self._fast)}" if rates else words
         for track in self.tracks:
             track.rule = rule
 
     def _changed(self, names: list[str]) -> None:
         """Parameters moved between two steps."""
-        text = f"{_listed(names)} changed between steps {self._step - 1} and {self._step}"
+        text = f"{listed(names)} changed between steps {self._step - 1} and {self._step}"
         self.events.append(Event("changed", text))
         moved = set(names)
         for k, law in enumerate(self._sums.laws):
@@ -353,7 +351,7 @@ class Observer:
         self._predicted += np.where(np.isnan(change), observed, change)
         self._value, self._square, self._line = value, found["xx"], found["x"]
         self._size = self._sized()
-        self._fresh = True
+        self._fresh, self._slopes = True, {}  # gradients held on to would not be freed
         self._settle(units, observed - change, wrong)
 
     def _not_taken(self) -> bool:
@@ -398,7 +396,3 @@ class Observer:
         if track.since is None:
             track.since, track.reason = self._step, reason
             self.events.append(Event("violated", reason, family))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Tensors = Mapping[str, "Tensor"]
 Floats = NDArray[np.float64]
 _DOT = 2**16  # of which a product is summed in one go
-_PART = 2**20  # entries of a tensor that are multiplied at once
+_PART = 2**18  # entries of a tensor that are multiplied at once
 
 
 @dataclass(eq=False)
