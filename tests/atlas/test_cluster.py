@@ -59,7 +59,7 @@ def test_a_client_that_is_killed_loses_and_repeats_nothing(address, path):
 
 @pytest.mark.slow
 def test_a_cluster_that_goes_away_is_said_so_and_what_arrived_is_kept(path):
-    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    distributed = pytest.importorskip("distributed", reason="the extra `atlas` is not installed")
     options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
         process = subprocess.Popen(
