@@ -36,7 +36,7 @@ LEVELS = {
     "law": 1.1,  # written in exact numbers, NumPy alone
     "networks": 2,
     "losses": 2,
-    "dynamics": 2,
+    "dynamics": 2.2,
     "symmetry": 2,
     "data": 2.1,  # classes of data that are no groups
     "problem": 3.0,

@@ -42,7 +42,8 @@ def text_of(analysis: Any) -> str:
     """
     problem = analysis.problem
     group, stated = files_of(problem.group), problem.stated
-    built = rebuild(problem.to_json(), problem.network.program, group, stated)
+    metric = problem.moves.metric
+    built = rebuild(problem.to_json(), problem.network.program, group, stated, metric)
     if built.loss != problem.loss or built.group != problem.group:
         advice = "a file can hold losses and groups of the grammar (conserved list), and one is not"
         raise InputError("problem", problem.network.spec, advice)
@@ -138,7 +139,8 @@ def _problem(reader: Reader) -> Problem:
     groups = reader["groups"].value
     if not isinstance(groups, dict) or not all(isinstance(g, dict) for g in groups.values()):
         raise reader["groups"].error("an object is needed, matrices by the name of their file")
-    return rebuild(texts, statement.program, groups, statement.data)
+    metric = statement.flow.metric
+    return rebuild(texts, statement.program, groups, statement.data, metric)
 
 
 def _closure(reader: Reader) -> Closure:

@@ -16,12 +16,13 @@ from conserved._version import __version__
 from conserved.certificate.laws import program_of
 from conserved.certificate.statement import symmetry_of
 from conserved.data import Inputs
+from conserved.dynamics import parse_flow
 from conserved.errors import ConservedError, InputError
 from conserved.files import write_whole
 from conserved.kernel import reading
 from conserved.kernel.certificate import Certificate as Stated
 from conserved.kernel.certificate import Claim, StatedLaw, dumped
-from conserved.kernel.data import DataClass
+from conserved.kernel.data import DataClass, Row
 from conserved.kernel.group import Symmetry
 from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
@@ -102,9 +103,8 @@ class Certificate:
             "a certificate can hold what the grammar builds (conserved list {}), and this is not"
         )
         try:
-            rebuilt = rebuild(
-                problem.to_json(), problem.network.program, files_of(group), problem.stated
-            )
+            program, metric = problem.network.program, problem.moves.metric
+            rebuilt = rebuild(problem.to_json(), program, files_of(group), problem.stated, metric)
         except InputError as error:
             if error.argument == "network":
                 raise
@@ -112,7 +112,7 @@ class Certificate:
         if type(rebuilt.loss) is not type(problem.loss) or rebuilt.loss != problem.loss:
             raise InputError("loss", problem.loss.spec, advice.format("losses"))
         if rebuilt.group != group or rebuilt.labels != problem.labels:
-            raise InputError("data", group.name, advice.format("symmetries"))
+            raise InputError("symmetry", group.name, advice.format("symmetries"))
         inputs = problem.inputs
         if inputs is not None and not inputs.is_named(problem.network.input_shape):
             raise InputError("inputs", inputs.name, "is the name of other inputs; take another")
@@ -178,11 +178,15 @@ def named(stated: Stated) -> Certificate:
 
 
 def rebuild(
-    texts: Mapping[str, str], program: Program, files: Files, data: DataClass | None = None
+    texts: Mapping[str, str],
+    program: Program,
+    files: Files,
+    data: DataClass | None = None,
+    metric: tuple[Row, ...] = (),
 ) -> Problem:
     """The problem of a certificate: its network from the grammar, or else from its program.
 
-    Data have a name, and are what is stated.
+    Data and a metric have a name, and are what is stated.
 
     Raises:
         InputError: texts that build nothing, or another network than the program is.
@@ -195,8 +199,9 @@ def rebuild(
             raise InputError("network", name, advice)
     else:
         network = Given(name, program)
-    words = {key: text for key, text in texts.items() if key not in ("network", "inputs")}
+    words = {key: text for key, text in texts.items() if key in ("loss", "symmetry", "labels")}
     problem = Problem.around(network, files=files, **words)  # type: ignore[arg-type]
+    problem = replace(problem, flow=parse_flow(texts["flow"], metric))
     return problem if data is None else replace(problem, inputs=Inputs(texts["inputs"], data))
 
 
@@ -226,7 +231,8 @@ def _problem(reader: Reader, groups: Reader, stated: Statement) -> Problem:
         if not isinstance(document, dict):
             raise Reader(document, f"{groups.path}.{name}").error("an object is needed")
     try:
-        problem = rebuild(texts, stated.program, groups.value, stated.data)
+        metric = stated.flow.metric
+        problem = rebuild(texts, stated.program, groups.value, stated.data, metric)
     except InputError as error:
         if error.argument == "network" and error.given == texts["network"]:
             raise reader["network"].error(error.advice) from error

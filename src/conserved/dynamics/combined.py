@@ -35,7 +35,7 @@ class Combined(Dynamics):
         flow = Flow()
         for part in self.parts:
             flow = _merged(self, flow, _general(part, tensors))
-        pull = ("η " * bool(flow.rates or flow.free)) + "∇L(θ)"
+        pull = ("η " * bool(flow.rates or flow.free)) + ("P " * bool(flow.metric)) + "∇L(θ)"
         slowed = "λθ − " * bool(flow.decay)
         scale = "θ" if flow.power == 1 else f"θ^{flow.power}"
         mirrored = f"{scale} ⊙ " * bool(flow.mirror)
@@ -54,7 +54,9 @@ class Combined(Dynamics):
 def _general(part: Dynamics, tensors: Tensors) -> Flow:
     """What a part adds, whatever the names of the tensors."""
     named = [name for name, _ in getattr(part, "rates", ())] + list(getattr(part, "tensors", ()))
-    return part.flow(tuple((name, (1,)) for name in named if name) or tensors)
+    own = tuple((name, (1,)) for name in named if name)
+    rows = getattr(part, "rows", ())
+    return part.flow((("θ", (len(rows),)),) if rows else own or tensors)
 
 
 def _merged(whole: Combined, one: Flow, other: Flow) -> Flow:

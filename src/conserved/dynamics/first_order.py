@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from conserved.data.table import exact_rows
 from conserved.dynamics.base import Dynamics, checked, require_numbers, spread, told
-from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN, Flow, Numbers
+from conserved.errors import InputError
+from conserved.kernel.data import Row
+from conserved.kernel.flow import GRADIENT, METRIC_LIMIT, OUTPUTS, SIGN, Flow, Numbers
 from conserved.kernel.program import Tensors
 
 
@@ -105,6 +110,67 @@ class FreeRates(Dynamics):
 
     def flow(self, tensors: Tensors) -> Flow:
         return Flow(free=True)
+
+
+@dataclass(frozen=True)
+class Metric(Dynamics):
+    """A constant metric, a preconditioner that stays: ∇L is multiplied by one matrix P.
+
+    With P = B Bᵀ and θ = B φ this is gradient flow in φ.
+
+    Args:
+        rows: P, (D, D), symmetric and positive definite, of exact numbers.
+        source: the file that they come from, as given; "" for none.
+
+    Raises:
+        InputError: a matrix that is not square, symmetric and positive definite.
+
+    Example:
+        >>> Metric.of([[2, 1], [1, 3]]).flow((("w", (2,)),)).metric[0]
+        (Fraction(2, 1), Fraction(1, 1))
+    """
+
+    rows: tuple[Row, ...]
+    source: str = "these numbers"
+    formula = "θ' = −P ∇L(θ), P constant"
+
+    def __post_init__(self) -> None:
+        size = len(self.rows)
+        square = size > 0 and all(len(row) == size for row in self.rows)
+        if not square or tuple(zip(*self.rows, strict=True)) != self.rows:
+            raise InputError("metric", self.source, "is no square symmetric matrix")
+        if size > METRIC_LIMIT:
+            raise InputError("metric", self.source, f"has {size:,} rows; at most {METRIC_LIMIT}")
+        if not _positive(self.rows):
+            raise InputError("metric", self.source, "is not positive definite")
+
+    @classmethod
+    def of(cls, rows: Any, source: str = "these numbers") -> Metric:
+        """From whole numbers, fractions, decimals in quotes, or an array.
+
+        Raises:
+            InputError: with the place of what is no number.
+        """
+        return cls(exact_rows("metric", rows), source)
+
+    @property
+    def name(self) -> str:
+        return f"metric:{self.source}"
+
+    def flow(self, tensors: Tensors) -> Flow:
+        return checked(self, Flow(metric=self.rows), tensors)
+
+
+def _positive(rows: Sequence[Row]) -> bool:
+    """Whether all pivots of a symmetric matrix are above 0, by exact elimination."""
+    left = [list(row) for row in rows]
+    for k, pivot in enumerate(left):
+        if pivot[k] <= 0:
+            return False
+        for row in left[k + 1 :]:
+            factor = row[k] / pivot[k]
+            row[k:] = [a - factor * b for a, b in zip(row[k:], pivot[k:], strict=True)]
+    return True
 
 
 @dataclass(frozen=True)

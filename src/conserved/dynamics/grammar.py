@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from conserved.data.table import read_table
 from conserved.dynamics.base import ALL, Dynamics
 from conserved.dynamics.combined import Combined
 from conserved.dynamics.first_order import (
     Decay,
     FreeRates,
     Gradient,
+    Metric,
     Mirror,
     Natural,
     Outputs,
@@ -25,13 +27,14 @@ from conserved.dynamics.first_order import (
 )
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
 from conserved.errors import InputError, nearest, require_text
+from conserved.kernel.data import Row
 from conserved.kernel.flow import NUMBER_LIMIT, POWER_LIMIT, Numbers
 from conserved.registry import Registry
 
 SPEC_LIMIT = 400  # characters
 _NUMBER = re.compile(r"([0-9]{1,10})(?:/([0-9]{1,10})|\.([0-9]{1,9}))?")
 
-Takes = Literal["nothing", "number?", "numbers", "names?"]
+Takes = Literal["nothing", "number?", "numbers", "names?", "file"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class FlowFamily:
 
     Args:
         name: what stands before the colon.
-        build: from nothing, a number, numbers by tensor, or names of tensors.
+        build: from nothing, a number, numbers by tensor, names of tensors, or a file.
         takes: which of these; with a question mark it can be left out.
         usage: its grammar on one line.
         example: a text that works on networks with tensors W1 and W2.
@@ -55,11 +58,17 @@ class FlowFamily:
 
     @property
     def formula(self) -> str:
+        if self.takes == "file":
+            return Metric.formula
         return parse_flow(self.example).formula
 
 
 def _rates(numbers: Numbers | str) -> Dynamics:
     return FreeRates() if numbers == "entries" else Rates(numbers)  # type: ignore[arg-type]
+
+
+def _metric(source: str, rows: tuple[Row, ...] = ()) -> Dynamics:
+    return Metric(rows or read_table(source, "flow").rows, source)
 
 
 _OWN = {
@@ -78,6 +87,7 @@ _OWN = {
             "mirror-momentum[:TAU]",
             "mirror-momentum:1/2",
         ),
+        FlowFamily("metric", _metric, "file", "metric:FILE", "metric:p.csv"),
         FlowFamily("natural", Natural, "nothing", "natural", "natural"),
         FlowFamily("sign", Sign, "nothing", "sign", "sign"),
         FlowFamily("outputs", Outputs, "nothing", "outputs", "outputs"),
@@ -96,8 +106,12 @@ _NO_FLOWS = {
 }
 
 
-def parse_flow(text: str) -> Dynamics:
+def parse_flow(text: str, metric: tuple[Row, ...] = ()) -> Dynamics:
     """The dynamics that a text such as ``momentum:1/2`` names; parts are joined by +.
+
+    Args:
+        text: as typed.
+        metric: what its file holds, so that none is read.
 
     Raises:
         InputError: an unknown name, or arguments that it does not take.
@@ -112,7 +126,7 @@ def parse_flow(text: str) -> Dynamics:
     text = require_text("flow", text, "gradient").strip()
     if len(text) > SPEC_LIMIT:
         raise InputError("flow", text, f"longer than {SPEC_LIMIT} characters")
-    parts = [_one(text, part.strip()) for part in text.split("+")]
+    parts = [_one(text, part.strip(), metric) for part in text.split("+")]
     if len(parts) == 1:
         return parts[0]
     whole = Combined(tuple(parts))
@@ -120,7 +134,7 @@ def parse_flow(text: str) -> Dynamics:
     return whole
 
 
-def _one(text: str, part: str) -> Dynamics:
+def _one(text: str, part: str, metric: tuple[Row, ...]) -> Dynamics:
     name, colon, rest = (word.strip() for word in part.partition(":"))
     family = FLOWS.get(name)
     if name in _NO_FLOWS:
@@ -132,6 +146,8 @@ def _one(text: str, part: str) -> Dynamics:
         raise _misfit(text, family)
     if not rest:
         return family.build()
+    if family.takes == "file":
+        return family.build(rest, metric)
     if family.takes == "names?":
         names = tuple(word.strip() for word in rest.split(","))
         if not all(names) or len(set(names)) < len(names):

@@ -89,6 +89,8 @@ def _kept(flow: Flow, told: Sequence[str], same: bool) -> list[str]:
         lines_.append(
             "With θ = √η φ this is gradient flow in φ, so squares of a tensor come divided by η."
         )
+    if flow.metric:
+        lines_.append("With P = B Bᵀ and θ = B φ this is gradient flow in φ.")
     if flow.free and not same:
         lines_.append(
             "A rate for every entry turns rotations of several units into no isometry of φ, θ = "

@@ -27,6 +27,7 @@ from conserved.kernel.scalars import Array, Scalars
 CLOCK = "time"
 POWER_LIMIT = 8  # of a mirror
 NUMBER_LIMIT = 10**9  # of numerators and denominators
+METRIC_LIMIT = 200  # entries of θ that a metric can mix
 
 Kind = Literal["", "outputs", "sign"]
 Numbers = tuple[tuple[str, Fraction], ...]  # by tensor
@@ -44,6 +45,7 @@ class Flow:
         decay: λ of the tensors that have one.
         friction: τ; None for a flow without velocities.
         fading: friction is τ/t, as in Nesterov's method, in place of τ.
+        metric: (D, D) symmetric, what multiplies ∇L in place of rates.
         kind: "" for those above; "outputs" where f(θ, x) itself is the field, with no loss; "sign"
             for θ' = −sign ∇L.
 
@@ -61,6 +63,7 @@ class Flow:
     fading: bool = False
     kind: Kind = ""
     power: int = 1
+    metric: tuple[tuple[Fraction, ...], ...] = ()
 
     @property
     def moving(self) -> bool:
@@ -119,13 +122,30 @@ class Flow:
             return f"a mirror has a power from 1 to {POWER_LIMIT}"
         if self.kind and self != Flow(kind=self.kind):
             return f"'{self.kind}' is the whole flow, and nothing goes with it"
+        if self.metric and (self.free or self.rates or self.mirror):
+            return "a metric takes the place of rates and mirrors"
+        if fault := self._metric_fault(sum(prod(shape) for _, shape in tensors)):
+            return fault
         return "rates are given, or free" if self.free and self.rates else ""
+
+    def _metric_fault(self, size: int) -> str:
+        rows = self.metric
+        if not rows:
+            return ""
+        if size > METRIC_LIMIT:
+            return f"a metric can mix {METRIC_LIMIT} entries of θ at most, and there are {size:,}"
+        if len(rows) != size or any(len(row) != size for row in rows):
+            return f"a metric has {size} rows and columns, one for each entry of θ"
+        if any(rows[i][j] != rows[j][i] for i in range(size) for j in range(i)):
+            return "a metric is symmetric"
+        return ""
 
     @cached_property
     def bits(self) -> float:
         """Of the numbers it is written with."""
         numbers = [value for _, value in (*self.rates, *self.decay)]
         numbers += [self.friction or Fraction(0), self.unit]
+        numbers += [value for row in self.metric for value in row]
         return float(sum((n.numerator * n.denominator).bit_length() for n in numbers))
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +158,7 @@ class Flow:
             "fading": self.fading,
             **({"kind": self.kind} if self.kind else {}),
             **({"power": self.power} if self.power > 1 else {}),
+            **({"metric": [[str(n) for n in row] for row in self.metric]} if self.metric else {}),
         }
 
     @staticmethod
@@ -149,7 +170,8 @@ class Flow:
         """
         if reader.value is None:
             return GRADIENT
-        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", "kind", "power")
+        optional = ("kind", "power", "metric")
+        reader.keys("rates", "free", "mirror", "decay", "friction", "fading", *optional)
         friction = reader["friction"]
         flow = Flow(
             _numbers(reader["rates"]),
@@ -160,6 +182,7 @@ class Flow:
             reader["fading"].boolean(),
             cast(Kind, reader["kind"].choice("outputs", "sign")) if "kind" in reader.value else "",
             reader["power"].integer(2, POWER_LIMIT) if "power" in reader.value else 1,
+            _matrix(reader["metric"]) if "metric" in reader.value else (),
         )
         if fault := flow.fault(tensors):
             raise reader.error(fault)
@@ -176,6 +199,11 @@ SIGN = Flow(kind="sign")
 def _numbers(reader: Reader) -> Numbers:
     pairs = [item.items(exactly=2) for item in reader.items(most=NODE_LIMIT)]
     return tuple((name.text(NAME_LIMIT), _fraction(value)) for name, value in pairs)
+
+
+def _matrix(reader: Reader) -> tuple[tuple[Fraction, ...], ...]:
+    rows = [row.items(most=METRIC_LIMIT) for row in reader.items(most=METRIC_LIMIT)]
+    return tuple(tuple(_fraction(value) for value in row) for row in rows)
 
 
 def _fraction(reader: Reader) -> Fraction:
@@ -222,6 +250,8 @@ class Motion:
         self.pulls = slice(start, start + self.size)
         self._rates = _spread(flow.rates, tensors, scalars, 1) if rates is None else rates
         self._decay = _spread(flow.decay, tensors, scalars, 0)
+        entries = [number(scalars, value) for row in flow.metric for value in row]
+        self._metric = np.array(entries, dtype=scalars.dtype).reshape(-1, self.size)
         self._mirrored = np.concatenate(
             [np.full(prod(shape), name in flow.mirror) for name, shape in tensors]
         )
@@ -230,6 +260,8 @@ class Motion:
         """What a pull on θ does where pulls act, on jets (jet, batch, D)."""
         if self.flow.rates or self.flow.free:
             pull = self.ring.mul(pull, self._rates[None, None])
+        if self.flow.metric:
+            pull = self.scalars.matmul(pull, self._metric)
         return pull if self.flow.moving else self._reflected(pull, state[..., : self.size])
 
     def _reflected(self, field: Array, theta: Array) -> Array:
