@@ -72,6 +72,8 @@ def test_a_law_made_to_vanish_mod_all_small_primes_is_refuted(tmp_path: Path) ->
         "program": problem.network.program.to_json(),
         "loss": problem.loss.spec,
         "symmetry": symmetry.to_json(),
+        "flow": None,
+        "data": None,
         "laws": [
             {"origin": law.origin, "program": program_of(law).to_json(), "words": law.to_json()}
             for law in laws
