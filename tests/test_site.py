@@ -76,6 +76,7 @@ def test_each_page_has_one_place_in_the_index() -> None:
 @pytest.mark.slow
 def test_it_builds_without_warnings_and_loads_nothing(tmp_path: Path) -> None:
     """The gallery is run on the way."""
+    pytest.importorskip("sphinx", reason="make docs installs it")
     words = ["-m", "sphinx", "--fail-on-warning", "-q", "-b", "html", "docs", str(tmp_path)]
     ran = subprocess.run(
         [sys.executable, *words],
