@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from time import perf_counter, process_time
 from types import SimpleNamespace
@@ -361,7 +362,8 @@ def test_many_laws_are_folded_by_block() -> None:
 
 @pytest.mark.parametrize("flow", [family.example for family in FLOWS.values()])
 def test_every_dynamics_is_explained(flow: str) -> None:
-    asked = SimpleNamespace(flow=parse_flow(flow), symmetric=False, inputs=None)
+    of_two = ((Fraction(2), Fraction(1)), (Fraction(1), Fraction(3)))  # for those from a file
+    asked = SimpleNamespace(flow=parse_flow(flow, of_two), symmetric=False, inputs=None)
     assert explained(asked)["flow"].endswith(".")  # type: ignore[arg-type]
 
 

@@ -32,6 +32,10 @@ DYNAMICS = {
         "move in proportion to themselves, and stay positive."
     ),
     "mirror-momentum": "Mirror descent with entropy and momentum, in the limit of small steps.",
+    "metric": (
+        "A constant matrix P, symmetric and positive definite, multiplies the gradient. With "
+        "P = B Bᵀ this is gradient flow of the parameters φ, θ = B φ."
+    ),
     "natural": (
         "Natural gradient, with the exact Fisher matrix of the same data. It turns the gradient, "
         "but never out of the directions that gradients span: laws are those of gradient flow."
