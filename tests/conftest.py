@@ -1,10 +1,35 @@
 """One hypothesis profile for the suite: no deadlines (first calls fill caches), and in CI the
-same examples every time."""
+same examples every time. And one Chromium for each file of browser tests."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.report.browser import Browser
 
 settings.register_profile("conserved", deadline=None, max_examples=50)
 settings.register_profile("ci", settings.get_profile("conserved"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "conserved")
+
+
+@pytest.fixture(scope="module")
+def chromium_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    from tests.report.browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("downloads")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium_session: Browser) -> Iterator[Browser]:
+    """Wide and light, and left on an empty page."""
+    chromium_session.resize(1200)
+    chromium_session.scheme("light")
+    yield chromium_session
+    chromium_session.driver.get("about:blank")

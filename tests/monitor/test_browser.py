@@ -12,25 +12,11 @@ import pytest
 from conserved.monitor import Live, Run, offline_page
 from tests.monitor import logs
 from tests.monitor.serving import served, until
-from tests.report.browser import Browser, chromium, without_policy
+from tests.report.browser import Browser, without_policy
 
 pytestmark = pytest.mark.slow
 
 FIGURES = ("worst", "metrics", "drift", "left")
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("downloads")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(session: Browser) -> Iterator[Browser]:
-    session.resize(1200)
-    session.scheme("light")
-    yield session
-    session.driver.get("about:blank")
 
 
 def opened(path: Path) -> Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -12,23 +11,9 @@ import pytest
 
 from conserved.report import render
 from tests.report import samples
-from tests.report.browser import Browser, chromium, without_policy
+from tests.report.browser import Browser, without_policy
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("downloads")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(session: Browser) -> Iterator[Browser]:
-    session.resize(1200)
-    session.scheme("light")
-    yield session
-    session.driver.get("about:blank")
 
 
 @pytest.fixture(scope="module")

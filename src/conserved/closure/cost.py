@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conserved.closure.span import HELD_BYTES
 from conserved.errors import InputError, LimitError, RankLimitError
 from conserved.fields import Route, choose_route
 from conserved.kernel.fields import CHUNK_BYTES
@@ -87,7 +88,7 @@ def estimate(problem: Problem, route: Route = "auto") -> Estimate:
         + 2 / 3 * size**3 / _FLOPS_PER_SECOND
         + _averaging(problem, route)
     )
-    held = min(largest * sample, CHUNK_BYTES) + largest * 8 * size
+    held = min(largest * sample, CHUNK_BYTES) + min(largest * 8 * size, HELD_BYTES)
     return Estimate(size, evaluations, elimination + held, seconds)
 
 

@@ -24,7 +24,7 @@ _STABLE_AFTER_PATTERNS = 256  # along an orbit a single row sees one activation 
 _BLOCK_ROWS = 512
 _BLOCK_TIMED = 64  # rows between two looks at the clock
 _BLOCK_BYTES = 2**28
-_HELD_BYTES = 2**30  # of values kept beside the fields of a level
+HELD_BYTES = 2**30  # of values kept beside the fields of a level
 
 Progress = Callable[[str, int, int], None]
 
@@ -214,4 +214,4 @@ def _held(values: list[Array] | None, more: Array | None) -> list[Array] | None:
     if values is None or more is None:
         return None
     held = [*values, more]
-    return held if sum(part.nbytes for part in held) <= _HELD_BYTES else None
+    return held if sum(part.nbytes for part in held) <= HELD_BYTES else None

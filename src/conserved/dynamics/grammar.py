@@ -26,7 +26,7 @@ from conserved.dynamics.first_order import (
     Sign,
 )
 from conserved.dynamics.second_order import MirrorMomentum, Momentum, Nesterov
-from conserved.errors import InputError, nearest, require_text
+from conserved.errors import InputError, naming, nearest, require_text
 from conserved.kernel.data import Row
 from conserved.kernel.flow import NUMBER_LIMIT, POWER_LIMIT, Numbers
 from conserved.registry import Registry
@@ -68,7 +68,8 @@ def _rates(numbers: Numbers | str) -> Dynamics:
 
 
 def _metric(source: str, rows: tuple[Row, ...] = ()) -> Dynamics:
-    return Metric(rows or read_table(source, "flow").rows, source)
+    with naming({"metric": "flow"}):
+        return Metric(rows or read_table(source, "flow").rows, source)
 
 
 _OWN = {

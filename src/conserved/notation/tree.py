@@ -279,14 +279,7 @@ def flat(item: Item) -> Item:
 
 def mapped(value: Any, change: Callable[[Affine], Affine]) -> Any:
     """A formula with every whole number in it changed."""
-    if isinstance(value, Affine):
-        return change(value)
-    if isinstance(value, tuple):
-        return tuple(mapped(item, change) for item in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        changes = {f.name: mapped(getattr(value, f.name), change) for f in fields(value)}
-        return replace(value, **changes)
-    return value
+    return _rewritten(value, Affine, change)
 
 
 def renamed(value: Any, change: Callable[[Name], Name]) -> Any:
@@ -297,12 +290,17 @@ def renamed(value: Any, change: Callable[[Name], Name]) -> Any:
         >>> text(renamed(Transpose(Name.of("a.w")), lambda name: Name.of("w")))
         'wᵀ'
     """
-    if isinstance(value, Name):
+    return _rewritten(value, Name, change)
+
+
+def _rewritten(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """A formula with all parts of one kind changed."""
+    if isinstance(value, kind):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(renamed(item, change) for item in value)
+        return tuple(_rewritten(item, kind, change) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        changes = {f.name: renamed(getattr(value, f.name), change) for f in fields(value)}
+        changes = {f.name: _rewritten(getattr(value, f.name), kind, change) for f in fields(value)}
         return replace(value, **changes)
     return value
 

@@ -18,7 +18,7 @@ from conserved.errors import InputError, is_whole
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
-from conserved.simulate.dynamics import Dynamics
+from conserved.simulate.dynamics import Course, Dynamics
 from conserved.simulate.objective import Chosen, Objective, SampledObjective
 from conserved.simulate.recorder import Recorder
 
@@ -102,7 +102,7 @@ def diffusion(
         rng = np.random.default_rng([seed, 4, k])
         moved = SampledObjective(average.problem, average.data, rng)
         recorder = Recorder(theta)
-        dynamics.run(moved, theta, recorder, rng=np.random.default_rng([seed, 2]))
+        dynamics.run(moved, theta, recorder, Course(rng=np.random.default_rng([seed, 2])))
         for number, law in enumerate(laws):
             ends[number][k] = law.value(recorder.current.theta) - law.value(theta)
         if watch is not None:
@@ -116,13 +116,11 @@ def _predicted(
     """Mean and variance of each function of each law, (c,) and (c,), summed over all steps."""
     path: list[tuple[Array, Chosen]] = []
     # an audit of the averaged run keeps its way; θ is as large as a law's gradient
-    dynamics.run(
-        average,
-        theta,
-        Recorder(theta),
+    course = Course(
         rng=np.random.default_rng([seed, 2]),
         audit=lambda at, along, to, carried, chosen: path.append((at, chosen)),
     )
+    dynamics.run(average, theta, Recorder(theta), course)
     steps = np.unique(np.linspace(0, len(path) - 1, min(_POINTS, len(path))).round().astype(int))
     rng = np.random.default_rng([seed, 5])
     moved = SampledObjective(average.problem, average.data, rng)

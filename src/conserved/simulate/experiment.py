@@ -15,8 +15,8 @@ from conserved.problem import Problem
 from conserved.simulate.breaking import Balance, Breaking, averaged, due_to_symmetry
 from conserved.simulate.data import Augment, Dataset
 from conserved.simulate.diffusion import Diffusion, diffusion
-from conserved.simulate.dynamics import Dynamics
-from conserved.simulate.judging import judge
+from conserved.simulate.dynamics import Course, Dynamics
+from conserved.simulate.judging import judge_of
 from conserved.simulate.ledger import DriftPredictions
 from conserved.simulate.motion import followed
 from conserved.simulate.objective import Chosen, Objective, make_objective
@@ -89,38 +89,28 @@ class Experiment:
             self.predictions.add(at, along, to, carried)
             self.balance.add(at, to, chosen)
 
-        self.dynamics.run(
-            self.path,
-            self.state,
-            self.recorder,
-            rng=self._shuffle,
-            audit=audit,
-            length=self.length,
-            watch=self._named("run"),
+        course = Course(
+            rng=self._shuffle, audit=audit, length=self.length, watch=self._named("run")
         )
+        self.dynamics.run(self.path, self.state, self.recorder, course)
         self.predictions.close()
         self.runs.append((self.recorder, self.trajectory(self.recorder, self.dynamics)))
 
     def repeat(self) -> None:
         """The same at other accuracies."""
-        course = self.runs[0][1]
-        main = Main(self.dynamics.planned, float(course.times[-1]), course.complete)
+        first = self.runs[0][1]
+        main = Main(self.dynamics.planned, float(first.times[-1]), first.complete)
         for rung in self.dynamics.ladder() if self.laws else ():
             other = Recorder(self.state, self.problem.network.size)
-            rung.run(
-                self.path,
-                self.state,
-                other,
-                rng=self._shuffle,
-                length=self.length,
-                watch=self._named("{} {:g}".format(*rung.setting)),
-                main=main,
-            )
+            watch = self._named("{} {:g}".format(*rung.setting))
+            course = Course(rng=self._shuffle, length=self.length, watch=watch, main=main)
+            rung.run(self.path, self.state, other, course)
             self.runs.append((other, self.trajectory(other, rung)))
 
     def verdicts(self, rng: np.random.Generator, scale: float) -> tuple[Verdict, ...]:
         """One for each law; ``rng`` draws points away from the run, as large as ``scale``."""
         average = self.full if self.due else self._average()
+        judge = judge_of(self.dynamics)
         found = judge(self.objective, average, self.runs, self.laws, rng, scale, self.balance)
         return tuple(found.verdict(k, law, self.predictions) for k, law in enumerate(self.laws))
 

@@ -14,6 +14,7 @@ from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.simulate.breaking import Balance, rates
 from conserved.simulate.data import initial
+from conserved.simulate.dynamics import Dynamics
 from conserved.simulate.ledger import (
     SCALE_FLOOR,
     DriftPredictions,
@@ -41,18 +42,9 @@ from conserved.simulate.verdicts import SAFE, Audit, Watched, judge_descent, jud
 _GENERIC = 6  # points away from the trajectory
 
 
-def judge(
-    objective: Objective,
-    average: Objective | None,
-    runs: Sequence[tuple[Recorder, Trajectory]],
-    laws: Sequence[Law],
-    rng: np.random.Generator,
-    scale: float,
-    balance: Balance,
-) -> Judge:
-    """The judge of a run by steps, or of one along a flow; arguments as for ``Judge``."""
-    kind = StepJudge if runs[0][1].dynamics.stepwise else FlowJudge
-    return kind(objective, average, runs, laws, rng, scale, balance)
+def judge_of(dynamics: Dynamics) -> type[Judge]:
+    """Who judges a run by steps, or one along a flow."""
+    return StepJudge if dynamics.stepwise else FlowJudge
 
 
 class Judge(ABC):

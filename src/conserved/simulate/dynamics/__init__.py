@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conserved.errors import InputError, nearest
-from conserved.simulate.dynamics.base import Dynamics, require_number
+from conserved.simulate.dynamics.base import Course, Dynamics, require_number
 from conserved.simulate.dynamics.descent import (
     Descent,
     GradientDescent,
@@ -19,6 +19,7 @@ __all__ = [
     "DYNAMICS",
     "Adam",
     "AdamW",
+    "Course",
     "Descent",
     "Dynamics",
     "GradientDescent",

@@ -26,6 +26,25 @@ Audit = Callable[[Array, Array, Array, Array, "NDArray[np.intp] | None"], None]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Course:
+    """What one run draws from and is told to, and when it ends.
+
+    Attributes:
+        rng: shuffles the data into minibatches.
+        audit: told of every step.
+        length: stop when the path of θ is as long.
+        watch: called with the share of the run that is done.
+        main: the run of which this is one at another accuracy.
+    """
+
+    rng: np.random.Generator
+    audit: Audit | None = None
+    length: float | None = None
+    watch: Watch | None = None
+    main: Main | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dynamics(ABC):
     """How θ moves, given ∇L.
 
@@ -93,30 +112,8 @@ class Dynamics(ABC):
         """The same over the same horizon with a step (or tolerance) smaller by a factor."""
 
     @abstractmethod
-    def run(
-        self,
-        objective: Objective,
-        theta: Array,
-        recorder: Recorder,
-        *,
-        rng: np.random.Generator,
-        audit: Audit | None = None,
-        length: float | None = None,
-        watch: Watch | None = None,
-        main: Main | None = None,
-    ) -> None:
-        """Train into a recorder.
-
-        Args:
-            objective: L.
-            theta: the state at the start.
-            recorder: keeps what is met.
-            rng: shuffles the data into minibatches.
-            audit: told of every step.
-            length: stop when the path of θ is as long.
-            watch: called with the share of the run that is done.
-            main: the run of which this is one at another accuracy.
-        """
+    def run(self, objective: Objective, theta: Array, recorder: Recorder, course: Course) -> None:
+        """Train from a state into a recorder, which keeps what is met."""
 
     @property
     def text(self) -> str:

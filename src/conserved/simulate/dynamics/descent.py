@@ -17,9 +17,8 @@ from conserved.kernel.scalars import Array
 from conserved.simulate.dynamics.base import (
     GROWTH,
     STEP_LIMIT,
-    Audit,
+    Course,
     Dynamics,
-    Watch,
     require_count,
     require_fraction,
     require_number,
@@ -88,22 +87,11 @@ class Descent(Dynamics):
     def finer(self, factor: int) -> Descent:
         return replace(self, rate=self.rate / factor, steps=self.steps * factor)
 
-    def run(
-        self,
-        objective: Objective,
-        theta: Array,
-        recorder: Recorder,
-        *,
-        rng: np.random.Generator,
-        audit: Audit | None = None,
-        length: float | None = None,
-        watch: Watch | None = None,
-        main: Main | None = None,
-    ) -> None:
+    def run(self, objective: Objective, theta: Array, recorder: Recorder, course: Course) -> None:
         limit = GROWTH * (float(np.abs(theta).max(initial=0.0)) or 1.0)
-        marked = set(self._checks(main))
+        marked = set(self._checks(course.main))
         state = self.begin(theta, objective.problem.network.program.parameters)
-        batches = minibatches(objective.samples, self.batch, rng)
+        batches = minibatches(objective.samples, self.batch, course.rng)
         for step in range(1, self.steps + 1):
             chosen = next(batches)
             recorder.evaluations += 1
@@ -116,15 +104,15 @@ class Descent(Dynamics):
             if not np.abs(moved).max() <= limit:  # nan too
                 recorder.finish(f"blew up at step {step:,}", complete=False)
                 break
-            if audit is not None:
-                audit(theta, direction, moved, self.velocity(direction, state), chosen)
+            if course.audit is not None:
+                course.audit(theta, direction, moved, self.velocity(direction, state), chosen)
             recorder.probe(step - 1, at, gradient, chosen)
             recorder.move(step * self.time_per_step, step, moved, check=step in marked)
             theta = moved
-            if watch is not None:
-                watch(step / self.steps)
-            if length is not None and recorder.current.length >= length:
-                recorder.finish(f"path length {length:g} reached", complete=True)
+            if course.watch is not None:
+                course.watch(step / self.steps)
+            if course.length is not None and recorder.current.length >= course.length:
+                recorder.finish(f"path length {course.length:g} reached", complete=True)
                 break
         else:
             recorder.finish(f"{self.steps:,} steps taken", complete=True)

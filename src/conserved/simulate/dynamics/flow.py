@@ -8,9 +8,9 @@ import numpy as np
 
 from conserved.errors import InputError
 from conserved.kernel.scalars import Array
-from conserved.simulate.dynamics.base import GROWTH, Audit, Dynamics, Watch, require_number
+from conserved.simulate.dynamics.base import GROWTH, Course, Dynamics, require_number
 from conserved.simulate.objective import Objective
-from conserved.simulate.recorder import CHECKS, Main, Recorder
+from conserved.simulate.recorder import CHECKS, Recorder
 
 LOOSER = (1e-6, 1e-9)  # tolerances of the solver before its own: each a thousandfold finer
 EVALUATIONS = 100_000  # of the gradient, after which a run of the solver stops where it is
@@ -60,18 +60,7 @@ class GradientFlow(Dynamics):
     def finer(self, factor: int) -> Dynamics:
         return replace(self, rtol=max(self.rtol / factor, 3e-14))
 
-    def run(
-        self,
-        objective: Objective,
-        theta: Array,
-        recorder: Recorder,
-        *,
-        rng: np.random.Generator,
-        audit: Audit | None = None,
-        length: float | None = None,
-        watch: Watch | None = None,
-        main: Main | None = None,
-    ) -> None:
+    def run(self, objective: Objective, theta: Array, recorder: Recorder, course: Course) -> None:
         from scipy.integrate import DOP853
 
         def field(_: float, point: Array) -> Array:
@@ -98,9 +87,9 @@ class GradientFlow(Dynamics):
                     return
                 step += 1
                 recorder.move(solver.t, step, solver.y.copy(), check=solver.status == "finished")
-                if watch is not None:
-                    watch(solver.t / self.time)
-                if self._stops(recorder, solver.t, length, main, mark):
+                if course.watch is not None:
+                    course.watch(solver.t / self.time)
+                if self._stops(recorder, solver.t, course, mark):
                     return
                 if recorder.evaluations - mark[0] > _STUCK_AFTER:
                     mark = recorder.evaluations, solver.t
@@ -108,14 +97,10 @@ class GradientFlow(Dynamics):
         recorder.finish(f"time {self.time:g} reached", complete=True)
 
     def _stops(
-        self,
-        recorder: Recorder,
-        time: float,
-        length: float | None,
-        main: Main | None,
-        mark: tuple[int, float],
+        self, recorder: Recorder, time: float, course: Course, mark: tuple[int, float]
     ) -> bool:
         """Whether the run ends before its time; ``mark``: gradients and time a while ago."""
+        length, main = course.length, course.main
         until = None if main is None or main.complete else main.time
         if length is not None and recorder.current.length >= length:
             recorder.finish(f"path length {length:g} reached", complete=True)
