@@ -67,7 +67,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("dynamics", CASES, ids=lambda d: d.text)
-def test_the_books_predict_every_step(dynamics: Descent) -> None:
+def test_the_ledger_predict_every_step(dynamics: Descent) -> None:
     predictions, path = orthogonal_steps(BALANCE, dynamics, 150, np.random.default_rng(0))
     drift = predicted_drift(predictions, 0)
     assert drift is not None
@@ -80,7 +80,7 @@ def test_the_books_predict_every_step(dynamics: Descent) -> None:
 
 
 @pytest.mark.parametrize("dynamics", CASES, ids=lambda d: d.text)
-def test_the_books_refuse_a_leak(dynamics: Descent) -> None:
+def test_the_ledger_refuse_a_leak(dynamics: Descent) -> None:
     predictions, _ = orthogonal_steps(BALANCE, dynamics, 150, np.random.default_rng(0), leak=1e-6)
     drift = predicted_drift(predictions, 0)
     assert drift is not None
@@ -174,7 +174,7 @@ def test_settings_are_checked(name: str, settings: dict[str, float], words: str)
         make_dynamics(name, **settings)
 
 
-def test_books_of_wide_terms() -> None:
+def test_ledger_of_wide_terms() -> None:
     """A law with rows of a block reads only these."""
     term = GramTerm("W1", 0, 1, (0, 1, 1)), GramTerm("W2", 1, -1, (0, 1, 1))
     law = GramLaw(layout=LAYOUT, terms=term, part="trace")
@@ -187,7 +187,7 @@ def test_books_of_wide_terms() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 20, 100, 250])
-def test_books_are_kept_all_along(count: int) -> None:
+def test_ledger_is_kept_all_along(count: int) -> None:
     """Short runs too leave a curve: up to 100 moments, evenly spread, the last one included."""
     problem = cq.Problem.from_text("linear:3-2-1")
     law = gram(Layout.of(problem.network.parameters), "symmetric: W1.0 -1*W2.1")

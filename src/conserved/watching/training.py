@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from conserved.blocks import BlockLaws
 from conserved.errors import InputError
 from conserved.notebook import frame
-from conserved.watching.book import ROTATE, Book
+from conserved.watching.logger import ROTATE, RunLogger
 from conserved.watching.observer import Observer
 from conserved.watching.saved import laws_for, trained
 from conserved.watching.sinks import sink
@@ -45,17 +45,17 @@ class Watch:
         laws: BlockLaws,
         *,
         every: int,
-        book: Book,
+        logger: RunLogger,
         observer: Observer,
     ) -> None:
         self.laws = laws
-        self.steps = book.begun
-        self._observer, self._book, self._every = observer, book, every
+        self.steps = logger.begun
+        self._observer, self._logger, self._every = observer, logger, every
         self._model, self._optimizers = model, tuple(optimizers)
         self._closed = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False
-        book.open(observer)
+        logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
         self._hooks = [
             first.register_step_pre_hook(self._before),
@@ -95,13 +95,13 @@ class Watch:
         self.steps += 1
         if self._observer.looking:
             self._observer.after()
-            self._book.step(self.steps, self._observer)
+            self._logger.step(self.steps, self._observer)
         else:
             self._observer.skip()
 
     def note(self, **metrics: float) -> None:
         """Numbers for the next line of the log, such as ``loss=loss.item()``."""
-        self._book.metrics.update({key: float(value) for key, value in metrics.items()})
+        self._logger.metrics.update({key: float(value) for key, value in metrics.items()})
 
     def verdict(self) -> str:
         """One line for each family, those that agree together."""
@@ -129,7 +129,7 @@ class Watch:
         Raises:
             ConservedError: pandas is not installed.
         """
-        return frame(self._book.history.columns([t.text for t in self.tracks]))
+        return frame(self._logger.history.columns([t.text for t in self.tracks]))
 
     def close(self) -> None:
         """Take the hooks off, and write the verdicts."""
@@ -138,7 +138,7 @@ class Watch:
         self._hooks = []
         if not self._closed:
             self._closed = True
-            self._book.close(self.steps, self._observer)
+            self._logger.close(self.steps, self._observer)
 
     def __enter__(self) -> Watch:
         return self
@@ -216,8 +216,8 @@ def watch(
         log = None  # the first writes for all
     observer = Observer(model, optimizers, laws, agree=agree, seed=seed)
     told = [sink(one) for one in sinks]
-    book = Book(log, rotate=rotate, sinks=told, step=step, every=every)
-    return Watch(model, optimizers, laws, every=every, book=book, observer=observer)
+    logger = RunLogger(log, rotate=rotate, sinks=told, step=step, every=every)
+    return Watch(model, optimizers, laws, every=every, logger=logger, observer=observer)
 
 
 def _with_frozen(

@@ -51,7 +51,7 @@ class History:
         return out
 
 
-class Book:
+class RunLogger:
     """The log of one run.
 
     Args:
