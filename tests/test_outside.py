@@ -91,6 +91,19 @@ def test_a_loss(path: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_loss_is_trained_with(path: str) -> None:
+    """The same run as under the name that we know it by."""
+    asked = ("simulate", "linear:2-1-1", "--time", "0.5", "--json", "--loss")
+    theirs, ours = (
+        json.loads(shell(*asked, loss, PYTHONPATH=path).stdout) for loss in ("quartic", "poly:4")
+    )
+    assert theirs["problem"].pop("loss") == "quartic"
+    assert ours["problem"].pop("loss") == "poly:4"
+    assert theirs["laws"] == ours["laws"]
+    assert theirs["trajectory"] == ours["trajectory"]
+
+
+@pytest.mark.slow
 def test_a_dynamics(path: str) -> None:
     known = ours("linear:2-2-1", flow="momentum:2")
     assert upper(path, "linear:2-2-1", "--flow", "cooling") == known

@@ -1,13 +1,13 @@
 """Losses: ``losses.MeanSquaredError()``, ``losses.parse_loss("poly:3")`` (``kernel.losses``)."""
 
 from conserved.kernel import losses as known
+from conserved.kernel.loss import Loss
 from conserved.kernel.losses import (
     DEGREE_LIMIT,
     AnyLoss,
     CrossEntropy,
     Exponential,
     Logistic,
-    Loss,
     LossFamily,
     MarginLoss,
     MeanSquaredError,
@@ -34,7 +34,7 @@ LOSSES: Registry[LossFamily] = Registry("losses", LossFamily, known.LOSSES)
 
 
 def parse_loss(text: str) -> Loss:
-    """Build the loss that a text such as ``poly:3`` names.
+    """The loss that a text such as ``poly:3`` names, one of an installed package too.
 
     Raises:
         InputError: unknown name, missing or unusable degree.
@@ -43,6 +43,4 @@ def parse_loss(text: str) -> Loss:
         >>> parse_loss("poly:4").orders
         '0, 1, 2, 3'
     """
-    if isinstance(text, str) and text.strip().partition(":")[0] not in known.LOSSES:
-        LOSSES.complete()
-    return known.parse_loss(text)
+    return known.parse_loss(text, LOSSES)

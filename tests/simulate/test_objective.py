@@ -6,15 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import conserved as cq
 from conserved.errors import InputError, LimitError
+from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
-from conserved.losses import LOSSES, AnyLoss, parse_loss
+from conserved.kernel.scalars import Array
+from conserved.losses import LOSSES, AnyLoss, Loss, parse_loss
 from conserved.networks import Network, Parameter, Var
 from conserved.simulate import Dataset, initial, make_dataset
 from conserved.simulate.haar import random_elements
-from conserved.simulate.losses import real_loss
 from conserved.simulate.objective import (
     MomentObjective,
     Objective,
@@ -61,11 +63,28 @@ def test_gradients_are_derivatives_of_values(network: str, loss: str) -> None:
         np.testing.assert_allclose(slopes, gradient, atol=1e-8 * np.abs(gradient).max())
 
 
-@pytest.mark.parametrize("spec", ["mse", "poly:3", "logistic", "exponential", "cross-entropy"])
-def test_slopes_of_losses(spec: str) -> None:
+class LogCosh(Loss):
+    """A loss of whoever needs one: Σ log cosh(ŷ − y), by its gradient and its value."""
+
+    spec = "log-cosh"
+    orders = "every order"
+
+    def gradient(
+        self, ring: FormalRing, prediction: Array, labels: Array, key: NDArray[np.uint64]
+    ) -> Array:
+        return ring.function("tanh", ring.sub(prediction, labels))
+
+    def values(self, prediction: Array, labels: Array) -> Array:
+        return np.log(np.cosh(prediction - labels)).sum(axis=-1)
+
+
+DEFINITE = [parse_loss(f.example) for f in LOSSES.values() if f.build is not AnyLoss]
+
+
+@pytest.mark.parametrize("loss", [*DEFINITE, LogCosh()], ids=lambda loss: loss.spec)
+def test_slopes_of_losses(loss: Loss) -> None:
     """Also far out, where a naive formula overflows."""
-    loss = real_loss(parse_loss(spec))
-    outputs = 3 if spec == "cross-entropy" else 1
+    outputs = 3 if loss.one_hot else 1
     labels = np.eye(outputs)[[0] * 4] if outputs > 1 else np.array([[1.0], [-1.0], [1.0], [-1.0]])
     prediction = np.array([[0.3], [-0.2], [1.5], [0.7]]) * np.linspace(1, 2, outputs)
     for j in range(outputs):
@@ -78,14 +97,39 @@ def test_slopes_of_losses(spec: str) -> None:
     assert np.isfinite(far).all()
 
 
-def test_every_loss_is_a_function_or_refused() -> None:
-    for family in LOSSES.values():
-        loss = parse_loss(family.example)
-        if isinstance(loss, AnyLoss):
-            with pytest.raises(InputError, match="one definite loss"):
-                real_loss(loss)
-        else:
-            real_loss(loss)
+def test_many_losses_at_once_are_refused() -> None:
+    with pytest.raises(InputError, match="one definite loss"):
+        objective("linear:2-1-1", loss="any")
+
+
+VALUES = [  # by hand, for labels 1 (or the first class) and predictions 0 and 2
+    ("mse", [1 / 2, 1 / 2]),
+    ("poly:3", [-1 / 3, 1 / 3]),
+    ("logistic", [np.log(2), np.log1p(np.exp(-2))]),
+    ("exponential", [1.0, np.exp(-2)]),
+    ("cross-entropy", [np.log(2), np.log1p(np.exp(-2))]),
+]
+
+
+@pytest.mark.parametrize("spec, expected", VALUES)
+def test_values_of_losses(spec: str, expected: list[float]) -> None:
+    loss = parse_loss(spec)
+    prediction, label = np.array([[[0.0], [2.0]]]), np.ones((2, 1))
+    if loss.one_hot:
+        prediction, label = prediction * [1.0, 0.0], np.array([[1.0, 0.0]] * 2)
+    np.testing.assert_allclose(loss.values(prediction, label)[0], expected)
+
+
+def test_a_loss_given_by_its_gradient_trains() -> None:
+    problem = cq.Problem(cq.networks.Linear(2, 1, 1), LogCosh())
+    data = make_dataset(problem, "teacher", samples=4, rng=np.random.default_rng(1))
+    found = make_objective(problem, data, "none", np.random.default_rng(2))
+    laws = cq.analyze(problem).laws
+    theta = starts(found, 1)
+    for law in laws:
+        moved = law.gradients(Reals(), theta[0]) @ found.evaluate(theta)[1][0]
+        np.testing.assert_allclose(moved, 0, atol=1e-12)
+    assert laws
 
 
 SYMMETRIES = [

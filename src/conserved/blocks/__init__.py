@@ -22,7 +22,7 @@ from conserved.blocks.probe import Probe, RealSamples, probe
 from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import cuts_of, splits_of
 from conserved.errors import DegenerateSampleError, InputError
-from conserved.kernel.losses import Loss
+from conserved.kernel.loss import Loss
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues

@@ -16,7 +16,7 @@ from conserved.blocks.points import Point
 from conserved.errors import DegenerateSampleError
 from conserved.kernel.evaluate import Run
 from conserved.kernel.functions import FormalRing
-from conserved.kernel.losses import Loss
+from conserved.kernel.loss import Loss
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import Residues

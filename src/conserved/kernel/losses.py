@@ -1,17 +1,9 @@
-"""Losses, as far as conservation laws can tell them apart: by their gradients (theory §4).
-
-What matters of ℓ is the span, over labels y, of Σ_g J(gx)ᵀ ∇ℓ(f(gx), gy). Writing ∇ℓ as a power
-series in the prediction, that span only knows *which orders* occur: {0, 1} for squared error,
-{0, …, q−1} for degree q, all orders for a generic analytic loss. A loss with infinitely many
-orders is replaced by a random formal function with the same orders: at finitely many points its
-values and derivatives are independent, and some polynomial with those orders takes exactly those
-values (Hermite interpolation mod p), so the fields are true members of the class.
-"""
+"""The losses, and the names they go by."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -25,73 +17,11 @@ from conserved.kernel.extent import Degree
 from conserved.kernel.formal import FormalValues
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.jets import halves, join
+from conserved.kernel.loss import Loss
+from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array, Scalars
 
 DEGREE_LIMIT = 32
-
-
-class Loss(ABC):
-    """A loss ℓ(ŷ, y), known by its gradient in ŷ.
-
-    Attributes:
-        spec: its text form ("poly:3").
-        orders: the orders k of the prediction in ∇ℓ, in words.
-        one_hot: whether labels are classes, so that a symmetry may only permute them.
-        real_labels: whether every real number is a label.
-    """
-
-    spec: str
-    orders: str
-    one_hot: ClassVar[bool] = False
-    real_labels: ClassVar[bool] = True
-
-    def check(self, output_shape: tuple[int, ...]) -> None:  # noqa: B027 (most take any)
-        """Refuse outputs that the loss cannot take.
-
-        Raises:
-            InputError: with both shapes named.
-        """
-
-    def fault_of_label(self, label: Sequence[Fraction], classes: int) -> str:
-        """What is wrong with a given label, flattened, of outputs with so many last; or ""."""
-        return ""
-
-    def labels(self, random: Array) -> Array:
-        """Generic labels, made from uniformly random entries of the output's shape."""
-        return random
-
-    def pulls(self, scalars: Scalars, random: Array) -> Array:
-        """Random members of V_ℓ, the span of ∇ℓ over all labels: by default everything."""
-        return random
-
-    def extent(self, prediction: Degree, classes: int) -> Degree:
-        """At most that of ∇ℓ in all that is drawn: by default of formal values, or of a softmax."""
-        return Degree(2 * classes + 2, 2 * classes + 1)
-
-    @abstractmethod
-    def gradient(
-        self, ring: FormalRing, prediction: Array, labels: Array, key: NDArray[np.uint64]
-    ) -> Array:
-        """∇ℓ on jets.
-
-        Args:
-            ring: the arithmetic.
-            prediction: f(θ, x), axes (jet, batch, datum, *output).
-            labels: y, axes (1, batch, datum, *output).
-            key: (batch,) one hash key per field: which member of the class it is.
-
-        Returns:
-            Array of the shape of ``prediction``.
-        """
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.spec}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Loss) and self.spec == other.spec
-
-    def __hash__(self) -> int:
-        return hash(self.spec)
 
 
 class PolynomialLoss(Loss):
@@ -119,6 +49,9 @@ class PolynomialLoss(Loss):
     ) -> Array:
         return ring.power(ring.sub(prediction, labels), self.degree - 1)
 
+    def values(self, prediction: Array, labels: Array) -> Array:
+        return _summed((prediction - labels) ** self.degree) / self.degree
+
 
 class MeanSquaredError(PolynomialLoss):
     """ℓ = ½‖ŷ − y‖²: orders 0 and 1."""
@@ -133,6 +66,18 @@ class MarginLoss(Loss):
 
     parity: ClassVar[bool]  # whether only order 0 and the odd orders occur
     real_labels = False
+
+    @abstractmethod
+    def margin(self, ring: FormalRing, t: Array) -> Array:
+        """φ(t) on jets."""
+
+    def values(self, prediction: Array, labels: Array) -> Array:
+        return _summed(self.margin(FormalRing(Reals()), (prediction * labels)[None])[0])
+
+    def slopes(self, prediction: Array, labels: Array) -> Array:
+        t = prediction * labels
+        slopes: Array = labels * self.margin(FormalRing(Reals()), np.stack([t, np.ones_like(t)]))[1]
+        return slopes
 
     def check(self, output_shape: tuple[int, ...]) -> None:
         if prod(output_shape) != 1:
@@ -180,6 +125,9 @@ class Logistic(MarginLoss):
     orders = "0 and every odd order"
     parity = True
 
+    def margin(self, ring: FormalRing, t: Array) -> Array:
+        return ring.function("softplus", ring.neg(t))
+
 
 class Exponential(MarginLoss):
     """ℓ = exp(−y ŷ): all orders."""
@@ -187,6 +135,9 @@ class Exponential(MarginLoss):
     spec = "exponential"
     orders = "every order"
     parity = False
+
+    def margin(self, ring: FormalRing, t: Array) -> Array:
+        return ring.function("exp", ring.neg(t))
 
 
 class CrossEntropy(Loss):
@@ -228,6 +179,14 @@ class CrossEntropy(Loss):
         weight = ring.function("exp", prediction)
         total = ring.scalars.reduce(weight.sum(axis=-1, keepdims=True))
         return ring.sub(ring.mul(weight, ring.inverse(total)), labels)
+
+    def values(self, prediction: Array, labels: Array) -> Array:
+        shifted = _from_largest(prediction)
+        total = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        return _summed(labels * (total - shifted))
+
+    def slopes(self, prediction: Array, labels: Array) -> Array:
+        return super().slopes(_from_largest(prediction), labels)
 
 
 class AnyLoss(Loss):
@@ -296,6 +255,18 @@ def _scattered(
     return values.free(name, np.zeros_like(point[..., 0]), folded)
 
 
+def _summed(terms: Array) -> Array:
+    """Over the output axes: (batch, datum, *output) → (batch, datum)."""
+    summed: Array = terms.sum(axis=tuple(range(2, terms.ndim)))
+    return summed
+
+
+def _from_largest(prediction: Array) -> Array:
+    """Logits less the largest: the same softmax, and no overflow."""
+    shifted: Array = prediction - prediction.max(axis=-1, keepdims=True)
+    return shifted
+
+
 @dataclass(frozen=True)
 class LossFamily:
     """A loss's text form, and how to build it (from its degree, where it takes one)."""
@@ -327,20 +298,16 @@ LOSSES: dict[str, LossFamily] = {
 }
 
 
-def parse_loss(text: str) -> Loss:
-    """Build the loss that a text such as ``poly:3`` names.
+def parse_loss(text: str, losses: Mapping[str, LossFamily] = LOSSES) -> Loss:
+    """Build the loss, of those given, that a text names.
 
     Raises:
         InputError: unknown name, missing or unusable degree.
-
-    Example:
-        >>> parse_loss("poly:4").orders
-        '0, 1, 2, 3'
     """
     name, colon, degree = require_text("loss", text, "mse or poly:3").strip().partition(":")
-    family = LOSSES.get(name)
+    family = losses.get(name)
     if family is None:
-        raise InputError("loss", text, f"unknown; {nearest(name, LOSSES)}")
+        raise InputError("loss", text, f"unknown; {nearest(name, losses)}")
     if not family.takes_degree:
         if colon:
             raise InputError("loss", text, f"'{name}' takes no argument")

@@ -11,7 +11,8 @@ from conserved.kernel.errors import InputError
 from conserved.kernel.flow import Flow
 from conserved.kernel.group import ORDER_LIMIT, Exact, Lift, Matrix, Move, Symmetry
 from conserved.kernel.law import fault_of_law
-from conserved.kernel.losses import Loss, parse_loss
+from conserved.kernel.loss import Loss
+from conserved.kernel.losses import parse_loss
 from conserved.kernel.program import Program
 from conserved.kernel.reader import Reader
 from conserved.kernel.statement import Statement, fault_of_class, fault_of_orbits

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from conserved.kernel.errors import DegenerateSampleError
 from conserved.kernel.extent import extent
 from conserved.kernel.fields import Fields, Leaves
-from conserved.kernel.losses import Loss, PolynomialLoss
+from conserved.kernel.loss import Loss
+from conserved.kernel.losses import PolynomialLoss
 from conserved.kernel.residues import Residues
 from conserved.kernel.scalars import Array
 

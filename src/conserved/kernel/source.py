@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.kernel.functions import FormalRing
-from conserved.kernel.losses import Loss
+from conserved.kernel.loss import Loss
 from conserved.kernel.orbit import Orbit
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals

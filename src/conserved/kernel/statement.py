@@ -16,7 +16,8 @@ from conserved.kernel.fields import Fields
 from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN, Flow, FlowFields
 from conserved.kernel.group import Lift, Symmetry, listed
 from conserved.kernel.height import bits, group_bits
-from conserved.kernel.losses import Loss, PolynomialLoss
+from conserved.kernel.loss import Loss
+from conserved.kernel.losses import PolynomialLoss
 from conserved.kernel.moments import AveragedFields
 from conserved.kernel.orbit import Orbit
 from conserved.kernel.points import OutputFields, PointFields, fault_of_outputs

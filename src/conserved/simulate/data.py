@@ -14,7 +14,7 @@ from conserved.kernel.data import table
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
-from conserved.losses import CrossEntropy, MarginLoss
+from conserved.losses import MarginLoss
 from conserved.networks import Network
 from conserved.problem import Problem
 from conserved.simulate.files import SUFFIXES, read_file
@@ -145,7 +145,7 @@ def _as_labels(problem: Problem, outputs: Array) -> Array:
     """Labels of the kind that the loss takes, from real outputs."""
     if isinstance(problem.loss, MarginLoss):
         outputs = np.where(outputs >= np.median(outputs), 1.0, -1.0)
-    elif isinstance(problem.loss, CrossEntropy):
+    elif problem.loss.one_hot:
         outputs = np.eye(outputs.shape[-1])[outputs.argmax(axis=-1)]
     return outputs
 

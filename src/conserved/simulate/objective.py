@@ -17,7 +17,6 @@ from conserved.problem import Problem
 from conserved.simulate.averages import Readout, RealSpace, averages, flattened
 from conserved.simulate.data import Augment, Dataset
 from conserved.simulate.haar import random_elements
-from conserved.simulate.losses import real_loss
 from conserved.symmetry import ORBIT_LIMIT, Elements, act_on_inputs, enumerate_group
 
 Chosen = NDArray[np.intp] | None
@@ -84,7 +83,6 @@ class PointObjective(Objective):
     def __init__(self, problem: Problem, data: Dataset, elements: Elements | None = None) -> None:
         super().__init__(problem, data)
         self.elements = elements
-        self.loss = real_loss(problem.loss)
         self.per_point = max(problem.network.activations() - problem.network.size, 1)
         self.route = f"{len(data):,} data points"
         self.inputs, self.labels = data.inputs[:, None], data.labels[:, None]
@@ -120,7 +118,6 @@ class SampledObjective(Objective):
     def __init__(self, problem: Problem, data: Dataset, rng: np.random.Generator) -> None:
         super().__init__(problem, data)
         self.rng = rng
-        self.loss = real_loss(problem.loss)
         self.per_point = max(problem.network.activations() - problem.network.size, 1)
         self.plain = PointObjective(problem, data)
         self.route = f"{len(data):,} data points, each moved at random at every step"
@@ -224,7 +221,7 @@ def make_objective(
         InputError: an augmentation that does not fit.
         LimitError: orbits that do not fit in memory.
     """
-    real_loss(problem.loss)
+    problem.loss.values(np.zeros_like(data.labels)[None], data.labels)  # refuse now what has none
     if augment == "none" or not problem.symmetric:
         return PointObjective(problem, data)
     if augment == "random":
@@ -265,7 +262,7 @@ def point_gradient(
     objective: PointObjective | SampledObjective, x: Array, y: Array, theta: Array
 ) -> tuple[Array, Array]:
     """(mean ℓ, its gradient) over points x (N, *input), y (N, *output) at θ (batch, D)."""
-    network, loss = objective.problem.network, objective.loss
+    network, loss = objective.problem.network, objective.problem.loss
     step = max(1, _ENTRIES // (objective.per_point * len(theta)))
     if len(x) > step:  # equal parts would have equal weights; these need not be equal
         parts = [
