@@ -22,7 +22,7 @@ from conserved.watching.gradients import (
 from conserved.watching.ledger import Ledger, Look
 from conserved.watching.looking import Tester, gradients, look, mean_squares
 from conserved.watching.ranks import Ranks
-from conserved.watching.rules import Rule, in_words, rule_of
+from conserved.watching.rules import Rule, in_words
 from conserved.watching.steps import StepCheck
 from conserved.watching.sums import Floats
 from conserved.watching.tensors import parameters
@@ -66,9 +66,9 @@ class Observer:
         self.precision = max(precisions(named).values(), default=1.2e-7)
         self._sums = sums = sums_of(laws.laws, named, seed)
         self._tester = Tester(sums, _REFUSED, precisions(named))
-        self._groups = self._grouped(named)
+        self._groups = kinds.groups_of(self.optimizers, named)
         self._ledger = Ledger(sums, self._groups)
-        self._ledger.begin(self._rules())
+        self._ledger.begin(kinds.rules_of(self.optimizers))
         self._check = StepCheck(named, seed)
         self._ranks = Ranks() if agree else None
         self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
@@ -121,37 +121,13 @@ class Observer:
 
     # ---------------------------------------------------------------- what is there
 
-    def _grouped(self, named: dict[str, Any]) -> dict[str, int]:
-        """The parameter group of each parameter, numbered through all optimizers."""
-        names = {id(p): name for name, p in named.items()}
-        found, number = {}, 0
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                for p in group["params"]:
-                    if id(p) in names:
-                        found[names[id(p)]] = number
-                number += 1
-        return found
-
-    def _rules(self) -> list[Rule | None]:
-        return [rule_of(o, group) for o in self.optimizers for group in o.param_groups]
-
     @property
     def rates(self) -> list[float]:
         """Of each parameter group."""
         return [float(group["lr"]) for o in self.optimizers for group in o.param_groups]
 
-    def _velocity(self, named: dict[str, Any]) -> dict[str, Any]:
-        """Momentum buffers by name."""
-        state: dict[Any, Any] = {}
-        for optimizer in self.optimizers:
-            state.update(optimizer.state)
-        held = {name: state.get(p, {}) for name, p in named.items()}
-        found = {name: one.get("momentum_buffer") for name, one in held.items()}
-        return {name: buffer for name, buffer in found.items() if buffer is not None}
-
     def _tracks(self) -> list[Track]:
-        sums, rules = self._sums, self._rules()
+        sums, rules = self._sums, kinds.rules_of(self.optimizers)
         known = any(rule is not None for rule in rules)
         made = []
         for k, law in enumerate(sums.laws):
@@ -191,12 +167,12 @@ class Observer:
         self.events = []
         self._step, self._named = step + 1, named
         self._notice(named)
-        velocity = self._velocity(named)
+        velocity = kinds.velocities(self.optimizers, named)
         changed = self._check.before(named, velocity)
         if changed and self._fresh:
             self._changed(changed)
         slopes = gradients(named)
-        rules = self._rules()
+        rules = kinds.rules_of(self.optimizers)
         wanted = [
             what for what in _EVERYTHING if what != "gg" or kinds.needs_gradient_squares(rules)
         ]
@@ -235,7 +211,7 @@ class Observer:
             if names:
                 self.events.append(Event(what, f"{what}: {listed(sorted(names))}"))
         self._frozen = frozen
-        groups = self._grouped(named)
+        groups = kinds.groups_of(self.optimizers, named)
         if groups != self._groups:
             self._groups = groups
             self._ledger.regroup(groups)
@@ -311,8 +287,8 @@ class Observer:
     def after(self) -> None:
         """Settle the accounts of the step."""
         self.looking = False
-        named, rules = self._named, self._rules()
-        velocity = self._velocity(named)
+        named, rules = self._named, kinds.rules_of(self.optimizers)
+        velocity = kinds.velocities(self.optimizers, named)
         by_name = {name: rules[group] for name, group in self._groups.items()}
         if self._not_taken():
             self.events.append(Event("skipped", "the optimizer did not take this step: overflow"))

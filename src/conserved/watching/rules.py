@@ -53,6 +53,32 @@ def rule_of(optimizer: Optimizer, group: Mapping[str, Any]) -> Rule | None:
     return Rule(steps, -1.0 if group.get("maximize") else 1.0)
 
 
+def rules_of(optimizers: Sequence[Optimizer]) -> list[Rule | None]:
+    """Of each parameter group, through all optimizers."""
+    return [rule_of(o, group) for o in optimizers for group in o.param_groups]
+
+
+def groups_of(optimizers: Sequence[Optimizer], named: Mapping[str, Any]) -> dict[str, int]:
+    """The number of that group for each parameter by name; one that none moves is left out."""
+    names = {id(p): name for name, p in named.items()}
+    groups = (group for optimizer in optimizers for group in optimizer.param_groups)
+    return {
+        names[id(p)]: number
+        for number, group in enumerate(groups)
+        for p in group["params"]
+        if id(p) in names
+    }
+
+
+def velocities(optimizers: Sequence[Optimizer], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Momentum buffers by name, of those that have one."""
+    state: dict[Any, Any] = {}
+    for optimizer in optimizers:
+        state.update(optimizer.state)
+    held = {name: state.get(p, {}).get("momentum_buffer") for name, p in named.items()}
+    return {name: buffer for name, buffer in held.items() if buffer is not None}
+
+
 @dataclass(frozen=True)
 class Joint:
     """One rule for the parameter groups that a law has to do with.
