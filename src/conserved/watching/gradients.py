@@ -13,10 +13,12 @@ from conserved.errors import InputError
 from conserved.law import Law
 from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.exact import pairings, why
-from conserved.watching.looking import Tested, Tester, gradients, look, mean_squares
+from conserved.watching.looking import gradients, look, mean_squares
+from conserved.watching.products import Floats
 from conserved.watching.saved import laws_for
-from conserved.watching.sums import Floats, Sums
+from conserved.watching.sums import Sums
 from conserved.watching.tensors import parameters
+from conserved.watching.tested import Tested, Tester
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.dynamics.steps import Forecast
+from conserved.watching.products import Floats
 from conserved.watching.rules import Joint, Rule, joint, same_weights
-from conserved.watching.sums import Floats, Sums
+from conserved.watching.sums import Sums
 
 
 @dataclass(eq=False)
@@ -114,11 +115,9 @@ class Ledger:
 
     def size(self, square: Floats) -> Floats:
         """Of the terms of h (F,): Σ|c|‖X‖², or Σ|c|Σ|x| at most."""
-        slots = np.where(self.sums.linear[self.sums.owner], self._spread(square), square)
+        most = np.sqrt(self.sums.entries * np.maximum(square, 0))
+        slots = np.where(self.sums.linear[self.sums.owner], most, square)
         return self.sums.size(slots, self.weights)
-
-    def _spread(self, square: Floats) -> Floats:
-        return np.sqrt(self.sums.entries * np.maximum(square, 0))
 
     def _own(self, square: Floats, line: Floats) -> Floats:
         return np.where(self.sums.linear[self.sums.owner], line, square)

@@ -20,12 +20,13 @@ from conserved.watching.gradients import (
     sums_of,
 )
 from conserved.watching.ledger import Ledger, Look
-from conserved.watching.looking import Tester, gradients, look, mean_squares
+from conserved.watching.looking import gradients, look, mean_squares
+from conserved.watching.products import Floats
 from conserved.watching.ranks import Ranks
 from conserved.watching.rules import Rule, in_words
 from conserved.watching.steps import StepCheck
-from conserved.watching.sums import Floats
 from conserved.watching.tensors import parameters
+from conserved.watching.tested import Tester
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -81,11 +82,13 @@ class Observer:
         self.looking = False
         self.residual = self.gradient = np.full(len(sums.laws), np.nan)
         found = look(sums, ("xx", "x"), x=named)
+        squares = mean_squares(sums.names, named)
+        self._spread = sums.spread(squares)
         self._square, self._line = found["xx"], found["x"]
         self._value = self._ledger.value(self._square, self._line)
         self._start = self._value.copy()
         self._predicted = self._value.copy()
-        self._floor = self._least(named)
+        self._floor = self._least(squares)
         self._size = self._sized()
         self.tracks = self._tracks()
         self._offset = np.zeros(len(self.tracks))
@@ -110,11 +113,16 @@ class Observer:
 
     def _sized(self) -> Floats:
         """The size of the terms of h; of parameters that are 0, that of their neighbours."""
-        return np.maximum(self._ledger.size(self._square), self._floor)
+        return np.maximum(self._ledger.size(self._square + self._spread), self._floor)
 
-    def _least(self, named: dict[str, Any]) -> Floats:
+    def _in_lines(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Parameters that occur in linear laws."""
+        chosen = np.unique(self._sums.tensors[self._sums.linear[self._sums.owner]])
+        return {name: named[name] for name in (self._sums.names[k] for k in chosen)}
+
+    def _least(self, squares: Floats) -> Floats:
         sums = self._sums
-        shared = self._tester.shared(mean_squares(sums.names, named))[sums.tensors]
+        shared = self._tester.shared(squares)[sums.tensors]
         linear = sums.linear[sums.owner]
         floor = np.where(linear, sums.entries * np.sqrt(shared), 0.0)
         return sums.size(floor, self._ledger.weights)
@@ -189,6 +197,7 @@ class Observer:
         norms = None
         if self._ranks is not None or self._looks < _FIRST or self._looks % _EVERY == 0:
             norms = mean_squares(self._sums.names, slopes)
+            self._spread = self._sums.spread(mean_squares(self._sums.names, self._in_lines(named)))
         self._looks += 1
         told = {**found, "xx": self._square}
         tested = self._tester.test(told, norms, self._skipped, self._half)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conserved.watching.products import Floats
 from conserved.watching.rules import Rule
-from conserved.watching.sums import Floats
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,0 +1,113 @@
+"""Sums of products against plain sums in float64, of NumPy arrays and of tensors elsewhere."""
+
+import numpy as np
+import pytest
+
+from conserved.watching import products
+
+torch = pytest.importorskip("torch")
+
+SHAPES = [(3,), (1, 5), (700, 3), (5, 9000), (4, 3, 2, 2), (600, 2, 3), (2, 300, 1), (1, 1)]
+
+
+def pair(shape, dtype):
+    rng = np.random.default_rng(len(shape))
+    return [torch.tensor(rng.standard_normal(shape), dtype=dtype) for _ in range(2)]
+
+
+def read(tensor, elsewhere):
+    """As on a processor, or as on another device, where torch sums."""
+    return tensor if elsewhere else products.entries(tensor)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_along_each_axis_and_of_all_entries(shape, elsewhere):
+    x, y = pair(shape, torch.float64)
+    a, b = (read(t, elsewhere) for t in (x, y))
+    for axis in range(len(shape)):
+        others = tuple(k for k in range(len(shape)) if k != axis)
+        for found, plain in (
+            (products.along(axis, a, b), (x * y).numpy().sum(others)),
+            (products.along(axis, a), x.numpy().sum(others)),
+        ):
+            assert np.allclose(np.asarray(found), plain, rtol=1e-12, atol=1e-12)
+    found = np.asarray(products.total(a, b))
+    assert found.shape == (1,)
+    assert np.isclose(found[0], (x * y).sum().item(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_combinations_of_slices(axis, scattered, elsewhere):
+    x, _ = pair((7, 7, 7), torch.float64)
+    rng = np.random.default_rng(0)
+    places = np.arange(1, 7).reshape(2, 3)
+    if scattered:
+        places = rng.permutation(7)[:6].reshape(2, 3)
+    signs = rng.choice([-1.0, 1.0], size=(2, 3))
+    found = np.asarray(products.combined(signs, places, axis, read(x, elsewhere)))
+    moved = np.moveaxis(x.numpy(), axis, 0)
+    plain = [
+        sum(s * moved[p] for s, p in zip(*row, strict=True))
+        for row in zip(signs, places, strict=True)
+    ]
+    assert np.allclose(found, np.stack(plain).reshape(2, -1), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(100_000, 4), (4, 100_000)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_long_sums_in_single_precision_stay_near(shape, axis):
+    x = torch.rand(shape)  # of one sign: nothing cancels that was lost
+    exact = (x.double() ** 2).sum(1 - axis).numpy()
+    found = products.along(axis, *[products.entries(x)] * 2)
+    assert found.dtype == np.float64
+    assert np.abs(found / exact - 1).max() < 10 * np.finfo(np.float32).eps
+
+
+def test_entries_are_those_of_the_tensor_and_never_less_than_single_precision():
+    x = torch.zeros(3, 2, requires_grad=True)
+    held = products.entries(x)
+    with torch.no_grad():
+        x[1, 1] = 5.0
+    assert held[1, 1] == 5.0
+    assert products.entries(torch.ones(2, dtype=torch.bfloat16)).dtype == np.float32
+    assert products.entries(torch.ones(2, dtype=torch.float64)).dtype == np.float64
+    assert products.entries(torch.tensor(2.0)).shape == (1,)
+
+
+@pytest.fixture
+def on_a_device(monkeypatch):
+    """Tensors are summed as they would be on another device."""
+    from conserved.watching import looking
+
+    monkeypatch.setattr(looking, "entries", lambda tensor: tensor.detach())
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_look_is_the_same_wherever_it_is_made(on_a_device, monkeypatch, threads):
+    from conserved import block_laws
+    from conserved.watching import looking
+    from conserved.watching.gradients import sums_of
+
+    monkeypatch.setattr(looking, "_SHARED", 0)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3)
+    ).double()
+    named = dict(model.named_parameters())
+    slopes = {name: torch.randn_like(p) for name, p in named.items() if name != "2.bias"}
+    sums = sums_of(block_laws(model, torch.ones(2, 4)).laws, named, 0)
+    wanted = ("xx", "xg", "gg", "x", "g")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    there = looking.look(sums, wanted, x=named, g=slopes)
+    monkeypatch.setattr(looking, "entries", products.entries)
+    here = looking.look(sums, wanted, x=named, g=slopes)
+    torch.set_num_threads(before)
+    for what in wanted:
+        assert np.allclose(there[what], here[what], rtol=1e-13, atol=1e-13)
+    first, second = named["0.weight"], named["2.weight"]
+    units = (first**2).sum(1) + named["0.bias"] ** 2 - (second**2).sum(0)
+    assert np.allclose(sums.total(here["xx"]), units.detach().numpy())
