@@ -59,7 +59,7 @@ def run(repetitions: int) -> Result:
 
 def _measured(case: Case, repetitions: int) -> Measurement:
     problem = Problem.from_text(case.network, symmetry=case.symmetry)
-    laws = analyze(problem, budget=10.0).laws
+    laws = analyze(problem, budget=30.0).laws
     samples = []
     for repetition in range(repetitions):
         seeds = range(repetition * case.starts, (repetition + 1) * case.starts)

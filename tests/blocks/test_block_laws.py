@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved import blocks
-from conserved.blocks import block_laws
+from conserved.blocks import block_laws, identities
 from conserved.blocks.laws import functions, laws_of, least
 from conserved.blocks.patterns import Column, Pattern, Terms, columns_of, weights_of, within
 from conserved.blocks.probe import probe
@@ -153,7 +152,7 @@ def test_a_function_that_is_zero_is_no_law() -> None:
     one = Pattern((1,), ("each",))
     sums = [Column("W", axis, one, degree=1) for axis in (2, 3)]
     family = Family(((Fraction(1), sums[0]), (Fraction(-1), sums[1])))
-    assert not blocks._holds(family, at, rng)
+    assert not identities._holds(family, at, rng)
     totals = [c for c in columns_of((("W", (3, 2, 1, 1)),), {}) if c.key == ("linear", 1, 1)]
     assert len(totals) == 1
 
@@ -169,7 +168,7 @@ def test_too_many_roots_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*args: object) -> None:
         raise DegenerateSampleError("square roots that exist at no point drawn")
 
-    monkeypatch.setattr(blocks, "probe", none)
+    monkeypatch.setattr(identities, "probe", none)
     with pytest.raises(InputError, match=r"example '3': .* fewer tokens or pixels"):
         block_laws(cq.networks.parse_network("linear:3-2-2"))
 

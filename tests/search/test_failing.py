@@ -12,7 +12,7 @@ import conserved as cq
 from conserved import search
 from conserved.errors import DegenerateSampleError
 from conserved.fields import Fields
-from conserved.kernel.deadline import OutOfTimeError
+from conserved.kernel.deadline import OutOfTimeError, time_limit
 from conserved.kernel.scalars import Array
 from conserved.law import Law
 from conserved.search import FIRST, WHOLE, State, Way, ansatz, monomials, run
@@ -83,7 +83,7 @@ def test_time_that_ends_in_the_middle_of_a_count_leaves_nothing_half_done(
         raise OutOfTimeError("late")
 
     monkeypatch.setattr("conserved.search.state.verify", late)
-    state = State(problem, budget=60)
+    state = State(problem)
     run(state, FIRST)
     assert (state.laws, state.rank) == ([], 0)
     monkeypatch.setattr("conserved.search.state.verify", verify)
@@ -104,8 +104,9 @@ def test_time_that_ends_while_points_are_drawn(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ansatz, "samples", slow)
     problem = cq.Problem.from_text("linear:60-60-1")
     assert problem.network.size > ansatz.JOINT_LIMIT
-    state = State(problem, budget=0.25)
-    run(state, FIRST)
+    state = State(problem)
+    with time_limit(0.25):
+        run(state, FIRST)
     assert drawn == [1]
     assert state.laws == []
     assert state.notes == ["the search for laws was ended by the budget"]

@@ -34,8 +34,8 @@ def analyze(
     Args:
         problem: network, loss, data class and flow.
         seed: an integer ≥ 0; the same seed gives the same run.
-        budget: seconds for each closure and each search; the best so far is reported when they are
-            used up.
+        budget: seconds for everything; each step has a share of what is left, and where it is used
+            up the best so far is reported, with what was cut short.
         laws: also look for the laws themselves, and say why the symmetry adds some.
         degree: try polynomial laws up to this degree; by default only where that is cheap.
         progress: called with (stage, rank, D) as the rank grows.

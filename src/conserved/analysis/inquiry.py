@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 from conserved.analysis.answer import Analysis
 from conserved.certificate.recipe import existence_of
-from conserved.closure import Closure, Progress, lie_closure, no_closure
+from conserved.closure import NO_TIME, Closure, Progress, lie_closure, no_closure
 from conserved.closure.cost import estimate
 from conserved.dynamics import Gradient
 from conserved.errors import DegenerateSampleError, RankLimitError
 from conserved.explain import Explanation, explain, flow_reasons
-from conserved.kernel.deadline import OutOfTimeError, time_limit
+from conserved.kernel.deadline import OutOfTimeError, time_share, within
 from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN
 from conserved.kernel.span import Existence
 from conserved.law import Law
@@ -44,55 +43,76 @@ class Inquiry:
 
     def answer(self, *, laws: bool) -> Analysis:
         """The bounds, and the laws where they are wanted."""
-        try:
-            estimate(self.problem)  # refuses what would not fit in memory
-        except RankLimitError as error:
-            if not laws:
-                raise
-            closure = no_closure(self.problem, str(error), self.seed)
-            state = self._state(self.problem.architecture(), upper=closure.upper)
-            run(state)
-            return self._answer(closure, closure, state)
-        return self._with_laws() if laws else self._bounds()
+        with within(self.budget):
+            try:
+                estimate(self.problem)  # refuses what would not fit in memory
+            except RankLimitError as error:
+                if not laws:
+                    raise
+                closure = no_closure(self.problem, str(error), self.seed)
+                state = self._state(self.problem.architecture(), upper=closure.upper)
+                run(state)
+                return self._answer(closure, closure, state)
+            return self._with_laws() if laws else self._bounds()
 
     def _bounds(self) -> Analysis:
         """The upper bounds alone."""
-        closure = everything = self._closure(self.problem, 0)
-        if self.problem.restricted:
-            everything = self._closure(self.problem.architecture(), 0)
-        return self._answer(closure, everything)
+        if not self.problem.restricted:
+            closure = self._closure(self.problem, 0)
+            return self._answer(closure, closure)
+        with time_share(2 / 3):
+            closure = self._closure(self.problem, 0)
+        return self._answer(closure, self._closure(self.problem.architecture(), 0))
 
     def _with_laws(self) -> Analysis:
-        """Bounds from both sides, for all data and then for the class asked for."""
+        """Bounds from both sides, for all data and then for the class asked for.
+
+        What a step leaves of its share of the time is for those behind it.
+        """
         problem, everything = self.problem, self.problem.architecture()
-        first = last = self._state(everything)
-        run(first, ways_for(everything, first=True))
-        closure = architecture = self._closure(everything, first.rank)
-        if architecture.ranks:
-            first.upper = architecture.upper
-            run(first)
-        why = Explanation(())
+        with time_share(1 / 3 if problem.restricted else 1):
+            first, architecture = self._for_all_data(everything)
+        closure, last, why = architecture, first, Explanation(())
         if problem.restricted:
-            closure = self._closure(problem, first.rank)
+            with time_share(3 / 4):
+                closure = self._closure(problem, first.rank)
             last = self._state(problem, known=first.laws, upper=closure.upper)
             if closure.ranks:
-                run(last)
-                why = explain(
-                    problem, closure, architecture, last.laws, last.lifted, budget=self.budget
-                )
-        why = replace(why, reasons=(*self._flow_reasons(closure), *why.reasons))
+                with time_share(3 / 4):
+                    run(last)
         laws = [*last.known, *last.laws]
-        owned = [law for law in laws if law.origin == "architecture"]
-        proved = self._proved(everything, architecture, owned)
+        with time_share(3 / 4):
+            proved = of_all = self._proved(problem, closure, laws)
+        if problem.restricted:
+            if closure.ranks:
+                with time_share(1 / 2):
+                    why = explain(problem, closure, architecture, last.laws, last.lifted)
+            owned = [law for law in laws if law.origin == "architecture"]
+            with time_share(1 / 2):
+                of_all = self._proved(everything, architecture, owned)
+        why = replace(why, reasons=(*self._flow_reasons(closure), *why.reasons))
         return self._answer(
             closure,
             architecture,
             first,
             last,
             explanation=why,
-            existence=self._proved(problem, closure, laws) if problem.restricted else proved,
-            architecture_existence=proved,
+            existence=proved,
+            architecture_existence=of_all,
         )
+
+    def _for_all_data(self, everything: Problem) -> tuple[State, Closure]:
+        """What is found of the laws for all data, and how many there are at most."""
+        state = self._state(everything)
+        with time_share(1 / 4):
+            run(state, ways_for(everything, first=True))
+        with time_share(3 / 4):
+            closure = self._closure(everything, state.rank)
+        if closure.ranks:
+            state.upper = closure.upper
+            with time_share(3 / 4):
+                run(state)
+        return state, closure
 
     def _flow_reasons(self, closure: Closure) -> tuple[str, ...]:
         """What the flow made of the laws of gradient flow."""
@@ -100,7 +120,8 @@ class Inquiry:
             return flow_reasons(self.problem, closure.upper)
         plain = replace(self.problem, flow=Gradient())
         known = self._state(plain)
-        run(known, ways_for(plain, first=True))
+        with time_share(1 / 2):
+            run(known, ways_for(plain, first=True))
         most = None
         if plain.state.size <= _COMPARED:
             bound = self._closure(plain, known.rank)
@@ -134,7 +155,6 @@ class Inquiry:
             problem,
             seed=self.seed,
             degree=self.degree,
-            budget=self.budget,
             progress=self.progress,
             **known,
         )
@@ -143,13 +163,12 @@ class Inquiry:
         """A proof that the laws exist which are not written down, where there can be one."""
         if sum(law.independent for law in laws) >= closure.upper:
             return None
-        with nullcontext() if self.budget is None else time_limit(self.budget):
-            try:
-                return existence_of(problem, closure, seed=self.seed)
-            except OutOfTimeError:
-                self.notes.append("the budget was used up before missing laws were proved to exist")
-            except DegenerateSampleError as error:
-                self.notes.append(f"missing laws were not proved to exist: {error}")
+        try:
+            return existence_of(problem, closure, seed=self.seed)
+        except OutOfTimeError:
+            self.notes.append("the budget was used up before missing laws were proved to exist")
+        except DegenerateSampleError as error:
+            self.notes.append(f"missing laws were not proved to exist: {error}")
         return None
 
     def _closure(self, problem: Problem, lower: int) -> Closure:
@@ -159,9 +178,10 @@ class Inquiry:
                 problem,
                 seed=self.seed,
                 lower=lower,
-                budget=self.budget,
                 progress=self.progress,
                 device=self.device,
             )
+        except OutOfTimeError:
+            return no_closure(problem, NO_TIME, self.seed)
         except DegenerateSampleError as error:
             return no_closure(problem, f"no rank was found: {error}", self.seed)

@@ -19,6 +19,7 @@ from conserved.atlas.patterns import require_small
 from conserved.atlas.results import Result
 from conserved.atlas.store import Store
 from conserved.errors import InputError, is_whole
+from conserved.kernel.deadline import within
 from conserved.problem import Problem
 
 Progress = Callable[[int, int], None]
@@ -111,5 +112,4 @@ def _check_arguments(count: int, seed: int, jobs: int, budget: float | None) -> 
         raise InputError("jobs", jobs, "the number of processes is an integer ≥ 1")
     if jobs > 1 and not installed():
         raise InputError("jobs", jobs, "more than one needs Dask: pip install 'conserved[atlas]'")
-    if budget is not None and not budget > 0:
-        raise InputError("budget", budget, "a budget is a positive number of seconds")
+    within(budget)  # refuses what is none

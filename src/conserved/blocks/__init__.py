@@ -6,7 +6,7 @@ identity on the whole program mod random primes, with no D × D matrix (``probe`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
+from conserved.blocks.identities import verified
 from conserved.blocks.laws import functions, laws_of, least
-from conserved.blocks.patterns import Terms, columns_of, weights_of
-from conserved.blocks.probe import Probe, RealSamples, probe
+from conserved.blocks.patterns import columns_of
+from conserved.blocks.probe import RealSamples
 from conserved.blocks.sketch import Family, candidates
 from conserved.blocks.splits import cuts_of, splits_of
-from conserved.errors import DegenerateSampleError, InputError
+from conserved.errors import InputError
+from conserved.kernel.deadline import OutOfTimeError, late, time_share, within
 from conserved.kernel.loss import Loss
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
-from conserved.kernel.scalars import Array
-from conserved.kernel.statement import Statement
 from conserved.law import Law, Layout
 from conserved.law.lines import lines
 from conserved.losses import parse_loss
@@ -40,10 +40,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SCHEMA = "conserved.blocks/1"
-_PROBES = 2  # primes, a random point mod each
-_TOP = 2**23  # a bound for them: those of BLAS
-_TRIES = 6
 _GRADIENTS = 10**7  # entries of all gradients of a model whose laws are counted by rank
+_CUT = (
+    "the budget was used up: fewer points tell for these laws, and what is marked eps → 0 may hold "
+    "with eps too"
+)
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ def block_laws(
     tokens: int | None = None,
     output: str | int | None = None,
     seed: int = 0,
+    budget: float | None = None,
 ) -> BlockLaws:
     """Laws of a model of any size, within its blocks and across them.
 
@@ -191,6 +193,7 @@ def block_laws(
         example, batch, tokens, output: how the module is read, as for ``from_torch``.
         loss: its text form, or a loss.
         seed: draws points and primes.
+        budget: seconds; what there was no time for is noted.
 
     Returns:
         Quadratic and linear laws along the axes of tensors. There may be others.
@@ -204,19 +207,33 @@ def block_laws(
         (('W1 W1ᵀ − W2ᵀ W2', 3, False),)
     """
     started = perf_counter()
+    with within(budget):
+        found = _found(model, example, loss, batch, tokens, output, seed)
+    return replace(found, seconds=perf_counter() - started)
+
+
+def _found(
+    model: Any, example: Any, loss: str | Loss, batch: Any, tokens: Any, output: Any, seed: int
+) -> BlockLaws:
     loss = parse_loss(loss) if isinstance(loss, str) else loss
     name, programs, start, notes = _programs(model, example, batch, tokens, output)
     loss.check(programs[-1].shape)
     rng = np.random.default_rng(seed)
     free = programs[-1]  # with eps → 0: whatever holds with eps holds there too
+    primes: list[int] = []
     with threads_for(0):
         columns = columns_of(free.parameters, splits_of(free), cuts_of(free))
-        found = candidates(columns, RealSamples(free, loss, start, rng), seed)
-        primes: list[int] = []
-        held = _verified(free, loss, found, rng, primes)
-        with_eps = held
+        try:
+            with time_share(1 / 2):
+                found = candidates(columns, RealSamples(free, loss, start, rng), seed)
+        except OutOfTimeError:
+            found, notes = [], (*notes, "the budget was used up before any law was found")
+        with time_share(1 / len(programs)):
+            with_eps = held = verified(free, loss, found, rng, primes)
         if len(programs) > 1:
-            with_eps = _verified(programs[0], loss, held, rng, primes)
+            with_eps = verified(programs[0], loss, held, rng, primes)
+    if found and late():
+        notes = (*notes, _CUT)
     layout, shapes = Layout(free.parameters), dict(free.parameters)
     laws = tuple(_told(BlockLaw(f, layout, f not in with_eps)) for f in held)
     kept = [one for one in laws if not one.without_eps]
@@ -230,7 +247,6 @@ def block_laws(
         max(lower, least(held, shapes), _rank(laws, layout)),
         tuple(primes),
         notes,
-        perf_counter() - started,
     )
 
 
@@ -241,7 +257,10 @@ def _rank(laws: Sequence[BlockLaw], layout: Layout) -> int:
         return 0
     scalars = residues(BLAS_PRIMES[0])
     theta = scalars.random(np.random.default_rng(0), (layout.size,))
-    return tangents(scalars, theta, written)[0].rank
+    try:
+        return tangents(scalars, theta, written)[0].rank
+    except OutOfTimeError:
+        return 0
 
 
 def restricted(laws: BlockLaws, trained: Collection[str]) -> BlockLaws:
@@ -284,52 +303,6 @@ def _programs(
     start = {n: p.detach().double().cpu().numpy() for n, p in model.named_parameters()}
     start = {n: value.reshape(value.shape or (1,)) for n, value in start.items()}
     return type(model).__name__, programs, start, notes
-
-
-def _verified(
-    program: Program,
-    loss: Loss,
-    families: Sequence[Family],
-    rng: np.random.Generator,
-    primes: list[int],
-) -> list[Family]:
-    """The families whose identity holds at fresh points with fresh R, mod fresh primes."""
-    held = list(families)
-    for _ in range(_PROBES):
-        if not held:
-            break
-        at = _probe(program, loss, rng)
-        primes.append(int(at.scalars.prime))
-        held = [family for family in held if _holds(family, at, rng)]
-    return held
-
-
-def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
-    for _ in range(_TRIES):
-        prime = Statement(program, loss).prime(rng, _TOP)
-        try:
-            return probe(program, loss, residues(prime), rng)
-        except DegenerateSampleError as error:
-            last = error
-    ((_, shape),) = program.inputs
-    advice = f"{last}: an input of fewer tokens or pixels has fewer square roots in its norms"
-    raise InputError("example", "×".join(map(str, shape)), advice) from last
-
-
-def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
-    scalars = at.scalars
-    weights = {family.key: weights_of(family.key, lambda shape: scalars.random(rng, shape))}
-    terms = Terms([c for _, c in family.terms], weights)
-    factors = [scalars.fraction(c.numerator, c.denominator) for c, _ in family.terms]
-
-    def slope(along: Mapping[str, Array]) -> Array:
-        row = terms.row(scalars, at.parameters, along)
-        total = scalars.mul(row, np.array(factors, dtype=scalars.dtype)).sum()
-        return scalars.reduce(np.asarray(total))
-
-    anywhere = {n: scalars.random(rng, at.gradient[n].shape) for n in family.tensors}
-    # a function that is the same along every direction is no law but 0
-    return not slope(at.gradient).any() and bool(slope(anywhere).any())
 
 
 def _told(law: BlockLaw) -> BlockLaw:

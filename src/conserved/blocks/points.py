@@ -54,6 +54,7 @@ class Point:
         values: dict[int, Array] = {}
         settled = -1  # nodes up to here have their roots
         for index, node in enumerate(self.program.nodes):
+            check_time()
             values[index] = self._value(index, node, values)
             if node.op == "root":
                 self._repair(index, settled, values)

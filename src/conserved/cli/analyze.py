@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conserved.analysis import Analysis, Count
+    from conserved.closure import AtStart
     from conserved.closure import Progress as Report
     from conserved.problem import Problem
 
@@ -59,7 +60,10 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
 @click.option("--degree", type=int, metavar="N", help="Try polynomial laws up to degree N.")
 @click.option("--no-laws", is_flag=True, help="Count only: no search for laws, no reasons.")
 @click.option(
-    "--budget", type=float, metavar="SECONDS", help="Stop each closure after so many seconds."
+    "--budget",
+    type=float,
+    metavar="SECONDS",
+    help="For the whole analysis; certificate and report come after it.",
 )
 @click.option(
     "--device",
@@ -106,7 +110,7 @@ def analyze(
     from conserved.analysis import analyze as run
     from conserved.cli.factory import network_of
     from conserved.cli.text import analysis_text
-    from conserved.closure import rank_at
+    from conserved.kernel.deadline import within
     from conserved.problem import Problem
 
     given = Given(input_shape, batch, tokens, output)
@@ -117,7 +121,7 @@ def analyze(
         refused |= {"--autoencoding": autoencoding, "--start": start is not None}
         refused |= {"--certificate": certificate is not None, "--device": device != "cpu"}
         require_writable(report=report)
-        return _blocks(network, given, loss, seed, as_json, report, refused)
+        return _blocks(network, given, loss, seed, budget, as_json, report, refused)
     problem = Problem.around(
         network_of(network, given),
         loss=loss,
@@ -130,18 +134,18 @@ def analyze(
     )
     require_writable(certificate=certificate, report=report)
     _announce(problem, laws=not no_laws)
-    with _progress() as progress:
-        analysis = run(
-            problem,
-            seed=seed,
-            budget=budget,
-            laws=not no_laws,
-            degree=degree,
-            progress=progress,
-            device=device,
-        )
-    without = _without_eps(analysis)
-    there = None if start is None else rank_at(problem, start, analysis.closure, seed=seed)
+    with within(budget):
+        with _progress() as progress:
+            analysis = run(
+                problem,
+                seed=seed,
+                laws=not no_laws,
+                degree=degree,
+                progress=progress,
+                device=device,
+            )
+        without = _without_eps(analysis)
+        there = None if start is None else _at_start(analysis, start)
     if as_json:
         told = {**analysis.to_json(), **_of_module(analysis, without)}
         told |= {} if there is None else {"start": there.to_json()}
@@ -164,6 +168,7 @@ def _blocks(
     given: Given,
     loss: str,
     seed: int,
+    budget: float | None,
     as_json: bool,
     report: str | None,
     refused: dict[str, bool],
@@ -177,7 +182,7 @@ def _blocks(
             raise InputError(option, "", advice)
     if seed < 0:
         raise InputError("--seed", seed, "a seed is an integer ≥ 0")
-    found = blocks_of(network, given, loss, seed)
+    found = blocks_of(network, given, loss, seed, budget)
     if as_json:
         show_json(found.to_json())
     else:
@@ -199,13 +204,30 @@ def _typed() -> str:
 def _without_eps(analysis: Analysis) -> Count | None:
     """How many laws there are when the eps of a module's norms go to 0."""
     from conserved.analysis import analyze as run
+    from conserved.kernel.deadline import late
     from conserved.networks.torch import TorchNetwork
 
     network = analysis.problem.network
     if not isinstance(network, TorchNetwork) or network.without_eps is None:
         return None
+    if late():
+        tell("the budget was used up before laws for eps → 0 were counted")
+        return None
     problem = replace(analysis.problem, network=network.without_eps)
     return run(problem, seed=analysis.seed, laws=analysis.searched).count
+
+
+def _at_start(analysis: Analysis, start: str) -> AtStart | None:
+    """The rank at a given θ, if there is time."""
+    from conserved.closure import rank_at
+    from conserved.kernel.deadline import OutOfTimeError, check_time
+
+    try:
+        check_time()
+        return rank_at(analysis.problem, start, analysis.closure, seed=analysis.seed)
+    except OutOfTimeError:
+        tell(f"the budget was used up before the rank at {start} was known")
+        return None
 
 
 def _of_module(analysis: Analysis, without: Count | None) -> dict[str, Any]:

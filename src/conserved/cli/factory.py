@@ -84,7 +84,7 @@ def coverage_of(text: str, given: Given) -> Coverage:
     return found
 
 
-def blocks_of(text: str, given: Given, loss: str, seed: int) -> BlockLaws:
+def blocks_of(text: str, given: Given, loss: str, seed: int, budget: float | None) -> BlockLaws:
     """Laws of a family's network, or of the module or network that a factory makes.
 
     Raises:
@@ -93,14 +93,14 @@ def blocks_of(text: str, given: Given, loss: str, seed: int) -> BlockLaws:
     from conserved.blocks import block_laws
 
     if not is_code(text):
-        return block_laws(network_of(text, given), loss=loss, seed=seed)
+        return block_laws(network_of(text, given), loss=loss, seed=seed, budget=budget)
 
     def laws_in(code: Code, made: Any) -> BlockLaws:
         if _is_module(type(made)):
-            return given.blocks(made, loss, seed)
+            return given.blocks(made, loss, seed, budget)
         if not isinstance(made, Network):
             raise InputError("network", text, _no_network(made))
-        return block_laws(made, loss=loss, seed=seed)
+        return block_laws(made, loss=loss, seed=seed, budget=budget)
 
     found: BlockLaws = used(text, laws_in)
     return found

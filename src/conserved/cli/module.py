@@ -105,7 +105,7 @@ class Given:
         example = self.example(module)
         return coverage(module, example, batch=self.batch, tokens=self.tokens, output=self.output)
 
-    def blocks(self, module: nn.Module, loss: str, seed: int) -> BlockLaws:
+    def blocks(self, module: nn.Module, loss: str, seed: int, budget: float | None) -> BlockLaws:
         """The laws of the whole module."""
         from conserved.blocks import block_laws
 
@@ -117,6 +117,7 @@ class Given:
             tokens=self.tokens,
             output=self.output,
             seed=seed,
+            budget=budget,
         )
 
 

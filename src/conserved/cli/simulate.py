@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ALL_HOLD = 0
 SOME_DO_NOT = 3
 LONG_RUN = 2.0  # seconds before a bar appears
-LAW_BUDGET = 10.0  # seconds for each bound of the analysis: laws are wanted here, not their count
+LAW_BUDGET = 30.0  # seconds of the analysis: laws are wanted here, not their count
 _FILE_BYTES = 64 * 2**20
 # what the settings of the dynamics are called here
 _OPTIONS = {

@@ -8,10 +8,8 @@ rank has stabilised makes it tight with overwhelming probability.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import prod
-from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +22,7 @@ from conserved.closure.span import LieSpan, Progress
 from conserved.errors import ConservedError, DegenerateSampleError, InputError, is_whole
 from conserved.fields import Fields, Route, bad_prime, make_fields
 from conserved.kernel.data import table
-from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
+from conserved.kernel.deadline import OutOfTimeError, check_time, within
 from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
 from conserved.kernel.residues import Residues, residues
@@ -34,6 +32,7 @@ from conserved.symmetry import files_of
 
 _POINTS = 16  # degenerate points before giving up
 _PRIMES = 4  # bad ones likewise
+NO_TIME = "the budget was used up before the fields were known"
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def lie_closure(
     check_arguments(problem, seed, lower, budget, progress)
     estimate(problem, route)  # refuses what would not fit in memory
     start = perf_counter()
-    with nullcontext() if budget is None else time_limit(budget), threads_for(problem.state.size):
+    with within(budget), threads_for(problem.state.size):
         try:
             modulus_used = _choose_prime(problem, prime, seed, route)
             points, (fields, run, stopped, generic) = _anywhere(
@@ -144,8 +143,7 @@ def lie_closure(
         except OutOfTimeError:
             if budget is None:  # a limit of whoever asks
                 raise
-            why = f"the budget of {budget:g} s was used up before the fields were known"
-            return replace(no_closure(problem, why, seed), seconds=perf_counter() - start)
+            return replace(no_closure(problem, NO_TIME, seed), seconds=perf_counter() - start)
     upper = fields.dimension - run.space.rank
     if upper < lower:
         raise ConservedError(
@@ -306,6 +304,4 @@ def check_arguments(
         raise InputError("seed", seed, "a seed is an integer ≥ 0")
     if not is_whole(lower) or not 0 <= lower <= problem.state.size:
         raise InputError("lower", lower, f"known laws number 0 to D = {problem.state.size}")
-    number = isinstance(budget, Real) and not isinstance(budget, bool)
-    if budget is not None and not (number and budget > 0):
-        raise InputError("budget", budget, "a budget is a positive number of seconds")
+    within(budget)

@@ -23,6 +23,7 @@ from conserved.dataset.closed import DENSE, Closed, closed
 from conserved.dataset.drift import Drift, drifts
 from conserved.dataset.features import Features
 from conserved.errors import InputError, is_whole
+from conserved.kernel.deadline import time_share, within
 from conserved.losses import Loss, MeanSquaredError
 from conserved.networks import Network
 from conserved.problem import Problem
@@ -114,11 +115,14 @@ def survey(
     loss = loss or MeanSquaredError()
     inputs = _inputs(table.source, features, beside, network)
     problem = Problem(network=network, loss=loss, inputs=inputs)
-    analysis = analyze(problem, seed=seed, budget=budget)
-    found = None
     labelled = beside is not None and len(beside.columns) == prod(network.output_shape)
-    if symmetry is not None and beside is not None and labelled and len(network.input_shape) == 1:
-        found = drifts(network, loss, wanted[0], features, beside, seed=seed, budget=budget)
+    drifting = symmetry is not None and labelled and len(network.input_shape) == 1
+    found = None
+    with within(budget):
+        with time_share(1 / 2 if drifting else 1):
+            analysis = analyze(problem, seed=seed)
+        if drifting and beside is not None:
+            found = drifts(network, loss, wanted[0], features, beside, seed=seed)
     return Survey(table, features, beside, tuple(groups), analysis, found)
 
 

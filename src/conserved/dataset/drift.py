@@ -48,7 +48,6 @@ def drifts(
     labels: Features,
     *,
     seed: int = 0,
-    budget: float | None = None,
 ) -> tuple[Drift, ...]:
     """The rates of all laws that data closed under a group would add, on these data as they are.
 
@@ -56,13 +55,12 @@ def drifts(
         network, loss, group: the problem; labels stay as they are.
         inputs, labels: rows of the data.
         seed: draws the parameters, as a run starts from them.
-        budget: for the analysis.
 
     Raises:
         InputError: sizes that do not fit, or a loss that trains nothing.
     """
     problem = Problem(network=network, loss=loss, symmetry=group)
-    found = analyze(problem, seed=seed, budget=budget)
+    found = analyze(problem, seed=seed)
     laws = [law for law in found.laws if law.origin == "data symmetry"]
     x, y = (np.array([[float(v) for v in row] for row in part.rows]) for part in (inputs, labels))
     data = Dataset(

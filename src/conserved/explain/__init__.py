@@ -16,6 +16,7 @@ from conserved.explain.reasons import (
     no_lift_reason,
     turning_together,
 )
+from conserved.kernel.deadline import OutOfTimeError, within
 from conserved.law import Law
 from conserved.problem import Problem
 from conserved.search.lifted import Lifted, LiftReport, splitting_scalars
@@ -67,17 +68,31 @@ def explain(
     """
     if not problem.symmetric or problem.inputs is not None:
         return Explanation(())
+    with within(budget):
+        try:
+            return _told(problem, closure, architecture, laws, lifted)
+        except OutOfTimeError:
+            return Explanation(("The budget was used up before the reasons were found.",))
+
+
+def _told(
+    problem: Problem,
+    closure: Closure,
+    architecture: Closure,
+    laws: Sequence[Law],
+    lifted: Lifted | None,
+) -> Explanation:
     # bounds that are still open do not compare
     both = closure.closed and architecture.closed
     extra = closure.upper - architecture.upper if both else None
     due = [law for law in laws if law.origin == "data symmetry"]
     first = loss_reason(problem, extra, closure)
     if not first and problem.network.lift() is not None:
-        lifted = lifted or Lifted(problem, splitting_scalars(problem), seconds=budget)
+        lifted = lifted or Lifted(problem, splitting_scalars(problem))
         return _lift_told(problem, closure, extra, due, lifted)
     lines = [first or no_lift_reason(problem)]
     if first and extra == 0 and closure.rank > 1:
-        lifted = Lifted(problem, splitting_scalars(problem), seconds=budget)
+        lifted = Lifted(problem, splitting_scalars(problem))
         # what a loss of higher degree sees that squared error does not
         lines += lifted.step("the ladder", lambda: ladder_reason(problem)) or []
     return Explanation((*lines, *map(law_reason, due)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import lcm
 from time import perf_counter
@@ -25,7 +24,7 @@ from conserved.kernel.certificate import (
     Patterns,
     StatedLaw,
 )
-from conserved.kernel.deadline import time_limit
+from conserved.kernel.deadline import within
 from conserved.kernel.degree import credible, field_degree, law_degree
 from conserved.kernel.errors import DegenerateSampleError, InputError, LimitError
 from conserved.kernel.extent import Degree, extent
@@ -81,10 +80,8 @@ def check(
         seed = secrets.randbelow(SEED_LIMIT)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_LIMIT:
         raise InputError("seed", seed, f"a whole number from 0 to {SEED_LIMIT} is needed")
-    if budget is not None and not budget > 0:
-        raise InputError("budget", budget, "a budget is a positive number of seconds")
     start = perf_counter()
-    with nullcontext() if budget is None else time_limit(budget):
+    with within(budget):
         found = _Check(certificate, seed, titles).statements()
     return Report(certificate, tuple(found), seed, perf_counter() - start)
 

@@ -1,4 +1,4 @@
-"""The one clock of all budgets: a time limit on exact linear algebra, looked at between its steps.
+"""The one clock of all budgets: one deadline for all that runs inside, looked at between steps.
 
 Where an answer may be left out, such as the reasons for a count, ``check_time`` ends the work; a
 bound that keeps its best value so far asks ``late``.
@@ -7,11 +7,12 @@ bound that keeps its best value so far asks ``late``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from numbers import Real
 from time import perf_counter
 
-from conserved.kernel.errors import ConservedError
+from conserved.kernel.errors import ConservedError, InputError
 
 _END: ContextVar[float | None] = ContextVar("end", default=None)
 
@@ -32,6 +33,35 @@ def time_limit(seconds: float) -> Iterator[None]:
     """
     end, outer = perf_counter() + seconds, _END.get()
     token = _END.set(end if outer is None else min(end, outer))
+    try:
+        yield
+    finally:
+        _END.reset(token)
+
+
+def within(budget: float | None) -> AbstractContextManager[None]:
+    """The limit of a budget in seconds; none where there is no budget.
+
+    Raises:
+        InputError: a budget that is no positive number.
+    """
+    if budget is None:
+        return nullcontext()
+    if isinstance(budget, bool) or not isinstance(budget, Real) or not budget > 0:
+        raise InputError("budget", budget, "a budget is a positive number of seconds")
+    return time_limit(float(budget))
+
+
+def time_share(part: float) -> AbstractContextManager[None]:
+    """At most this part of the time that is left, where a limit is set."""
+    end = _END.get()
+    return nullcontext() if end is None else time_limit(part * (end - perf_counter()))
+
+
+@contextmanager
+def untimed() -> Iterator[None]:
+    """No limit, for what has to be brought to an end so that nothing found is lost."""
+    token = _END.set(None)
     try:
         yield
     finally:

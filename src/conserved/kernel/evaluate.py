@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.kernel.deadline import check_time
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.operations import LEAD, OPERATIONS, Pullback
 from conserved.kernel.program import CHOICES, Node, Program
@@ -55,6 +56,7 @@ class Run:
         values: list[Array] = []
         self.volume = 0
         for index, node in enumerate(program.nodes):
+            check_time()
             backs: tuple[Pullback, ...] = ()
             if node.op in ("parameter", "input"):
                 value = named[node.op, node.data[0]]
@@ -82,6 +84,7 @@ class Run:
             node, gradient = program.nodes[index], partial.pop(index, None)
             if gradient is None:
                 continue
+            check_time()
             if node.op == "parameter":
                 held = found.get(node.data[0])
                 found[node.data[0]] = gradient if held is None else ring.add(held, gradient)

@@ -15,7 +15,14 @@ from math import inf
 from conserved.arithmetic.threads import threads_for
 from conserved.dynamics import Gradient
 from conserved.errors import DegenerateSampleError
-from conserved.kernel.deadline import OutOfTimeError, check_time, time_limit
+from conserved.kernel.deadline import (
+    OutOfTimeError,
+    late,
+    time_limit,
+    time_share,
+    untimed,
+    within,
+)
 from conserved.law import Kind, Law
 from conserved.law.timed import degree_of, in_time
 from conserved.problem import Problem
@@ -67,7 +74,8 @@ def carried(state: State, ways: Sequence[Way] = WAYS) -> Iterator[list[Law]]:
     """Laws of gradient flow, where decay only scales θ: h of degree d becomes e^{dλt} h."""
     flow, plain = state.problem.moves, replace(state.problem, flow=Gradient())
     inner = State(plain, seed=state.seed, upper=state.upper, degree=state.degree)
-    run(inner, ways)
+    with time_share(1 / 2):  # the other half is to verify them in
+        run(inner, ways)
     state.unknowns = max(state.unknowns, inner.unknowns)
     state.notes += [note for note in inner.notes if note not in state.notes]
     degrees = [(law, degree_of(law)) for law in inner.laws]
@@ -75,6 +83,7 @@ def carried(state: State, ways: Sequence[Way] = WAYS) -> Iterator[list[Law]]:
 
 
 _SMALL = 300  # entries of a state
+_ENDED = "the search for laws was ended by the budget"
 IN_TIME = (Way("laws of velocities and time", laws_in_time),)
 DECAYING = (
     Way("quadratic laws of gradient flow, as they decay", partial(carried, ways=FIRST)),
@@ -106,10 +115,12 @@ def run(state: State, ways: Sequence[Way] | None = None) -> None:
     ways = ways_for(state.problem) if ways is None else ways
     if not state.problem.moves.timed:
         state.unknowns = max(state.unknowns, unknowns_of(state.problem))
+    if _ENDED in state.notes:  # a way that was broken off is tried again
+        state.notes.remove(_ENDED)
     if state.done:
         return
     try:
-        with threads_for(state.unknowns), time_limit(inf if state.budget is None else state.budget):
+        with threads_for(state.unknowns):
             if state.fields.sampled_patterns:  # what holds in one cell is no law of the network
                 state.note("laws of one cell of activation patterns were not looked for")
                 return
@@ -118,10 +129,11 @@ def run(state: State, ways: Sequence[Way] | None = None) -> None:
                     state.tried.add(way.name)
                     _try(state, way)
     except OutOfTimeError:
-        state.note("the search for laws was ended by the budget")
+        state.note(_ENDED)
     except (DegenerateSampleError, MemoryError) as error:
         state.note(f"a search for laws was given up: {str(error) or type(error).__name__}")
-    state.restore()
+    with untimed():
+        state.restore()
 
 
 def _try(state: State, way: Way) -> None:
@@ -134,7 +146,9 @@ def _try(state: State, way: Way) -> None:
                 if state.done:
                     return
     except OutOfTimeError:
-        check_time()  # of all ways together
+        if late():  # for all ways together
+            state.tried.discard(way.name)
+            raise
         state.note(f"{way.seconds:g} s were not enough for {way.name}")
     except (DegenerateSampleError, MemoryError, ArithmeticError) as error:
         told = str(error) or type(error).__name__
@@ -176,7 +190,8 @@ def find_laws(
     where a bound leaves room, by every way there is.
 
     Args:
-        problem, seed, known, upper, degree, budget, progress: as for ``State``.
+        problem, seed, known, upper, degree, progress: as for ``State``.
+        budget: seconds; what is found by then is returned.
 
     Raises:
         LimitError: a degree asked for that has too many unknowns.
@@ -196,9 +211,9 @@ def find_laws(
         known=known,
         upper=upper,
         degree=degree,
-        budget=budget,
         progress=progress,
     )
     all_quadratic_first = upper is None and not problem.moves.timed
-    run(state, (*FIRST, WHOLE) if all_quadratic_first else None)
+    with within(budget):
+        run(state, (*FIRST, WHOLE) if all_quadratic_first else None)
     return Found(tuple(state.laws), state.unknowns, tuple(state.notes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -21,7 +22,7 @@ import numpy as np
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import DegenerateSampleError, InputError, LimitError
 from conserved.fields import MomentFields, MomentSpace
-from conserved.kernel.deadline import OutOfTimeError, time_limit
+from conserved.kernel.deadline import OutOfTimeError, limited, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.rowspace import RowSpace
@@ -140,27 +141,24 @@ def lift_report(problem: Problem, seed: int = 0) -> LiftReport:
 
 
 class Lifted:
-    """What the loss sees of a problem, found as far as it is asked for, within a time.
+    """What the loss sees of a problem, found as far as it is asked for and as there is time:
+    where no limit is set, ``SECONDS`` for all steps together.
 
     Args:
         problem: squared error, and a network with a lift.
         scalars: with the roots of unity that split its features.
         seed: draws elements of the moments.
-        seconds: for all steps together, by default ``SECONDS``.
 
     Attributes:
         stopped: why nothing further was found, in words, or "".
     """
 
-    def __init__(
-        self, problem: Problem, scalars: Residues, seed: int = 0, seconds: float | None = None
-    ) -> None:
+    def __init__(self, problem: Problem, scalars: Residues, seed: int = 0) -> None:
         self.problem = problem
         self.scalars = scalars
         self.rng = np.random.default_rng([seed, 1])
-        self.seconds = SECONDS if seconds is None else seconds
         self.stopped = ""
-        self._left = self.seconds
+        self._left = SECONDS
 
     def step(self, stage: str, find: Callable[[], T]) -> T | None:
         """What a step finds; where it fails, None, and no later step is begun."""
@@ -168,10 +166,12 @@ class Lifted:
             return None
         start = perf_counter()
         try:
-            with time_limit(self._left), threads_for(self.problem.network.size):
+            own = nullcontext() if limited() else time_limit(self._left)
+            with own, threads_for(self.problem.network.size):
                 return find()
         except OutOfTimeError:
-            self.stopped = f"{self.seconds:g} s were not enough for {stage}"
+            time = "the budget was" if limited() else f"{SECONDS:g} s were"
+            self.stopped = f"{time} not enough for {stage}"
         except MemoryError:
             self.stopped = f"not enough memory for {stage}"
         except (LimitError, DegenerateSampleError) as error:

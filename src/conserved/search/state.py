@@ -38,7 +38,6 @@ class State:
         known: laws known already; only further ones are looked for.
         upper: a bound on the number of laws, the known ones included; the search stops when met.
         degree: polynomials up to this degree are tried; by default only where that is cheap.
-        budget: seconds for each run.
         progress: called with (stage, laws found, upper bound or 0).
 
     Attributes:
@@ -56,7 +55,6 @@ class State:
     known: Sequence[Law] = ()
     upper: int | None = None
     degree: int | None = None
-    budget: float | None = None
     progress: Report | None = None
     laws: list[Law] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -87,7 +85,7 @@ class State:
         if not (averaged and has_lift(problem)):
             return None
         scalars = splitting_scalars(self.problem, *(law.roots for law in self.known))
-        return Lifted(self.problem, scalars, self.seed, self.budget)
+        return Lifted(self.problem, scalars, self.seed)
 
     @cached_property
     def fields(self) -> Fields:
