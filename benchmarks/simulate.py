@@ -70,7 +70,7 @@ def _measured(case: Case, repetitions: int) -> Measurement:
                 for seed in seeds
             ]
             samples.append(perf_counter() - start)
-        if any(verdict.outcome == "broken" for each in found for verdict in each.verdicts):
+        if any(verdict.outcome == "violated" for each in found for verdict in each.verdicts):
             raise WrongCountError(f"{case.name}: a true law is called broken")
     details = {"laws": [law.text for law in laws]}
     return Measurement(case.name, "s", tuple(samples), case.seconds, details=details)

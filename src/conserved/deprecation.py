@@ -63,3 +63,38 @@ def renamed_names(module: str, names: Mapping[str, tuple[str, object]]) -> Calla
         return value
 
     return look_up
+
+
+class RenamedWord(str):
+    """A word of an answer that still equals its old form, with a warning.
+
+    Example:
+        >>> word = RenamedWord("violated", "broken")
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     word == "violated", word == "broken", word == "conserved"
+        (True, True, False)
+    """
+
+    _old: str
+
+    def __new__(cls, word: str, old: str) -> RenamedWord:
+        made = super().__new__(cls, word)
+        made._old = old
+        return made
+
+    def __reduce__(self) -> tuple[type[RenamedWord], tuple[str, str]]:
+        return RenamedWord, (str(self), self._old)
+
+    def __eq__(self, other: object) -> bool:
+        if str.__eq__(self, other) is True:
+            return True
+        if not isinstance(other, str) or other != self._old:
+            return False
+        warn(f"'{self._old}'", f"'{self}'")
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__

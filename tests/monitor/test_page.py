@@ -9,10 +9,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from conserved.dynamics.outcomes import URGENT, Outcome
 from conserved.errors import InputError
 from conserved.monitor import Run, offline_page, summary, summary_json, view, write_offline
 from conserved.monitor.page import CLASSES
-from conserved.watching.tracks import Outcome
 from tests.monitor import logs
 from tests.report.reading import (
     assert_accessible,
@@ -108,8 +108,8 @@ def test_verdicts_while_it_runs_are_those_of_the_watch(tmp_path: Path) -> None:
         "violated",
         "drifting as predicted",
     ]
-    assert found[1].since == 3
-    assert found[1].reason == "up.weight: why"
+    assert found[1].found.since == 3
+    assert found[1].found.reason == "up.weight: why"
     assert found[1].gradient == 1e6
     adam = [logs.step(n, predicted=None, residual=None) for n in range(1, 40)]
     head = logs.head(
@@ -121,7 +121,7 @@ def test_verdicts_while_it_runs_are_those_of_the_watch(tmp_path: Path) -> None:
 
 
 def test_every_outcome_has_its_place() -> None:
-    assert set(view.OUTCOMES) == set(get_args(Outcome)) == set(CLASSES)
+    assert set(URGENT) == set(get_args(Outcome)) == set(CLASSES)
 
 
 def test_blocks_stand_together_in_their_order(tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_the_summary(tmp_path: Path) -> None:
     assert last == "1 violated, 1 drifting as predicted, 1 conserved."
     lines = text.splitlines()
     assert lines[4] == "✗ violated, 1"
-    assert lines[5].endswith("  embed.weightᵀ embed.weight − head.weightᵀ head.weight")
-    assert lines[6] == "        since step 7: …"
+    assert lines[5] == "  since step 7: …"
+    assert lines[6].endswith("  embed.weightᵀ embed.weight − head.weightᵀ head.weight")
     assert max(map(len, lines)) <= 100
     told = summary_json(run)
     assert told["count"]["violated"] == 1

@@ -42,7 +42,7 @@ def test_what_is_seen_meanwhile_is_what_is_said_at_the_end(
     run = Run(log, Path(mkdtemp(dir=tmp_path)))
     run.update()
     assert run.closed is None
-    meanwhile = [(row.outcome, row.since) for row in view.rows(run)]
+    meanwhile = [(row.outcome, row.found.since) for row in view.rows(run)]
     assert meanwhile == [(track.outcome, track.since) for track in watched.tracks]
     assert run.steps == 40
     assert run.unread == 0
@@ -52,8 +52,8 @@ def test_what_is_seen_meanwhile_is_what_is_said_at_the_end(
     watched.close()
     run.update()
     assert run.closed is not None
-    assert [(row.outcome, row.since) for row in view.rows(run)] == meanwhile
-    assert [row.reason for row in view.rows(run)] == [track.why for track in watched.tracks]
+    assert [(row.outcome, row.found.since) for row in view.rows(run)] == meanwhile
+    assert [row.found for row in view.rows(run)] == [track.finding for track in watched.tracks]
     outcomes = {outcome for outcome, _ in meanwhile}
     expected = {"momentum": "drifting as predicted", "still": "conserved", "adam": "drifting"}
     assert outcomes <= {expected[name], "violated"}

@@ -67,7 +67,7 @@ def evidence(points: int = 2000) -> Evidence:
     )
     rows = (
         VerdictRow("balance", "conserved", "drift 1e-14"),
-        VerdictRow("‖W1‖²", "broken", "moves by 0.7"),
+        VerdictRow("‖W1‖²", "violated", "moves by 0.7"),
     )
     return Evidence("Gradient flow.", rows, (values, drift, rungs, ledger), (("seed", "0"),))
 
@@ -107,7 +107,7 @@ def hostile(payload: str) -> tuple[Analysis, Evidence]:
     bad = replace(plain, problem=problem, laws=(law,), explanation=reasons, notes=(payload,))
     curves = (Series(payload, [1.0, 2.0]),)
     plot = Plot(payload, payload, payload, payload, [0.0, 1.0], curves)
-    rows = (VerdictRow(payload, "broken", payload),)
+    rows = (VerdictRow(payload, "violated", payload),)
     return bad, Evidence(payload, rows, (plot,), ((payload, payload),))
 
 

@@ -318,7 +318,7 @@ def test_with_its_runs_it_is_built_in_time(network: str, loss: str, tmp_path: Pa
     assert process_time() - start < 2
     assert path.stat().st_size < 500_000
     assert [run.dynamics.name for run in runs][-1] == "gd"
-    assert all(verdict.outcome != "broken" for run in runs for verdict in run.verdicts)
+    assert all(verdict.outcome != "violated" for run in runs for verdict in run.verdicts)
 
 
 def test_laws_that_exist_without_a_formula_are_told() -> None:

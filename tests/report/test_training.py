@@ -48,13 +48,13 @@ def test_verdicts_are_passed_on_with_a_mark() -> None:
     for outcome, mark in [
         ("conserved", "✓"),
         ("drifting as predicted", "✓"),
-        ("broken", "✗"),
+        ("violated", "✗"),
         ("not tested", "?"),
     ]:
         (row,) = evidence(samples.simulation(outcome=outcome)).verdicts
         assert (row.outcome, row.mark) == (outcome, mark)
         assert row.evidence == "halves with the step"
-    summary = evidence(samples.simulation(outcome="broken")).summary
+    summary = evidence(samples.simulation(outcome="violated")).summary
     assert summary.startswith("Families of laws: 1 broken. The loss goes from 2 to 0.125")
 
 

@@ -110,7 +110,9 @@ def test_true_laws_hold_and_false_ones_break(network: str, flow: str) -> None:
     assert laws
     norm = GramLaw(layout=problem.state, terms=(GramTerm("W1", 0), GramTerm("W2", 1, 2)))
     found = simulate(problem, [*laws, norm], dynamics=GradientFlow(time=2.0))
-    assert [verdict.outcome for verdict in found.verdicts] == ["conserved"] * len(laws) + ["broken"]
+    assert [verdict.outcome for verdict in found.verdicts] == ["conserved"] * len(laws) + [
+        "violated"
+    ]
 
 
 def test_another_power_of_time_breaks() -> None:
@@ -118,7 +120,7 @@ def test_another_power_of_time_breaks() -> None:
     plain = cq.analyze(Problem.from_text("linear:2-2-1")).laws[0]
     laws = [in_time(plain, problem.state, k, problem.moves.unit) for k in (1, 2, 3)]
     found = simulate(problem, laws, dynamics=GradientFlow(time=2.0))
-    assert [v.outcome for v in found.verdicts] == ["broken", "conserved", "broken"]
+    assert [v.outcome for v in found.verdicts] == ["violated", "conserved", "violated"]
 
 
 def test_the_path_is_that_of_parameters() -> None:

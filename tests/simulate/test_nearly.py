@@ -118,7 +118,7 @@ def test_a_true_law_drifts_as_predicted_and_a_false_one_is_broken(
 ) -> None:
     true, false = run(dynamics, DUE, FALSE, augment=augment).verdicts
     assert true.outcome == "drifting as predicted", true.reason
-    assert false.outcome == "broken", false.reason
+    assert false.outcome == "violated", false.reason
     ledger, c = true.ledger, true.component
     assert ledger is not None
     assert np.abs(ledger.observed[:, c]).max() > 1e-3
@@ -137,7 +137,7 @@ def test_laws_of_the_architecture_are_judged_as_ever() -> None:
     assert flow.outcome == "conserved"
     assert (
         run(GradientDescent(steps=50), replace(FALSE, origin="architecture")).verdicts[0].outcome
-        == "broken"
+        == "violated"
     )
 
 

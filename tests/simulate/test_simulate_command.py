@@ -67,7 +67,7 @@ def test_json_and_record(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
 
 
 def test_laws_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A planted false law is called broken; nothing in the file is trusted."""
+    """A planted false law is called violated; nothing in the file is trusted."""
     layout = Layout.of(cq.networks.Linear(3, 2, 1).parameters)
     laws = [gram(layout, "symmetric: W1.0 W2.1").to_json()]
     file = tmp_path / "laws.json"
@@ -77,7 +77,7 @@ def test_laws_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
     for content in (laws, laws[0], {"laws": laws}):
         write(content)
-        assert "broken" in output(capsys, *SMALL, "--law", str(file), "--time", "1", status=3)
+        assert "violated" in output(capsys, *SMALL, "--law", str(file), "--time", "1", status=3)
     for content, words in (
         ("{", "is no JSON"),
         ("[" * 100_000, "is no JSON"),

@@ -1,4 +1,4 @@
-"""No true law is called broken and no planted false one conserved; traps are seen through."""
+"""No true law is called violated and no planted false one conserved; traps are seen through."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check(planted: Planted, dynamics: Dynamics, seed: int, wanted: str) -> None:
     assert [v.outcome for v in found.verdicts[: len(true)]] == [wanted] * len(true), [
         v.reason for v in found.verdicts
     ]
-    assert [v.outcome for v in found.verdicts[len(true) :]] == ["broken"] * len(false), [
+    assert [v.outcome for v in found.verdicts[len(true) :]] == ["violated"] * len(false), [
         v.reason for v in found.verdicts
     ]
 
@@ -76,8 +76,8 @@ def test_over_many_starts(planted: Planted, seed: int) -> None:
     for dynamics in (GradientFlow(time=3.0), *DESCENTS):
         found = simulate(planted.problem, true + false, dynamics=dynamics, seed=seed)
         outcomes = [v.outcome for v in found.verdicts]
-        assert "broken" not in outcomes[: len(true)], (dynamics.text, outcomes)
-        assert set(outcomes[len(true) :]) <= {"broken", "not tested"}, (dynamics.text, outcomes)
+        assert "violated" not in outcomes[: len(true)], (dynamics.text, outcomes)
+        assert set(outcomes[len(true) :]) <= {"violated", "not tested"}, (dynamics.text, outcomes)
 
 
 @settings(max_examples=5)
@@ -96,7 +96,7 @@ def test_over_random_linear_networks(
     false = gram(layout, "symmetric: W1.0 1*W2.1")
     for dynamics in (GradientFlow(time=time), StochasticDescent(rate=0.01, steps=40)):
         found = simulate(problem, [true, false], dynamics=dynamics, seed=seed, scale=scale)
-        assert found.verdicts[0].outcome != "broken", found.verdicts[0].reason
+        assert found.verdicts[0].outcome != "violated", found.verdicts[0].reason
         assert not found.verdicts[1].holds, found.verdicts[1].reason
 
 
@@ -125,18 +125,18 @@ def shifted(dynamics: Dynamics, **more: object) -> Simulation:
 def test_the_direction_under_cyclic_shifts(dynamics: Dynamics) -> None:
     """Kept by descent exactly: the update is affine in W and the all-ones vector."""
     found = shifted(dynamics)
-    assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
+    assert [v.outcome for v in found.verdicts] == ["conserved", "violated"]
     assert found.verdicts[0].drift < 1e-9
 
 
 def test_no_average_no_law() -> None:
     for augment in ("none", "random"):
         found = shifted(GradientDescent(steps=80), augment=augment)
-        assert [v.outcome for v in found.verdicts] == ["drifting as predicted", "broken"]
+        assert [v.outcome for v in found.verdicts] == ["drifting as predicted", "violated"]
         assert "breaks the symmetry" in found.verdicts[0].reason
     for augment in ("none", "random"):  # steps whose drift is not worked out
         found = shifted(Momentum(steps=80), augment=augment)
-        assert [v.outcome for v in found.verdicts] == ["broken", "broken"]
+        assert [v.outcome for v in found.verdicts] == ["violated", "violated"]
     assert "law of the exact average" in found.verdicts[0].reason
     assert "law of the exact average" not in found.verdicts[1].reason
 
@@ -168,7 +168,7 @@ def test_ranges_under_permutations(decay: float) -> None:
     flow = GradientFlow(time=1.0, decay=decay)
     found = simulate(problem, [*spans(problem), balance], dynamics=flow)
     kept = "drifting as predicted" if decay else "conserved"
-    assert [v.outcome for v in found.verdicts] == ["conserved", "broken", kept]
+    assert [v.outcome for v in found.verdicts] == ["conserved", "violated", kept]
     if decay:
         values = found.trajectory.values[2]
         np.testing.assert_allclose(values[-1], np.exp(-2 * decay) * values[0], rtol=1e-9)
@@ -180,17 +180,18 @@ def test_linear_laws_of_cross_entropy() -> None:
     layout = Layout.of(problem.network.parameters)
     laws = [column_sums(layout, "W2"), column_sums(layout, "W1")]
     plain = simulate(problem, laws, dynamics=Momentum(steps=60, rate=0.01))
-    assert [v.outcome for v in plain.verdicts] == ["conserved", "broken"]
+    assert [v.outcome for v in plain.verdicts] == ["conserved", "violated"]
     decaying = simulate(problem, laws, dynamics=GradientDescent(steps=60, decay=0.1))
-    assert [v.outcome for v in decaying.verdicts] == ["drifting as predicted", "broken"]
+    assert [v.outcome for v in decaying.verdicts] == ["drifting as predicted", "violated"]
 
 
-def test_adam_breaks_what_the_gradient_keeps() -> None:
-    planted = PLANTED[0]
+@pytest.mark.parametrize("planted", PLANTED[:3], ids=lambda p: p.network)
+def test_adam_moves_a_true_law_and_that_is_no_error(planted: Planted) -> None:
+    check(planted, Adam(steps=60), 0, "drifting")
     true, _ = planted.laws()
     found = simulate(planted.problem, true, dynamics=Adam(steps=60))
-    assert found.verdicts[0].outcome == "broken"
     assert "Adam rescales" in found.verdicts[0].reason
+    assert found.holds
     assert found.verdicts[0].tangency is not None
     assert found.verdicts[0].tangency.units < 100
 
@@ -268,7 +269,7 @@ def test_a_law_that_is_zero_throughout() -> None:
     laws = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W1.0 -2*W2.1")]
     found = simulate(problem, laws, dynamics=FLOW, start=start)
     assert found.verdicts[0].start < 1e-15
-    assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
+    assert [v.outcome for v in found.verdicts] == ["conserved", "violated"]
 
 
 def test_a_start_with_equal_units_hides_nothing() -> None:
@@ -280,7 +281,7 @@ def test_a_start_with_equal_units_hides_nothing() -> None:
     law = GramLaw(layout=layout, terms=crossed, part="trace")
     for dynamics in (FLOW, GradientDescent(steps=50)):
         found = simulate(problem, [law], dynamics=dynamics, start=start)
-        assert found.verdicts[0].outcome == "broken"
+        assert found.verdicts[0].outcome == "violated"
         assert "this trajectory only" in found.verdicts[0].reason
 
 
@@ -304,7 +305,7 @@ def test_a_violation_in_the_ninth_digit_is_seen() -> None:
     bent = Polynomial.of({**dict(true.terms), (0,): Fraction(1, 10**8)})
     law = PolynomialLaw(layout=layout, components=(bent,))
     found = simulate(problem, [law], dynamics=GradientFlow(time=2.0))
-    assert found.verdicts[0].outcome == "broken"
+    assert found.verdicts[0].outcome == "violated"
     assert 0 < found.verdicts[0].drift < 1e-7
     steps = simulate(problem, [law], dynamics=StochasticDescent(steps=60))
     assert not steps.verdicts[0].holds
@@ -319,7 +320,7 @@ def test_a_flow_that_blows_up() -> None:
         found = simulate(problem, laws, dynamics=dynamics, seed=3, samples=8)
         assert found.trajectory.stopped.startswith("blew up"), found.trajectory.stopped
         assert not found.trajectory.complete
-        assert found.verdicts[0].outcome != "broken", found.verdicts[0].reason
+        assert found.verdicts[0].outcome != "violated", found.verdicts[0].reason
         assert not found.verdicts[1].holds
 
 
@@ -349,7 +350,7 @@ def test_one_step_that_goes_very_far(seed: int) -> None:
     assert found.trajectory.stopped.startswith("blew up")
     outcomes = [v.outcome for v in found.verdicts]
     assert outcomes[:2] == ["drifting as predicted"] * 2, [v.reason for v in found.verdicts]
-    assert outcomes[2:] == ["broken"] * 2, [v.reason for v in found.verdicts]
+    assert outcomes[2:] == ["violated"] * 2, [v.reason for v in found.verdicts]
 
 
 def test_a_stiff_problem() -> None:
@@ -360,7 +361,7 @@ def test_a_stiff_problem() -> None:
     stiff = Dataset("stiff", "inputs of very different size", inputs, data.labels)
     laws = [gram(layout, "symmetric: W1.0 -1*W2.1"), gram(layout, "symmetric: W1.0 W2.1")]
     found = simulate(problem, laws, dynamics=GradientFlow(time=0.5), data=stiff)
-    assert [v.outcome for v in found.verdicts] == ["conserved", "broken"]
+    assert [v.outcome for v in found.verdicts] == ["conserved", "violated"]
     assert found.trajectory.steps[-1] > 100
 
 
@@ -393,13 +394,13 @@ def test_decay_hides_no_false_law_with_a_linear_part() -> None:
             scale=1e-6,
             seed=33,
         )
-        assert [v.outcome for v in found.verdicts] == ["broken", "broken"], [
+        assert [v.outcome for v in found.verdicts] == ["violated", "violated"], [
             v.reason for v in found.verdicts
         ]
 
 
 @pytest.mark.parametrize(
-    "scale, outcomes", [(1.0, ["drifting as predicted", "broken"]), (1e-6, ["not tested"] * 2)]
+    "scale, outcomes", [(1.0, ["drifting as predicted", "violated"]), (1e-6, ["not tested"] * 2)]
 )
 def test_what_decay_alone_moves_tests_no_law(scale: float, outcomes: list[str]) -> None:
     """From a tiny start the loss pulls on nothing: every quadratic form decays alike."""

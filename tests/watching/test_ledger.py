@@ -100,8 +100,10 @@ def test_rates_that_change_their_ratio_end_a_ledger() -> None:
         train(model, optimizer, between=change)
     assert not watched.violated
     assert np.isnan(watched._observer.residual).sum() == 1  # that of the two groups
-    for track in watched.tracks:
-        assert track.outcome == "drifting as predicted"
+    across, alone = watched.tracks
+    assert across.finding.outcome == "drifting"
+    assert "changed their ratio" in across.finding.common
+    assert alone.finding.outcome == "drifting as predicted"
 
 
 def test_accumulation_clipping_and_a_warm_up_from_zero() -> None:

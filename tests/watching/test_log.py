@@ -57,7 +57,7 @@ def test_every_field_of_the_document(tmp_path: Path) -> None:
     assert head["optimizer"] == "SGD, momentum 0.9"
     assert head["laws"][0].keys() == {
         *("text", "short", "tensors", "functions", "probed", "without_eps"),
-        *("degree", "ledger", "start", "size"),
+        *("degree", "ledger", "why_not", "start", "size"),
     }
     assert [line["metrics"] for line in middle] == [{"loss": 0.5}, {"loss": 1.0}, {"loss": 1.5}]
     for line in middle:
@@ -67,6 +67,9 @@ def test_every_field_of_the_document(tmp_path: Path) -> None:
         assert line["rates"] == [0.02]
         np.testing.assert_allclose(line["value"], line["predicted"], rtol=1e-8)
     assert {v["outcome"] for v in last["verdicts"]} == {"drifting as predicted"}
+    for verdict in last["verdicts"]:
+        assert verdict.keys() == {"law", "outcome", "since", "reason", "common"}
+        assert verdict["reason"].endswith(verdict["common"])
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def simulate(
 ) -> int:
     """Train NETWORK and say of each law whether it holds.
 
-    Exit status: 0 every law is conserved or drifts as predicted, 3 some law is broken or not
+    Exit status: 0 every law was tested and none is violated, 3 some law is violated or not
     tested, 2 unusable input, 130 interrupted.
     """
     from conserved.cli.factory import network_of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from textwrap import fill
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import URGENT, said_once
 from conserved.law.lines import where
-from conserved.simulate.record import Outcome, Simulation, Verdict, told_together
+from conserved.simulate.record import Simulation, Verdict, told_together
 
 WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
@@ -78,6 +78,7 @@ def _table(simulation: Simulation) -> str:
     header = ("law", "n", "start", "drift", "of reach", "", "verdict")
     rows = [header]
     told = told_together(simulation.verdicts)
+    reasons, notes = said_once(found for _, _, found in told)
     for line, number, _ in told:
         verdict = simulation.verdicts[number]
         rows.append(
@@ -88,7 +89,7 @@ def _table(simulation: Simulation) -> str:
                 _number(verdict.drift),
                 _number(verdict.relative),
                 _curve(simulation, number, verdict),
-                verdict.outcome,
+                verdict.words,
             )
         )
     if len(rows) == 1:
@@ -102,9 +103,12 @@ def _table(simulation: Simulation) -> str:
         ]
         shown.append("  " + "  ".join(cells).rstrip())
         if number:
-            shown.append(_wrapped(told[number - 1][2]))
-    symbols = where([line for line, *_ in told])
-    return "\n".join([*shown, f"  {symbols}"] if symbols else shown)
+            shown.append(_wrapped(reasons[number - 1]))
+    if symbols := where([line for line, *_ in told]):
+        shown.append(f"  {symbols}")
+    if notes:
+        shown += ["", *(_wrapped(note, "  ") for note in notes)]
+    return "\n".join(shown)
 
 
 def _spread(simulation: Simulation) -> list[str]:
@@ -137,7 +141,7 @@ def _curve(simulation: Simulation, number: int, verdict: Verdict) -> str:
 def _ending(simulation: Simulation) -> str:
     verdicts = simulation.verdicts
     outcomes = Counter(verdicts[number].outcome for _, number, _ in told_together(verdicts))
-    told = ", ".join(f"{outcomes[one]} {one}" for one in get_args(Outcome) if outcomes[one])
+    told = ", ".join(f"{outcomes[one]} {one}" for one in URGENT if outcomes[one])
     summary = f"Laws: {told}." if told else "No law was watched."
     return f"{summary}\nSeed {simulation.seed}, {simulation.seconds:.3g} s."
 
@@ -152,9 +156,9 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _wrapped(sentence: str) -> str:
+def _wrapped(sentence: str, indent: str = "    ") -> str:
     unbroken = sentence.replace(" → ", "\u00a0→\u00a0")
-    shown = fill(unbroken, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    shown = fill(unbroken, WIDTH, initial_indent=indent, subsequent_indent=indent)
     return shown.replace("\u00a0", " ")
 
 

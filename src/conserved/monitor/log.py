@@ -34,6 +34,7 @@ class WatchedLaw:
         functions: how many functions it has.
         without_eps: whether the eps of a norm breaks it, slowly.
         ledger: whether its drift is predicted.
+        why_not: why it is not, where it is not.
         start: its value at step 0.
         size: of its terms, against which a drift is small or large.
     """
@@ -44,6 +45,7 @@ class WatchedLaw:
     functions: int
     without_eps: bool
     ledger: bool
+    why_not: str
     start: float
     size: float
 
@@ -107,6 +109,7 @@ def _law(law: Mapping[str, Any]) -> WatchedLaw:
         functions=_whole(law, "functions"),
         without_eps=law.get("without_eps") is True,
         ledger=law.get("ledger") is True,
+        why_not=_text(law, "why_not"),
         start=_real(law, "start"),
         size=_real(law, "size") or 1.0,
     )

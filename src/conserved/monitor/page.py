@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conserved._version import __version__
+from conserved.dynamics.outcomes import ROUNDINGS, URGENT, mark
 from conserved.errors import InputError
 from conserved.files import write_whole
 from conserved.monitor import view
@@ -23,7 +24,6 @@ from conserved.report.inline import (
 
 OWN = Path(__file__).parent / "assets"
 CHOSEN = 4  # laws with curves at a time: each has two
-LIMIT = 50  # roundings: what the residuals of true laws stay below
 CLASSES = {
     "violated": "violated",
     "drifting as predicted": "predicted",
@@ -58,7 +58,7 @@ def offline_page(run: Run) -> str:
     urgent = sorted(every, key=lambda row: row.weight)
     listed, size = 0, 0
     while listed < len(urgent) and size < _TABLE:
-        words = 3 * urgent[listed].text + urgent[listed].reason  # the formula is there thrice
+        words = 3 * urgent[listed].text + urgent[listed].found.own  # the formula is there thrice
         size += _ROW + len(words.encode())
         listed += 1
     shown = sorted(urgent[:listed], key=lambda row: row.law)
@@ -129,10 +129,11 @@ def _page(
         "live": live,
         "seq": seq,
         "state": state if live else _trimmed(state, rows),
-        "outcomes": view.OUTCOMES,
+        "outcomes": URGENT,
         "classes": CLASSES,
+        "marks": {outcome: mark(outcome) for outcome in URGENT},
         "names": names,
-        "limit": LIMIT,
+        "limit": ROUNDINGS,
         "most": CHOSEN,
         "least": 200 * run.head.precision,
         "chosen": list(chosen or first)[:CHOSEN],
@@ -151,10 +152,10 @@ def _page(
         live=live,
         status=status(run),
         state=state,
-        outcomes=view.OUTCOMES,
+        outcomes=URGENT,
         classes=CLASSES,
         blocks=view.grouped(rows),
-        limit=LIMIT,
+        limit=round(ROUNDINGS),
         most=CHOSEN,
         left_out=_left_out(run, rows, without),
         facts=_facts(run),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
+from conserved.dynamics.outcomes import URGENT, Outcome, mark
 from conserved.law.grouping import natural
 from conserved.monitor import view
 from conserved.monitor.page import short, status
@@ -14,7 +15,7 @@ from conserved.monitor.run import Run
 _WIDTH = 100
 _LAW = 66  # characters of a law
 _ROWS = 60  # laws that are listed
-_IN = 8 * " "
+_IN = 2 * " "
 _HEAD = f"  {'drift':>10}  {'beyond':>7}  {'⟨∇h, g⟩':>7}"
 
 
@@ -29,7 +30,7 @@ def summary(run: Run) -> str:
         _HEAD,
     ]
     left = _ROWS
-    for outcome in view.OUTCOMES:
+    for outcome in URGENT:
         mine = [row for row in rows if row.outcome == outcome]
         mine.sort(key=lambda row: (natural(row.block), row.law))
         lines += _listed(outcome, mine, mine[:left])
@@ -46,18 +47,21 @@ def summary(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _listed(outcome: str, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> list[str]:
-    """Laws of one verdict: each with its numbers, and with its reason where that is its own."""
+def _listed(outcome: Outcome, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> list[str]:
+    """Laws of one verdict: what they have in common, and each with its numbers."""
     if not rows:
         return []
-    lines = [f"{rows[0].mark} {outcome}, {len(rows):,}"]
+    lines = [f"{mark(outcome)} {outcome}, {len(rows):,}"]
+    alike: dict[tuple[int | None, str], list[view.Row]] = {}
     for row in shown:
-        text = row.text if len(row.text) <= _LAW else f"{row.text[: _LAW - 1]}…"
-        drift, beyond, slope = map(short, (row.drift, row.residual, row.gradient))
-        lines.append(f"  {drift:>10}  {beyond:>7}  {slope:>7}  {text}")
-        if outcome in ("violated", "not tested"):
-            since = "" if row.since is None else f"since step {row.since:,}: "
-            lines += wrap(since + row.reason, _WIDTH, initial_indent=_IN, subsequent_indent=_IN)
+        alike.setdefault((row.found.since, row.found.common), []).append(row)
+    for (since, common), several in alike.items():
+        words = ("" if since is None else f"since step {since:,}: ") + common
+        lines += wrap(words, _WIDTH, initial_indent=_IN, subsequent_indent=_IN)
+        for row in several:
+            text = row.text if len(row.text) <= _LAW else f"{row.text[: _LAW - 1]}…"
+            drift, beyond, slope = map(short, (row.drift, row.residual, row.gradient))
+            lines.append(f"  {drift:>10}  {beyond:>7}  {slope:>7}  {text}")
     if len(shown) < len(rows):
         lines.append(f"  … and {len(rows) - len(shown):,} more")
     return lines
@@ -65,7 +69,7 @@ def _listed(outcome: str, rows: Sequence[view.Row], shown: Sequence[view.Row]) -
 
 def _counted(rows: Sequence[view.Row]) -> str:
     """How many of each outcome: 2 violated, 5 conserved."""
-    counts = {outcome: sum(row.outcome == outcome for row in rows) for outcome in view.OUTCOMES}
+    counts = {outcome: sum(row.outcome == outcome for row in rows) for outcome in URGENT}
     return ", ".join(f"{n:,} {outcome}" for outcome, n in counts.items() if n) or "no laws"
 
 
@@ -86,8 +90,8 @@ def summary_json(run: Run) -> dict[str, Any]:
                 "law": row.text,
                 "block": row.block,
                 "outcome": row.outcome,
-                "since": row.since,
-                "reason": row.reason,
+                "since": row.found.since,
+                "reason": row.found.reason,
                 **{name: state[name][row.law] for name in ("drift", "residual", "gradient")},
             }
             for row in view.rows(run)

@@ -11,20 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import SOUND, URGENT, Finding, Outcome, mark, said_once
 from conserved.law.grouping import block_of, natural
 from conserved.monitor.log import shown
 from conserved.monitor.pyramid import Columns
 from conserved.monitor.run import FIELDS, Run
-from conserved.watching.tracks import Outcome, Track
+from conserved.watching.tracks import RATIO_LOST, Track
 
-OUTCOMES: tuple[Outcome, ...] = (
-    "violated",
-    "drifting as predicted",
-    "drifting",
-    "conserved",
-    "not tested",
-)
-MARKS = {"violated": "✗", "not tested": "?"}
 _RECENT = 60  # events that are shown
 
 Floats = NDArray[np.float64]
@@ -38,7 +31,7 @@ class Row:
         law: its place in the log.
         text: its formula.
         block: the part of the model, "" for several.
-        outcome, since, reason: the verdict.
+        found: the verdict.
         drift: (h − h(0)) / size at the last look.
         residual, gradient: the largest of the run, in roundings; NaN where there is none.
     """
@@ -46,17 +39,20 @@ class Row:
     law: int
     text: str
     block: str
-    outcome: Outcome
-    since: int | None
-    reason: str
+    found: Finding
     drift: float
     residual: float
     gradient: float
 
     @property
+    def outcome(self) -> Outcome:
+        """One of five."""
+        return self.found.outcome
+
+    @property
     def mark(self) -> str:
-        """The outcome as a sign, so that colour is not needed."""
-        return MARKS.get(self.outcome, "✓")
+        """The outcome as a sign."""
+        return mark(self.outcome)
 
     @property
     def inside(self) -> str:
@@ -71,15 +67,10 @@ class Row:
         return f"{self.block}: {self.inside}" if self.block else self.text
 
     @property
-    def words(self) -> str:
-        """The outcome, and since when."""
-        return self.outcome if self.since is None else f"{self.outcome} since step {self.since:,}"
-
-    @property
     def weight(self) -> tuple[int, float]:
         """How much it asks to be looked at: the less, the more."""
         worst = np.nanmax([self.residual, self.gradient, 0.0])
-        return OUTCOMES.index(self.outcome), -float(worst)
+        return URGENT.index(self.outcome), -float(worst)
 
 
 def rows(run: Run) -> list[Row]:
@@ -106,12 +97,13 @@ def rows(run: Run) -> list[Row]:
             reason="" if event is None else event.text,
             looks=bounds if np.isfinite(run.last[0, k]) else 0,
             rule=run.head.optimizer,
+            why_not=law.why_not or RATIO_LOST,
             precision=run.head.precision,
         )
-        outcome, step, reason = told.get(k) or (track.outcome, track.since, track.why)
+        found = told.get(k) or track.finding
         numbers = float(drift[k]), float(residual[k]), float(gradient[k])
         block = block_of(law.tensors)
-        out.append(Row(k, law.text, block, outcome, step, reason, *numbers))
+        out.append(Row(k, law.text, block, found, *numbers))
     return out
 
 
@@ -123,15 +115,19 @@ def grouped(several: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     return sorted(blocks.items(), key=lambda item: natural(item[0]))
 
 
-def _told(run: Run) -> dict[int, tuple[Outcome, int | None, str]]:
+def _told(run: Run) -> dict[int, Finding]:
     """The verdicts of a closed log, by law."""
     found = {}
     for row in run.closed or []:
         law, outcome = row.get("law"), row.get("outcome")
-        if isinstance(law, int) and outcome in OUTCOMES:
+        if isinstance(law, int) and outcome in URGENT:
             since = row.get("since")
             known = since if isinstance(since, int) else None
-            found[law] = (outcome, known, shown(row.get("reason")))
+            reason = shown(row.get("reason"))
+            # an older log has whole sentences alone; a cause may be that of several laws
+            whole = "" if outcome in SOUND else reason
+            common = shown(row.get("common", whole))
+            found[law] = Finding.of(outcome, reason, common, known)
     return found
 
 
@@ -148,6 +144,7 @@ def _drift(run: Run, values: Floats) -> Floats:
 def state(run: Run) -> dict[str, Any]:
     """What changes on the page while a run is written, beside the curves."""
     several = rows(run)
+    reasons, notes = said_once(row.found for row in several)
     count = Counter(row.outcome for row in several)
     first, last = run.pyramid.bounds or (0, 0)
     return {
@@ -155,10 +152,11 @@ def state(run: Run) -> dict[str, Any]:
         "rows": run.pyramid.rows,
         "closed": run.closed is not None,
         "unread": run.unread,
-        "count": {outcome: count[outcome] for outcome in OUTCOMES},
-        "outcome": [OUTCOMES.index(row.outcome) for row in several],
-        "words": [row.words for row in several],
-        "reason": [row.reason for row in several],
+        "count": {outcome: count[outcome] for outcome in URGENT},
+        "outcome": [URGENT.index(row.outcome) for row in several],
+        "words": [row.found.words for row in several],
+        "reason": reasons,
+        "notes": notes,
         "drift": _plain([row.drift for row in several], 3),
         "residual": _plain([row.residual for row in several], 3),
         "gradient": _plain([row.gradient for row in several], 3),

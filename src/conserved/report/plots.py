@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conserved.dynamics.outcomes import Outcome, mark, outcome_in_words
 from conserved.errors import InputError
-from conserved.simulate.record import Outcome
 
 Style = Literal["line", "points", "guide"]
 
@@ -145,18 +145,25 @@ class VerdictRow:
 
     Args:
         law: its name.
-        outcome: "conserved", "drifting as predicted", "broken" or "not tested".
+        outcome: one of the words of ``conserved.dynamics.outcomes``.
         evidence: the numbers that say so, in one sentence.
+        since: the first step that violated it, or None.
     """
 
     law: str
     outcome: Outcome
     evidence: str
+    since: int | None = None
 
     @property
     def mark(self) -> str:
         """The outcome as a sign, so that colour is not needed."""
-        return {"broken": "✗", "not tested": "?"}.get(self.outcome, "✓")
+        return mark(self.outcome)
+
+    @property
+    def words(self) -> str:
+        """The outcome, and since when."""
+        return outcome_in_words(self.outcome, self.since)
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,7 @@ class Evidence:
         plots: in the order in which one would show them.
         facts: (name, value) pairs that replay it: solver, tolerance, seed.
         title: what tells it apart where there are several.
+        notes: what several verdicts have in common.
     """
 
     summary: str
@@ -176,6 +184,7 @@ class Evidence:
     plots: tuple[Plot, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     title: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def thinned(y: NDArray[np.float64], points: int = POINTS) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import said_once
 from conserved.law import Law
 from conserved.report.plots import CURVES, Evidence, Plot, Series, VerdictRow
 from conserved.simulate.record import Ledger, Simulation, Verdict, told_together
@@ -29,12 +30,15 @@ def evidence(simulation: Simulation) -> Evidence:
         _against(simulation),
         _ledger(simulation),
     )
+    told = told_together(simulation.verdicts)
+    reasons, notes = said_once(found for _, _, found in told)
     return Evidence(
         summary=_summary(simulation),
         verdicts=tuple(
-            VerdictRow(_cut(line.text, 80), simulation.verdicts[number].outcome, reason)
-            for line, number, reason in told_together(simulation.verdicts)
+            VerdictRow(_cut(line.text, 80), found.outcome, reason, found.since)
+            for (line, _, found), reason in zip(told, reasons, strict=True)
         ),
+        notes=tuple(notes),
         plots=tuple(plot for plot in plots if plot is not None),
         facts=_facts(simulation),
         title=_TITLES.get(simulation.dynamics.name, simulation.dynamics.text),

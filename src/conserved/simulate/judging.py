@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import REFUSED
 from conserved.kernel.real import Reals
 from conserved.kernel.scalars import Array
 from conserved.law import Law
@@ -40,6 +41,7 @@ from conserved.simulate.rounding import (
 from conserved.simulate.verdicts import SAFE, Audit, Watched, judge_descent, judge_flow, tangency_of
 
 _GENERIC = 6  # points away from the trajectory
+_NEVER = np.iinfo(np.intp).max  # a step that was not taken
 
 
 def judge_of(dynamics: Dynamics) -> type[Judge]:
@@ -242,12 +244,12 @@ class StepJudge(Judge):
         watched = self._watched(number, law, sizes, np.zeros(law.size))
         if (ledger := self.balance.ledger(number)) is not None:
             return judge_broken(watched, self._on_average(law), ledger, tangency)
-        drift = predicted_drift(predictions, number)
+        audit = self._audit(law, sizes, predicted_drift(predictions, number))
         return judge_descent(
             watched,
-            self._audit(law, sizes, drift),
-            drift is not None,
+            audit,
             tangency,
+            steps=self.dynamics.steps_in_words,
             random=self.objective.moving,
             why_not=self.dynamics.why_not,
         )
@@ -270,12 +272,15 @@ class StepJudge(Judge):
         ledger = _no_ledger(law, "⟨∇h(θ), g⟩ = 0", len(met.inner))
         units, power = _ratio(residual, unit), _ratio(rate * met.gross, unit)
         worst = np.nan_to_num(residual).max(axis=0)
-        return Audit(worst, units.max(axis=0), power.max(axis=0), ledger)
+        steps = np.array([probe.step + 1 for probe in self.recorder.probes])
+        since = np.where(units > REFUSED, steps[:, None], _NEVER).min(axis=0)
+        share = _ratio(np.abs(met.inner), met.gross).max(axis=0)
+        return Audit(worst, units.max(axis=0), power.max(axis=0), since, ledger, share)
 
     def _audit(self, law: Law, sizes: Sizes, drift: PredictedDrift | None) -> Audit:
         if self.probes is None:
             nothing = np.zeros(law.size)
-            return Audit(nothing, nothing, nothing, _no_ledger(law, "", 0))
+            return Audit(nothing, nothing, nothing, nothing.astype(np.intp), _no_ledger(law, "", 0))
         if drift is None:
             return self._slopes(law, self.probes)
         rate = self.dynamics.setting[1]
@@ -287,11 +292,13 @@ class StepJudge(Judge):
         steep = rate * self.probes.gradients
         leap = np.stack([np.abs(law.gradients(Reals(), step)) @ np.abs(step) for step in steep])
         unit = 3 * EPS * (met.size + leap) + carried * rate * met.noise
-        steps = np.array([probe.step for probe in self.recorder.probes])
-        near = np.clip(np.searchsorted(steps, drift.worst_steps - 1, side="right") - 1, 0, None)
         scale = step_scale(self.probes.thetas, steep, drift.powers)[:, None]
-        floor = np.maximum.accumulate(unit / scale, axis=0)[near]
-        units = _ratio(drift.scaled, floor)
+        floor = np.maximum.accumulate(unit / scale, axis=0)
+        units = _ratio(drift.scaled, floor[self._probes_near(drift.worst_steps)])
+        steps, functions, risen = drift.rises
+        refused = _ratio(risen, floor[self._probes_near(steps), functions]) > REFUSED
+        since = np.full(law.size, _NEVER)
+        np.minimum.at(since, functions[refused], steps[refused])
         ledger = Ledger(
             rule_text(self.dynamics),
             drift.steps,
@@ -302,7 +309,12 @@ class StepJudge(Judge):
             drift.audited,
         )
         power = np.where(met.size > SCALE_FLOOR, _ratio(rate * met.gross, unit), 0.0)
-        return Audit(drift.worst.max(axis=0), units.max(axis=0), power.max(axis=0), ledger)
+        return Audit(drift.worst.max(axis=0), units.max(axis=0), power.max(axis=0), since, ledger)
+
+    def _probes_near(self, steps: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The last probe before each of these steps."""
+        probed = np.array([probe.step for probe in self.recorder.probes])
+        return np.clip(np.searchsorted(probed, steps - 1, side="right") - 1, 0, None)
 
 
 def homogeneity(law: Law) -> Array | None:

@@ -24,6 +24,7 @@ from conserved.simulate.dynamics import Dynamics
 
 _BLOCK = 64  # steps whose laws are evaluated at once
 _KEPT = 100  # moments at which prediction and observation are kept
+_NEVER = -10_000  # below the exponent of any number
 SCALE_FLOOR = 1e-280  # a law as small as this underflows: what is left of it is no rounding error
 
 
@@ -49,6 +50,8 @@ class _Law:
     observed: Array
     rows: list[tuple[int, Array, Array]]  # step, predicted, observed
     worst: list[tuple[int, Array, Array]]  # step, the largest residual of a block, per scale
+    level: NDArray[np.intp]  # the binary exponent of the largest residual per scale so far
+    rises: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]]  # steps, functions, per scale
 
     @property
     def powers(self) -> tuple[int, ...]:
@@ -82,10 +85,10 @@ class DriftPredictions:
         probe = np.random.default_rng(law.layout.size).standard_normal((1, law.layout.size))
         odd = np.abs(law.values(Reals(), probe) - law.values(Reals(), -probe)).max()
         rest = np.abs(law.values(Reals(), 0 * probe)).max()
-        rows = [(0, zero, zero)]
+        rows, level = [(0, zero, zero)], np.full(law.size, _NEVER)
         assert self.dynamics.ledger is not None
         forecast = Forecast(self.dynamics.ledger)
-        return _Law(law, not odd and not rest, forecast, zero, zero, rows, [])
+        return _Law(law, not odd and not rest, forecast, zero, zero, rows, [], level, [])
 
     def add(self, theta: Array, direction: Array, moved: Array, velocity: Array) -> None:
         """One step: θ, what η was multiplied by, θ⁺, and what momentum carries on."""
@@ -131,13 +134,25 @@ class DriftPredictions:
         one.predicted, one.observed = predicted[-1], observed[-1]
         residual = np.abs(change - expected)
         scale = step_scale(theta, rate * direction, one.powers)[:, None]
-        one.worst.append((self.steps, residual.max(axis=0), (residual / scale).max(axis=0)))
+        scaled = residual / scale
+        one.worst.append((self.steps, residual.max(axis=0), scaled.max(axis=0)))
         first = self.steps - len(theta) + 1
+        _rise(one, first, scaled)
         one.rows += [
             (step, predicted[step - first].copy(), observed[step - first].copy())
             for step in range(first, self.steps + 1)
             if step % self._every == 0 or (step == self.steps and len(theta) < _BLOCK)
         ]
+
+
+def _rise(one: _Law, first: int, scaled: Array) -> None:
+    """Write down each step at which the largest residual doubled: few, however long the run."""
+    level = np.where(scaled > 0, np.frexp(scaled)[1], _NEVER).astype(np.intp)
+    level = np.maximum.accumulate(np.concatenate([one.level[None], level]), axis=0)
+    steps, functions = np.nonzero(np.diff(level, axis=0))
+    one.level = level[-1]
+    if len(steps):
+        one.rises.append((first + steps, functions, scaled[steps, functions]))
 
 
 def step_scale(theta: Array, step: Array, powers: tuple[int, ...]) -> Array:
@@ -170,6 +185,8 @@ class PredictedDrift:
         worst_steps: (B,) where each block ends.
         worst: (B, c) the largest residual of one step in each block.
         scaled: (B, c) the same in units of ``step_scale``.
+        rises: (R,) steps, functions and their residuals, so scaled, wherever one was twice as
+            large as any before.
         audited: how many steps.
         powers: the degrees of the law's terms, for ``step_scale``.
     """
@@ -180,6 +197,7 @@ class PredictedDrift:
     worst_steps: NDArray[np.int64]
     worst: Array
     scaled: Array
+    rises: tuple[NDArray[np.intp], NDArray[np.intp], Array]
     audited: int
     powers: tuple[int, ...]
 
@@ -198,6 +216,16 @@ def predicted_drift(predictions: DriftPredictions, number: int) -> PredictedDrif
         np.array(ends),
         np.stack(worst),
         np.stack(scaled),
+        _joined(one.rises),
         predictions.steps,
         one.powers,
     )
+
+
+def _joined(
+    rises: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    if not rises:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0)
+    steps, functions, scaled = zip(*rises, strict=True)
+    return np.concatenate(steps), np.concatenate(functions), np.concatenate(scaled)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, Evidence, Finding, judged, shown
 from conserved.kernel.scalars import Array
 from conserved.simulate.breaking import FLOW_RULE
-from conserved.simulate.record import Ledger, Outcome, Tangency, Trajectory, Verdict
-from conserved.simulate.verdicts import EXPLAINED, POWER, REFUSED, Audit, Watched
+from conserved.simulate.record import Ledger, Tangency, Trajectory, Verdict
+from conserved.simulate.verdicts import POWER, Audit, Watched
 
 _SHARE = 1e-6  # of the prediction, below which a difference is no part of it
 
@@ -37,13 +38,20 @@ def explained(found: Verdict, ledger: Ledger, rates: Array) -> Verdict:
     reach = max(found.reach, moved)
     if found.outcome != "conserved" or not moved > unit:
         return replace(found, ledger=ledger)
+    speed = shown(abs(float(rates[c])))
     reason = (
-        f"moves by {_n(moved)}, and the part of the data that breaks the symmetry predicts "
-        f"{_n(told)} ({_n(abs(float(rates[c])))} a unit of time at the start); what is left moves "
+        f"moves by {shown(moved)}, and the part of the data that breaks the symmetry predicts "
+        f"{shown(told)} ({speed} a unit of time at the start); what is left moves "
         f"{found.reason.removeprefix('moves ')}"
     )
-    outcome: Outcome = "drifting as predicted"
-    return replace(found, outcome=outcome, reason=reason, drift=moved, reach=reach, ledger=ledger)
+    return replace(
+        found,
+        outcome="drifting as predicted",
+        reason=reason,
+        drift=moved,
+        reach=reach,
+        ledger=ledger,
+    )
 
 
 def judge_broken(
@@ -65,38 +73,36 @@ def judge_broken(
         ledger, residual=float(audit.residual[component]), units=float(audit.units[component])
     )
 
-    def verdict(outcome: Outcome, reason: str) -> Verdict:
-        found = watched.verdict(outcome, reason, component, ledger=told, tangency=tangency, at=0)
+    def verdict(finding: Finding) -> Verdict:
+        found = watched.verdict(finding, component, ledger=told, tangency=tangency, at=0)
         return replace(found, drift=_largest(ledger.observed, component))
 
     if refused.any():
-        return verdict(
-            "broken",
-            f"a single step of the exact average moves it by {_n(told.residual)}, "
-            f"{_n(told.units)} units of rounding",
+        reason = (
+            f"a single step of the exact average moves it by {shown(told.residual)}, "
+            f"{shown(told.units)} roundings"
         )
+        return verdict(Finding("violated", reason, since=int(audit.since[refused].min())))
     tested = audit.power >= POWER
-    if not tested.any() or (audit.units[tested] > EXPLAINED).any():
-        return verdict("not tested", "rounding hides what the exact average does to it")
+    if not tested.any() or (audit.units[tested] > ROUNDINGS).any():
+        return verdict(Finding("not tested", "rounding hides what the exact average does to it"))
     if tangency is not None and tangency.units > REFUSED:
-        return verdict("broken", "is no law of the exact average at generic parameters")
+        return verdict(Finding("violated", "is no law of the exact average at generic parameters"))
     moved, predicted = (
         _largest(values, component) for values in (ledger.observed, ledger.predicted)
     )
     rest = float(np.nanmax(np.abs(ledger.observed - ledger.predicted)[:, component]))
     if not moved > watched.allowances[0][:, component].max(initial=0.0):
-        return verdict("conserved", f"moves by {_n(moved)}, which is rounding")
-    share = "" if rest <= _SHARE * moved else f", and steps of this size move it by {_n(rest)} more"
-    return verdict(
-        "drifting as predicted",
-        f"moves by {_n(moved)}, and the part of the data that breaks the symmetry predicts "
-        f"{_n(predicted)}{share}; the exact average leaves it alone at every step examined",
+        return verdict(judged(Evidence(moved=moved, still=True)))
+    share = (
+        "" if rest <= _SHARE * moved else f", and steps of this size move it by {shown(rest)} more"
     )
+    reason = (
+        f"moves by {shown(moved)}, and the part of the data that breaks the symmetry predicts "
+        f"{shown(predicted)}{share}; the exact average leaves it alone at every step examined"
+    )
+    return verdict(Finding("drifting as predicted", reason))
 
 
 def _largest(values: Array, component: int) -> float:
     return float(np.abs(np.nan_to_num(values[:, component])).max(initial=0.0))
-
-
-def _n(value: float) -> str:
-    return f"{value:.2g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.1e}"

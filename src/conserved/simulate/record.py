@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved._version import __version__
+from conserved.deprecation import RenamedWord
+from conserved.dynamics.outcomes import SOUND, Finding, Outcome, outcome_in_words
 from conserved.errors import InputError
 from conserved.law import Law
 from conserved.law.lines import Line, lines
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "conserved.simulation/1"
 
-Outcome = Literal["conserved", "drifting as predicted", "broken", "not tested"]
 Floats = NDArray[np.float64]
 
 
@@ -165,8 +166,12 @@ class Verdict:
     Attributes:
         law: the law.
         outcome: conserved (it stays, up to numerical error), drifting as predicted (it moves, by
-            exactly what the steps must do to a true law), broken, or not tested.
+            exactly what the steps must do to a true law), drifting (it moves under steps that are
+            not along the gradient: no rule says how far, and that is no error), violated (it is no
+            law of this run), or not tested.
         reason: one sentence with the numbers.
+        since: the first step found that no true law makes; None where there is none.
+        common: the part of the reason that all laws of this outcome share, or "".
         component: the function of the law that decides, from 0.
         start: the largest |h_c(θ(0))|.
         drift: the largest |h_c(θ(t)) − h_c(θ(0))|, of the component that decides.
@@ -180,6 +185,8 @@ class Verdict:
     law: Law
     outcome: Outcome
     reason: str
+    since: int | None = None
+    common: str = ""
     component: int = 0
     start: float = 0.0
     drift: float = 0.0
@@ -193,15 +200,30 @@ class Verdict:
         """Drift as a share of the reach: next to 0 for a true law under the flow."""
         return self.drift / self.reach if self.reach > 0 else 0.0
 
+    def __post_init__(self) -> None:
+        if self.outcome == "violated":
+            object.__setattr__(self, "outcome", RenamedWord("violated", "broken"))
+
+    @property
+    def words(self) -> str:
+        """The outcome, and since which step."""
+        return outcome_in_words(self.outcome, self.since)
+
+    @property
+    def finding(self) -> Finding:
+        """Its outcome, with the reason in two parts."""
+        return Finding.of(self.outcome, self.reason, self.common, self.since)
+
     @property
     def holds(self) -> bool:
-        """Conserved, or drifting as predicted."""
-        return self.outcome in ("conserved", "drifting as predicted")
+        """Tested, and not violated."""
+        return self.outcome in SOUND
 
     def to_json(self) -> dict[str, Any]:
         return {
             **self.law.to_json(),
-            "outcome": self.outcome,
+            "outcome": str(self.outcome),
+            "since": self.since,
             "reason": self.reason,
             "component": self.component,
             "start": _number(self.start),
@@ -263,7 +285,7 @@ class Simulation:
 
     @property
     def holds(self) -> bool:
-        """Whether every law is conserved or drifts as predicted."""
+        """Whether every law was tested, and none is violated."""
         spread = all(found.holds for found in self.diffusion)
         return self.complete and spread and all(verdict.holds for verdict in self.verdicts)
 
@@ -324,21 +346,22 @@ def _numbers(values: Floats) -> list[float | None]:
     return [_number(value) for value in values]
 
 
-def told_together(verdicts: Sequence[Verdict]) -> list[tuple[Line, int, str]]:
+def told_together(verdicts: Sequence[Verdict]) -> list[tuple[Line, int, Finding]]:
     """Laws of one pattern and one outcome on one line, told by the one that went furthest.
 
     Args:
         verdicts: of one simulation.
 
     Returns:
-        For each line which verdict tells it, and its reason.
+        For each line which verdict tells it, and what that says.
     """
     out = []
     for line in lines([v.law for v in verdicts], [v.outcome for v in verdicts]):
         number = max(line.members, key=lambda k: _far(verdicts[k]))
         verdict = verdicts[number]
         which = f"{verdict.law.text}, the furthest: " if len(line.laws) > 1 else ""
-        out.append((line, number, which + verdict.reason))
+        found = verdict.finding
+        out.append((line, number, replace(found, own=which + found.own)))
     return out
 
 

@@ -1,4 +1,4 @@
-"""Conserved, drifting as predicted, broken, or not tested: what decides, and why.
+"""Which laws a run moves, by how much more than rounding: what is told to ``dynamics.outcomes``.
 
 Every quantity compared is measured on the problem (``rounding``); nothing is fitted.
 
@@ -19,30 +19,29 @@ a million times the allowance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import (
+    REFUSED,
+    ROUNDINGS,
+    Evidence,
+    Finding,
+    beyond_ledger,
+    judged,
+    not_orthogonal,
+    shown,
+)
 from conserved.kernel.scalars import Array
 from conserved.law import Law
-from conserved.simulate.record import Ledger, Outcome, Rung, Tangency, Verdict
+from conserved.simulate.record import Ledger, Rung, Tangency, Verdict
 from conserved.simulate.rounding import Sizes
-from conserved.simulate.words import (
-    beyond_ledger,
-    by_gradients,
-    by_ledger,
-    is_rounding,
-    shown,
-    without_rule,
-)
 
 POWER = 1e6  # a law has to be able to move so many allowances before it counts as tested
 # a rounding error is estimated from two random draws: it may be this many times larger
 SAFE = 10.0
-# a residual of so many units of rounding is no rounding; false laws have 10^9 and more
-REFUSED = 1e5
-EXPLAINED = 100.0  # up to so many it may be: a step adds up several terms of that size
 FINE = 1e-13  # the tolerance of the solver by default
 _STAYS = 0.5  # a drift that keeps half its size at a thousandth of the tolerance does not fall
 
@@ -101,8 +100,7 @@ class Watched:
 
     def verdict(
         self,
-        outcome: Outcome,
-        reason: str,
+        found: Finding,
         component: int,
         *,
         ledger: Ledger | None = None,
@@ -112,8 +110,10 @@ class Watched:
         """The verdict with the numbers of one component, of the accuracy at that place."""
         return Verdict(
             self.law,
-            outcome,
-            reason,
+            found.outcome,
+            found.reason,
+            since=found.since,
+            common=found.common,
             component=component,
             start=float(np.abs(self.start).max()),
             drift=self.largest(self.drifts[at], component, at),
@@ -150,23 +150,25 @@ def judge_flow(watched: Watched, tangency: Tangency | None, worst: int, decays: 
         moved = watched.largest(drift, component, -1)
         share = _percent(moved, watched.largest(watched.reach, component, -1))
         reason = f"moves by {shown(moved)}, {share} of what it could; {_stays(watched, component)}"
-        return watched.verdict("broken", reason, component, tangency=tangency)
+        return watched.verdict(Finding("violated", reason), component, tangency=tangency)
     telling = watched.telling(-1)
     tested = telling.any(axis=0)
     component = _largest(np.where(telling, drift, 0), watched.reach)
     if not tested.any():
-        reason = _too_short(watched, allowance)
-        return watched.verdict("not tested", reason, component, tangency=tangency)
+        found = Finding("not tested", _too_short(watched, allowance))
+        return watched.verdict(found, component, tangency=tangency)
     if tangency is not None and tangency.units > REFUSED:
-        return watched.verdict("broken", _hidden(tangency), worst, tangency=tangency)
+        found = Finding("violated", _hidden(tangency))
+        return watched.verdict(found, worst, tangency=tangency)
     fine = (drift <= allowance) | ((drift <= 0.1 * looser) & (POWER * drift <= watched.reach))
     if (telling & ~fine).any():
         component = _largest(np.where(telling & ~fine, drift, 0), allowance)
         reason = f"{_falls(watched, component)}: more than the solver promises, less than false"
-        return watched.verdict("not tested", reason, component, tangency=tangency)
-    outcome: Outcome = "drifting as predicted" if decays else "conserved"
-    reason = f"{decays}{_falls(watched, component)}{_partly(watched, telling)}"
-    return watched.verdict(outcome, reason, component, tangency=tangency)
+        return watched.verdict(Finding("not tested", reason), component, tangency=tangency)
+    partly = _partly(watched, telling)
+    reason = f"{decays}{_falls(watched, component)}{f' ({partly})' if partly else ''}"
+    found = Finding("drifting as predicted" if decays else "conserved", reason)
+    return watched.verdict(found, component, tangency=tangency)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,21 +179,25 @@ class Audit:
         residual: (c,) the largest part of one step's change that a true law does not have.
         units: (c,) the same in units of rounding.
         power: (c,) how many units of rounding the largest step could have moved it by.
+        since: (c,) the first step with more units than rounding explains, where there is one.
         ledger: what to show; its residual and units are filled in from the above.
+        share: (c,) the largest ⟨∇h, g⟩ as a share of its terms; None where steps are predicted.
     """
 
     residual: Array
     units: Array
     power: Array
+    since: NDArray[np.intp]
     ledger: Ledger
+    share: Array | None = None
 
 
 def judge_descent(
     watched: Watched,
     audit: Audit,
-    predicted: bool,
     tangency: Tangency | None,
     *,
+    steps: str,
     random: bool = False,
     why_not: str = "",
 ) -> Verdict:
@@ -200,52 +206,70 @@ def judge_descent(
     Args:
         watched: the law at all rates, that asked for first.
         audit: of its single steps.
-        predicted: whether the audit also predicts the drift of a true law.
         tangency: away from the trajectory, on exactly averaged data.
+        steps: the optimizer in words.
         random: whether data are moved at random.
-        why_not: what to say of a law that is true and yet not kept by this kind of step.
+        why_not: why no rule says how far steps move a true law, where they are not along the
+            gradient; "" where they are.
     """
     drift, allowance = np.abs(watched.drifts[0]), watched.allowances[0]
     telling = watched.telling(0)
     component = _largest(np.where(telling, drift, 0), watched.reach)
+    violation, since, untested, more = "", None, "", ""
     refused = audit.units > REFUSED
+    still = bool(telling.any() and (drift <= allowance)[telling].all())
+    shrinks: bool | None = None
     if refused.any():
         component = int(np.argmax(np.where(refused, audit.units, 0)))
-        true_on_average = random and tangency is not None and tangency.units <= EXPLAINED
-        return _verdict(
-            watched, audit, "broken", _leak(audit, component, true_on_average), component, tangency
+        true_on_average = random and tangency is not None and tangency.units <= ROUNDINGS
+        violation = _leak(audit, component, true_on_average)
+        since = int(audit.since[refused].min())
+    elif untested := _too_weak(audit):
+        pass
+    elif tangency is not None and tangency.units > REFUSED:
+        violation = _hidden(tangency)
+    elif still:
+        more = _partly(watched, telling)
+    elif not why_not:
+        shrinks, more = halving(watched, component)
+        if audit.share is None:
+            more += "; the step is too large for that to halve" if more and not shrinks else ""
+        elif shrinks is False:
+            untested = f"its single steps are those of a true law, but {more}"
+    found = judged(
+        Evidence(
+            moved=watched.largest(drift, component, 0),
+            still=still,
+            residual=float(audit.units.max()) if audit.share is None else None,
+            gradient=float(audit.units.max()),
+            vanishes=bool(shrinks),
+            steps=steps,
+            why_not=why_not or "it is no polynomial of degree 2",
+            violation=violation,
+            since=since,
+            untested=untested,
+            more=more,
         )
+    )
+    ledger = replace(
+        audit.ledger,
+        residual=float(audit.residual[component]),
+        units=float(audit.units[component]),
+    )
+    return watched.verdict(found, component, ledger=ledger, tangency=tangency, at=0)
+
+
+def _too_weak(audit: Audit) -> str:
+    """Why single steps tell nothing, or ""."""
     tested = audit.power >= POWER
+    if not audit.ledger.audited:
+        return "no step was taken"
     if not tested.any():
-        reason = (
-            "no step moves its parameters by more than rounding can hide"
-            if audit.ledger.audited
-            else "no step was taken"
-        )
-        return _verdict(watched, audit, "not tested", reason, component, tangency)
-    if (audit.units[tested] > EXPLAINED).any():
-        left = shown(audit.units[tested].max())
-        reason = f"the steps leave {left} units of rounding unexplained, too few to tell"
-        return _verdict(watched, audit, "not tested", reason, component, tangency)
-    if tangency is not None and tangency.units > REFUSED:
-        return _verdict(watched, audit, "broken", _hidden(tangency), component, tangency)
-    moved = watched.largest(drift, component, 0)
-    if telling.any() and (drift <= allowance)[telling].all():
-        reason = f"{is_rounding(moved)}{_partly(watched, telling)}"
-        return _verdict(watched, audit, "conserved", reason, component, tangency)
-    if why_not:
-        reason = without_rule(moved, why_not)
-        return _verdict(watched, audit, "broken", reason, component, tangency)
-    shrinks, words = halving(watched, component)
-    if not predicted and not shrinks:
-        words = words or "no rule says how far these steps may move it"
-        reason = f"its single steps are those of a true law, but {words}"
-        return _verdict(watched, audit, "not tested", reason, component, tangency)
-    units = int(np.ceil(audit.units.max()))
-    reason = by_ledger(units) if predicted else by_gradients(units)
-    reason += f"; {words}" if words else ""
-    reason += "; the step is too large for that to halve" if words and not shrinks else ""
-    return _verdict(watched, audit, "drifting as predicted", reason, component, tangency)
+        return "no step moves its parameters by more than rounding can hide"
+    # rounding is estimated from two random draws here, not bounded: a few units may still be one
+    if (left := float(audit.units[tested].max())) > ROUNDINGS:
+        return f"the steps leave {shown(left)} roundings unexplained, too few to tell"
+    return ""
 
 
 def halving(watched: Watched, component: int) -> tuple[bool | None, str]:
@@ -271,27 +295,6 @@ def halving(watched: Watched, component: int) -> tuple[bool | None, str]:
     if share > 0.75:
         return False, f"{words} and would keep {shown(np.abs(limit).max())} at step 0"
     return None, words
-
-
-def _verdict(
-    watched: Watched,
-    audit: Audit,
-    outcome: Outcome,
-    reason: str,
-    component: int,
-    tangency: Tangency | None,
-) -> Verdict:
-    old = audit.ledger
-    ledger = Ledger(
-        old.rule,
-        old.steps,
-        old.predicted,
-        old.observed,
-        float(audit.residual[component]),
-        float(audit.units[component]),
-        old.audited,
-    )
-    return watched.verdict(outcome, reason, component, ledger=ledger, tangency=tangency, at=0)
 
 
 def _largest(values: Array, unit: Array) -> int:
@@ -345,14 +348,18 @@ def _hidden(tangency: Tangency) -> str:
 
 
 def _leak(audit: Audit, component: int, true_on_average: bool) -> str:
-    words = beyond_ledger(audit.residual[component], audit.units[component])
+    units = audit.units[component]
+    if audit.share is None:
+        words = beyond_ledger(audit.residual[component], units)
+    else:
+        words = not_orthogonal(audit.share[component], units)
     if true_on_average:
         words += "; it is a law of the exact average, and a random augmentation is none"
     return words
 
 
 def _partly(watched: Watched, telling: NDArray[np.bool_]) -> str:
-    """What the verdict leaves out."""
+    """What the verdict leaves out, or ""."""
     words = []
     tested = np.asarray(telling.any(axis=0))
     if not tested.all():
@@ -362,7 +369,7 @@ def _partly(watched: Watched, telling: NDArray[np.bool_]) -> str:
         words.append(
             f"up to time {shown(watched.times[last])}; later numerical error could hide it"
         )
-    return f" ({'; '.join(words)})" if words else ""
+    return "; ".join(words)
 
 
 def _percent(part: float, whole: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.blocks import BlockLaw, BlockLaws
+from conserved.dynamics.outcomes import ROUNDINGS
 from conserved.errors import InputError
 from conserved.law import Law
 from conserved.watching.causes import cause, suspects, telling
@@ -23,7 +24,6 @@ from conserved.watching.tested import Tested, Tester
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ROUNDINGS = 50.0  # of a gradient's own precision that a law may be off by
 _SHOWN = 90
 
 
@@ -237,4 +237,4 @@ def texts(laws: Sequence[BlockLaw]) -> list[str]:
     return out
 
 
-__all__ = ["ROUNDINGS", "GradientError", "GradientReport", "Violation", "check_gradients"]
+__all__ = ["GradientError", "GradientReport", "Violation", "check_gradients"]

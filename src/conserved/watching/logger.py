@@ -159,8 +159,14 @@ class RunLogger:
     def close(self, step: int, observer: Observer) -> None:
         """The verdicts."""
         verdicts = [
-            {"law": k, "outcome": track.outcome, "since": track.since, "reason": track.why}
-            for k, track in enumerate(observer.tracks)
+            {
+                "law": k,
+                "outcome": found.outcome,
+                "since": found.since,
+                "reason": found.reason,
+                "common": found.common,
+            }
+            for k, found in enumerate(track.finding for track in observer.tracks)
         ]
         self._write({"kind": "verdict", "step": step, "verdicts": verdicts})
         if self._writer is not None:
@@ -185,6 +191,7 @@ def _law(track: Any) -> dict[str, Any]:
         "without_eps": track.without_eps,
         "degree": track.degree,
         "ledger": track.predicted is not None,
+        "why_not": track.why_not,
         "start": track.start,
         "size": track.size,
     }

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.blocks import BlockLaws
-from conserved.simulate.words import beyond_ledger
+from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, rates_in_words
 from conserved.watching import rules as kinds
 from conserved.watching.causes import listed
 from conserved.watching.gradients import (
-    ROUNDINGS,
     functions_of,
     per_family,
     precisions,
@@ -27,7 +26,7 @@ from conserved.watching.rules import Rule, in_words
 from conserved.watching.steps import StepCheck
 from conserved.watching.tensors import parameters
 from conserved.watching.tested import Tester
-from conserved.watching.tracks import Event, Track
+from conserved.watching.tracks import RATIO_LOST, Event, Track
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _EVERYTHING = ("xx", "xg", "gg", "x", "g")
 _FIRST, _EVERY = 8, 8  # looks at which the sizes of gradients are taken, which change slowly
-_REFUSED = 1e4  # roundings of a gradient that are no rounding, however ill it is conditioned
 
 
 class Observer:
@@ -66,7 +64,7 @@ class Observer:
         named = parameters(model)
         self.precision = max(precisions(named).values(), default=1.2e-7)
         self._sums = sums = sums_of(laws.laws, named, seed)
-        self._tester = Tester(sums, _REFUSED, precisions(named))
+        self._tester = Tester(sums, REFUSED, precisions(named))
         self._groups = kinds.groups_of(self.optimizers, named)
         self._ledger = Ledger(sums, self._groups)
         self._ledger.begin(kinds.rules_of(self.optimizers))
@@ -136,15 +134,16 @@ class Observer:
 
     def _tracks(self) -> list[Track]:
         sums, rules = self._sums, kinds.rules_of(self.optimizers)
-        known = any(rule is not None for rule in rules)
         made = []
         for k, law in enumerate(sums.laws):
             mine = sums.family == k
             value = float((self._signs * self._value)[mine].sum())
+            tensors = tuple(dict.fromkeys(c.tensor for _, c in law.family.terms))
+            unknown = self._why_not(tensors, rules)
             made.append(
                 Track(
                     text=self.texts[k],
-                    tensors=tuple(dict.fromkeys(c.tensor for _, c in law.family.terms)),
+                    tensors=tensors,
                     functions=law.functions,
                     probed=law.family.key[2] > 1,
                     without_eps=law.without_eps,
@@ -152,12 +151,21 @@ class Observer:
                     start=value,
                     value=value,
                     size=float(self._size[mine].sum()),
-                    predicted=value if known else None,
+                    predicted=None if unknown else value,
                     rule=self._words,
+                    why_not=unknown or RATIO_LOST,
                     precision=self.precision,
                 )
             )
         return made
+
+    def _why_not(self, tensors: Sequence[str], rules: Sequence[Rule | None]) -> str:
+        """Why no rule says how far a law of these parameters moves, or ""."""
+        groups = sorted({self._groups[name] for name in tensors if name in self._groups})
+        owners = [optimizer for optimizer in self.optimizers for _ in optimizer.param_groups]
+        if not groups:  # frozen so far
+            groups = list(range(len(rules)))
+        return why_not([owners[g] for g in groups], [rules[g] for g in groups])
 
     def note_precision(self) -> None:
         """Called in the forward pass: whether it is made in half precision."""
@@ -230,7 +238,7 @@ class Observer:
             self._words = words
         rates = [rate for rate in self.rates if rate]
         self._slow, self._fast = min(self._slow, *rates, np.inf), max(self._fast, *rates, 0.0)
-        rule = f"{words}, {kinds.rates_in_words(self._slow, self._fast)}" if rates else words
+        rule = f"{words}, {rates_in_words(self._slow, self._fast)}" if rates else words
         for track in self.tracks:
             track.rule = rule
 
@@ -329,7 +337,7 @@ class Observer:
         )
         value = self._ledger.value(found["xx"], found["x"])
         observed = value - self._value
-        unit = self.precision * self._size + self._carried(rules) * self._unit
+        unit = self.precision * self._size + kinds.carried(rules) * self._unit
         with np.errstate(divide="ignore", invalid="ignore"):
             units = np.abs(observed - change) / unit
         units[(unit == 0) & (observed == change)] = 0.0
@@ -343,11 +351,6 @@ class Observer:
         found = [getattr(optimizer, "found_inf", None) for optimizer in self.optimizers]
         return any(f is not None and float(f) > 0 for f in found)
 
-    def _carried(self, rules: Sequence[Rule | None]) -> float:
-        """How far one step carries the rounding of a gradient."""
-        known = [r.steps for r in rules if r is not None]
-        return max((s.rate / max(1e-3, 1 - s.momentum) for s in known), default=0.0)
-
     def _settle(self, units: Floats, gap: Floats, wrong: dict[str, str]) -> None:
         sums = self._sums
         known = per_family(sums, np.isnan(units).astype(np.float64)) == 0
@@ -356,11 +359,14 @@ class Observer:
         moved = per_family(
             sums, np.abs(self._value - self._start) / np.where(self._size > 0, self._size, 1.0)
         )
+        lost = per_family(sums, self._ledger.lost.astype(np.float64)) > 0
         signed, ledger = self._signs * self._value, self._signs * self._predicted
         values = np.bincount(sums.family, signed, len(sums.laws))
         predicted = np.bincount(sums.family, ledger, len(sums.laws))
         for k, track in enumerate(self.tracks):
             track.value, track.moved = float(values[k]), float(moved[k])
+            if lost[k]:
+                track.predicted = None
             if track.predicted is not None:
                 track.predicted = float(predicted[k]) + self._offset[k]
             for name in track.tensors:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from conserved.dynamics.outcomes import not_along, optimizer_in_words
 from conserved.dynamics.steps import Steps
 
 if TYPE_CHECKING:
@@ -123,6 +124,19 @@ def same_weights(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(abs(a - b) <= _SAME * abs(a) for a, b in zip(one, other, strict=True))
 
 
+def why_not(owners: Sequence[Optimizer], rules: Sequence[Rule | None]) -> str:
+    """Why steps of these parameter groups are not forecast together; "" where they are.
+
+    Args:
+        owners: the optimizer of each group.
+        rules: of each group.
+    """
+    for owner, rule in zip(owners, rules, strict=True):
+        if rule is None:
+            return not_along([kind.__name__ for kind in type(owner).__mro__])
+    return "" if joint(rules) else "its tensors are moved by different rules"
+
+
 def in_words(optimizers: Sequence[Optimizer]) -> str:
     """An optimizer and what makes its laws drift: "SGD, momentum 0.9, decay 0.01".
 
@@ -133,27 +147,21 @@ def in_words(optimizers: Sequence[Optimizer]) -> str:
     """
     told = []
     for optimizer in optimizers:
-        words = [type(optimizer).__name__]
-        for key, name in (
-            ("momentum", "momentum"),
-            ("dampening", "dampening"),
-            ("weight_decay", "decay"),
-        ):
-            values = {float(g.get(key) or 0.0) for g in optimizer.param_groups}
-            if any(values):
-                words.append(f"{name} {' or '.join(f'{v:g}' for v in sorted(values))}")
-        if any(g.get("nesterov") for g in optimizer.param_groups):
-            words.append("Nesterov")
-        told.append(", ".join(words))
+        keys = ("momentum", "momentum"), ("dampening", "dampening"), ("decay", "weight_decay")
+        groups = optimizer.param_groups
+        settings = {name: {float(g.get(key) or 0.0) for g in groups} for name, key in keys}
+        nesterov = any(g.get("nesterov") for g in groups)
+        told.append(optimizer_in_words(type(optimizer).__name__, settings, nesterov=nesterov))
     return "; ".join(told)
-
-
-def rates_in_words(slow: float, fast: float) -> str:
-    """The rates of a run."""
-    return f"rate {fast:g}" if slow == fast else f"rates {slow:.3g} to {fast:.3g}"
 
 
 def needs_gradient_squares(rules: Sequence[Rule | None]) -> bool:
     """Whether a ledger is made from the gradient itself, not from the velocity alone."""
     steps = [rule.steps for rule in rules if rule is not None]
     return any(s.nesterov or not s.momentum for s in steps)
+
+
+def carried(rules: Sequence[Rule | None]) -> float:
+    """How far one step carries the rounding of a gradient."""
+    known = [rule.steps for rule in rules if rule is not None]
+    return max((s.rate / max(1e-3, 1 - s.momentum) for s in known), default=0.0)

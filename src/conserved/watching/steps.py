@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _ENTRIES = 16  # of each parameter
 _AT_ONCE = 16  # parameters
-_ROUNDINGS = 1000.0  # that a step may be off by
+# that one entry may be off by: unlike laws, which average, and at the size of that entry, where
+# fused steps round in another order; a setting that is wrong is off by far more
+_ROUNDINGS = 1000.0
 
 
 @dataclass(eq=False)

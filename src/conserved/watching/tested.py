@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import EPS_SHARE, NO_ROUNDING
 from conserved.watching.products import Floats
 from conserved.watching.sums import Sums
-
-EPS_SHARE = 1e-2  # of its terms that a law may be off by where the eps of a norm breaks it
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +109,7 @@ class Tester:
         unit = self.unit(found["xx"], found.get("gg", 0 * slots), norms)
         own = np.maximum(self._own_precision, precision)
         tested = Tested(pairing, unit, own, np.zeros(0, dtype=bool))
-        allowed = np.where(
-            self.without_eps, np.maximum(EPS_SHARE, self.limit * own), self.limit * own
-        )
+        rounding = np.minimum(self.limit * own, NO_ROUNDING)
+        allowed = np.where(self.without_eps, np.maximum(EPS_SHARE, rounding), rounding)
         violated = (tested.relative > allowed) & ~skipped
         return Tested(pairing, unit, own, violated)

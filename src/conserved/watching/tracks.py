@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from conserved.simulate.words import by_ledger, is_rounding, shown, without_rule
+from conserved.dynamics.outcomes import STILL, Evidence, Finding, Outcome, judged
 
-Outcome = Literal["conserved", "drifting as predicted", "drifting", "violated", "not tested"]
-_STILL = 100.0  # roundings of its terms that a law may move by and count as conserved
+RATIO_LOST = "the rates of its tensors changed their ratio"
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ class Track:
         looks: at how many steps it was tested.
         waiting: why it was not tested at the last look, or "".
         rule: what makes it drift, in words.
+        why_not: why no rule says how far, where none does.
     """
 
     text: str
@@ -70,6 +69,7 @@ class Track:
     looks: int = 0
     waiting: str = ""
     rule: str = ""
+    why_not: str = RATIO_LOST
     precision: float = 1.2e-7
 
     @property
@@ -78,44 +78,30 @@ class Track:
         return self.value - self.start
 
     @property
-    def outcome(self) -> Outcome:
-        """One of five."""
-        if self.since is not None:
-            return "violated"
-        if not self.looks:
-            return "not tested"
-        if self.moved <= _STILL * self.precision:
-            return "conserved"
-        return "drifting" if self.predicted is None else "drifting as predicted"
+    def finding(self) -> Finding:
+        """What became of it, and why."""
+        return judged(
+            Evidence(
+                moved=self.moved,
+                still=self.moved <= STILL * self.precision,
+                share=" of its terms",
+                residual=None if self.predicted is None else self.residual,
+                gradient=self.worst,
+                eps=self.without_eps,
+                steps=self.rule,
+                why_not=self.why_not,
+                violation=self.reason,
+                since=self.since,
+                untested="" if self.looks else self.waiting or "no step was taken",
+            )
+        )
 
     @property
-    def why(self) -> str:
-        """What the outcome rests on."""
-        if self.since is not None:
-            return self.reason
-        if not self.looks:
-            return self.waiting or "no step was taken"
-        share = f"{shown(self.moved)} of its terms"
-        if self.outcome == "conserved":
-            return is_rounding(self.moved).replace(shown(self.moved), share)
-        if self.predicted is None:
-            why = f"no rule says how far {self.rule} moves it, and that is no error"
-            told = without_rule(self.moved, why).replace(shown(self.moved), share, 1)
-            return f"{told}; ⟨∇h, g⟩ = 0 at every step, {self._gradients()}"
-        told = f"by up to {share}: {by_ledger(_up(self.residual))}; {self.rule}"
-        return f"{told}, and the eps of a norm" if self.without_eps else told
-
-    def _gradients(self) -> str:
-        if self.without_eps:
-            return "but for the eps of a norm"
-        return f"up to {max(1, _up(self.worst))} roundings"
+    def outcome(self) -> Outcome:
+        """One of five."""
+        return self.finding.outcome
 
     def verdict(self) -> str:
         """In words: the outcome, then why."""
-        outcome = self.outcome
-        since = f" since step {self.since}" if self.since is not None else ""
-        return f"{outcome}{since}: {self.why}"
-
-
-def _up(value: float) -> int:
-    return int(-(-value // 1)) if value < 1e9 else 10**9
+        found = self.finding
+        return f"{found.words}: {found.reason}"

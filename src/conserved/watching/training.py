@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from conserved.blocks import BlockLaws
+from conserved.dynamics.outcomes import said_once
 from conserved.errors import InputError
 from conserved.notebook import frame
 from conserved.watching.logger import ROTATE, RunLogger
@@ -104,16 +105,20 @@ class Watch:
         self._logger.metrics.update({key: float(value) for key, value in metrics.items()})
 
     def verdict(self) -> str:
-        """One line for each family, those that agree together."""
+        """One line for each family, and below what several have in common."""
         lines: list[str] = []
         waiting = [t for t in self.tracks if not t.looks and t.waiting]
         shown = [t for t in self.tracks if t.looks or not t.waiting]
         width = min(max((len(t.text) for t in shown), default=0), 80)
-        for track in sorted(shown, key=lambda t: t.since is None):
-            lines.append(f"{_cut(track.text, width):<{width}}  {track.verdict()}")
+        shown.sort(key=lambda t: t.since is None)
+        found = [track.finding for track in shown]
+        reasons, notes = said_once(found)
+        for track, one, reason in zip(shown, found, reasons, strict=True):
+            told = f"{one.words}: {reason}" if reason else one.words
+            lines.append(f"{_cut(track.text, width):<{width}}  {told}")
         if waiting:
             lines.append(f"{len(waiting)} families were not tested: {waiting[0].waiting}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(["", *notes] if notes else [])])
 
     @property
     def violated(self) -> list[Track]:

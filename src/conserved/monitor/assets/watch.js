@@ -212,7 +212,6 @@
     document.title = violated ? `✗ ${violated} violated: ${title}` : title;
   };
 
-  const MARK = { violated: "✗", "not tested": "?" };
   function tell() {
     entitle();
     outcomes.forEach((outcome, k) => {
@@ -220,11 +219,12 @@
       button.classList.toggle("none", !state.count[outcome]);
       button.querySelector("b").textContent = state.count[outcome].toLocaleString("en");
     });
+    byId("notes").replaceChildren(...state.notes.map((note) => element("li", note)));
     for (const [law, row] of rows) {
       const outcome = outcomes[state.outcome[law]];
       const cell = row.querySelector(".verdict");
       cell.className = `verdict is-${classes[outcome]}`;
-      cell.querySelector("span").textContent = `${MARK[outcome] || "✓"}\u00a0${state.words[law]}`;
+      cell.querySelector("span").textContent = `${told.marks[outcome]}\u00a0${state.words[law]}`;
       cell.querySelector("small").textContent = state.reason[law];
       const cells = row.querySelectorAll("td.n");
       [state.drift, state.residual, state.gradient].forEach((list, k) => (cells[k].textContent = short(list[law])));

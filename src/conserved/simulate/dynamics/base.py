@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.dynamics.outcomes import optimizer_in_words, rates_in_words
 from conserved.dynamics.steps import Steps
 from conserved.errors import InputError, is_whole
 from conserved.kernel.scalars import Array
@@ -58,6 +59,7 @@ class Dynamics(ABC):
         stepwise: whether it moves by steps, which are tested one by one; or else along a flow, by a
             solver that promises a tolerance.
         looks_twice: whether a step needs the gradient of one batch at two points.
+        optimizer: the name of whatever makes such steps; "" along a flow.
         why_not: what to say of a true law that moves under such steps, where no rule says how far.
         decay: λ ≥ 0, the weight decay, λθ added to the gradient (to the step where that says so).
     """
@@ -66,6 +68,7 @@ class Dynamics(ABC):
     formula: ClassVar[str]
     stepwise: ClassVar[bool] = False
     looks_twice: ClassVar[bool] = False
+    optimizer: ClassVar[str] = ""
     why_not: ClassVar[str] = ""
 
     decay: float = 0.0
@@ -102,6 +105,15 @@ class Dynamics(ABC):
     def ledger(self) -> Steps | None:
         """Its steps as those whose effect on a law is known exactly; None for any others."""
         return None
+
+    @property
+    def steps_in_words(self) -> str:
+        """Its steps as those of real training are told: "SGD, momentum 0.9, rate 0.1"."""
+        rate, held = self.setting[1], asdict(self)
+        names = ("momentum", "dampening", "decay")
+        settings = {name: {held[name]} for name in names if name in held}
+        words = optimizer_in_words(self.optimizer, settings, nesterov=bool(held.get("nesterov")))
+        return f"{words}, {rates_in_words(rate, rate)}"
 
     def ladder(self) -> tuple[Dynamics, ...]:
         """The same dynamics at other accuracies, which tell true laws from false; may be empty."""

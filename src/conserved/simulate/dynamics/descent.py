@@ -42,6 +42,7 @@ class Descent(Dynamics):
     """
 
     stepwise = True
+    optimizer = "SGD"
     remembers: ClassVar[tuple[str, ...]] = ()
 
     rate: float = 0.01

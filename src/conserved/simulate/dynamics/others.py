@@ -11,6 +11,7 @@ from math import prod, sqrt
 
 import numpy as np
 
+from conserved.dynamics.outcomes import NOT_ALONG
 from conserved.kernel.program import Tensors
 from conserved.kernel.scalars import Array
 from conserved.simulate.dynamics.base import require_fraction, require_number
@@ -47,7 +48,8 @@ class Adam(Batched):
     name = "adam"
     formula = "θ⁺ = θ − η m/(√s + ε)"
     remembers = ("m", "s", "step")
-    why_not = "Adam rescales every entry of the gradient, so θ does not move along it"
+    optimizer = "Adam"
+    why_not = NOT_ALONG["Adam"]
 
     beta1: float = 0.9
     beta2: float = 0.999
@@ -80,7 +82,9 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (1711.05101), λθ added to the step."""
 
     name = "adamw"
+    optimizer = "AdamW"
     formula = "θ⁺ = (1 − ηλ)θ − η m/(√s + ε)"
+    why_not = NOT_ALONG["AdamW"]
 
     def direction(self, theta: Array, gradient: Array, state: State) -> tuple[Array, State]:
         scaled, state = self._scaled(gradient, state)
@@ -93,7 +97,8 @@ class SignDescent(Batched):
 
     name = "sign"
     formula = "θ⁺ = θ − η sign ∇L(θ)"
-    why_not = "signs forget how long each entry of the gradient is, so θ does not move along it"
+    optimizer = "sign descent"
+    why_not = NOT_ALONG["sign descent"]
 
     def direction(self, theta: Array, gradient: Array, state: State) -> tuple[Array, State]:
         return np.sign(gradient) + self.decay * theta, state
@@ -118,7 +123,8 @@ class Muon(Batched):
     name = "muon"
     formula = "v⁺ = μv + (1 − μ)∇L(θ), θ⁺ = θ − η polar(v⁺)"
     remembers = ("v", "heights", "ends")
-    why_not = "polar factors forget how long the gradient is in each direction"
+    optimizer = "Muon"
+    why_not = NOT_ALONG["Muon"]
 
     momentum: float = 0.95
     nesterov: bool = True
@@ -170,7 +176,8 @@ class SharpnessAware(Batched):
     name = "sam"
     formula = "θ⁺ = θ − η∇L(θ + ρ∇L(θ)/‖∇L(θ)‖)"
     looks_twice = True
-    why_not = "SAM takes the gradient at another point than the one it moves from"
+    optimizer = "SAM"
+    why_not = NOT_ALONG["SAM"]
 
     radius: float = 0.05
 
