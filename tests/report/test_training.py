@@ -55,7 +55,7 @@ def test_verdicts_are_passed_on_with_a_mark() -> None:
         assert (row.outcome, row.mark) == (outcome, mark)
         assert row.evidence == "halves with the step"
     summary = evidence(samples.simulation(outcome="violated")).summary
-    assert summary.startswith("Families of laws: 1 broken. The loss goes from 2 to 0.125")
+    assert summary.startswith("Families of laws: 1 violated. The loss goes from 2 to 0.125")
 
 
 def test_a_real_run_is_shown() -> None:

@@ -190,7 +190,7 @@ def judged(found: Evidence) -> Finding:
     Example:
         >>> drift = Evidence(moved=0.3, residual=1.2, steps="SGD, rate 0.1")
         >>> judged(drift).own, judged(drift).common
-        ('moves by 0.3, as predicted to 2 roundings',
+        ('moves by 0.3, predicted to 2 roundings',
          'each step moves it by what the ledger predicts (SGD, rate 0.1)')
         >>> judged(Evidence(moved=0.3, violation="…", since=7)).words
         'violated since step 7'
@@ -201,17 +201,17 @@ def judged(found: Evidence) -> Finding:
         return Finding("not tested", common=found.untested)
     moved = f"moves by {shown(found.moved)}{found.share}"
     if found.still:
-        return _finding("conserved", moved, found.more, "that is rounding")
+        return _finding("conserved", moved, found.more, "no more than rounding")
     orthogonal = f"⟨∇h, g⟩ = 0 {_exactly(found.gradient, found.eps, 'but for')}"
     if found.residual is not None:
-        own = f"{moved}, as predicted {_exactly(found.residual, found.eps, 'and')}"
+        own = f"{moved}, predicted {_exactly(found.residual, found.eps, 'and')}"
         common = f"each step moves it by what the ledger predicts ({found.steps})"
         return _finding("drifting as predicted", own, found.more, common)
     own = f"{moved}, {orthogonal}"
     if found.vanishes:
         common = f"the drift vanishes with the step, as that of a true law does ({found.steps})"
         return _finding("drifting as predicted", own, found.more, common)
-    common = f"{found.why_not}: no rule says how far, and that is no error"
+    common = f"{found.why_not}; no rule says how far, and that is no error"
     return _finding("drifting", own, found.more, common)
 
 
@@ -224,7 +224,7 @@ def _exactly(roundings: float, eps: bool, joined: str) -> str:
     count = int(-(-min(roundings, 1e9) // 1))
     if eps and joined == "but for":
         return "but for the eps of a norm"
-    rounded = "up to rounding" if count <= 1 else f"to {count:,} roundings"
+    rounded = "to rounding" if count <= 1 else f"to {count:,} roundings"
     return f"{rounded} and the eps of a norm" if eps else rounded
 
 
@@ -232,13 +232,22 @@ def beyond_ledger(residual: float, roundings: float) -> str:
     """A step did something else than what was predicted."""
     return (
         f"a single step moves it by {shown(residual)} beyond what the ledger allows, "
-        f"{shown(roundings)} roundings"
+        f"{_counted(roundings)}"
     )
 
 
 def not_orthogonal(share: float, roundings: float) -> str:
-    """A gradient is none of a true law."""
-    return f"⟨∇h, g⟩ is not 0 but {shown(100 * share)} % of its terms, {shown(roundings)} roundings"
+    """A gradient is none of a true law.
+
+    Example:
+        >>> not_orthogonal(0.25, 2_100_000)
+        'off by 0.25 of its terms, 2,100,000 roundings'
+    """
+    return f"off by {shown(share)} of its terms, {_counted(roundings)}"
+
+
+def _counted(roundings: float) -> str:
+    return f"{roundings:,.0f} roundings" if roundings < 1e9 else f"{shown(roundings)} roundings"
 
 
 def said_once(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
@@ -246,10 +255,10 @@ def said_once(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
 
     Example:
         >>> rounded = [
-        ...     Finding("conserved", f"moves by {k}e-16", "that is rounding") for k in (1, 2)
+        ...     Finding("conserved", f"moves by {k}e-16", "no more than rounding") for k in (1, 2)
         ... ]
         >>> said_once(rounded)
-        (['moves by 1e-16', 'moves by 2e-16'], ['conserved: that is rounding'])
+        (['moves by 1e-16', 'moves by 2e-16'], ['conserved: no more than rounding'])
     """
     listed = list(findings)
     count = Counter((one.words, one.common) for one in listed if one.common)

@@ -251,6 +251,7 @@ class StepJudge(Judge):
             tangency,
             steps=self.dynamics.steps_in_words,
             random=self.objective.moving,
+            decays=bool(self.dynamics.decay),
             why_not=self.dynamics.why_not,
         )
 

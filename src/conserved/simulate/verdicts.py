@@ -199,6 +199,7 @@ def judge_descent(
     *,
     steps: str,
     random: bool = False,
+    decays: bool = False,
     why_not: str = "",
 ) -> Verdict:
     """The verdict along steps of descent.
@@ -209,6 +210,7 @@ def judge_descent(
         tangency: away from the trajectory, on exactly averaged data.
         steps: the optimizer in words.
         random: whether data are moved at random.
+        decays: whether weight decay moves laws, which small steps do not undo.
         why_not: why no rule says how far steps move a true law, where they are not along the
             gradient; "" where they are.
     """
@@ -230,7 +232,7 @@ def judge_descent(
         violation = _hidden(tangency)
     elif still:
         more = _partly(watched, telling)
-    elif not why_not:
+    elif not (why_not or decays):
         shrinks, more = halving(watched, component)
         if audit.share is None:
             more += "; the step is too large for that to halve" if more and not shrinks else ""
@@ -352,7 +354,7 @@ def _leak(audit: Audit, component: int, true_on_average: bool) -> str:
     if audit.share is None:
         words = beyond_ledger(audit.residual[component], units)
     else:
-        words = not_orthogonal(audit.share[component], units)
+        words = f"⟨∇h, g⟩ = 0 is {not_orthogonal(audit.share[component], units)}"
     if true_on_average:
         words += "; it is a law of the exact average, and a random augmentation is none"
     return words

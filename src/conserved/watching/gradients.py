@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.blocks import BlockLaw, BlockLaws
-from conserved.dynamics.outcomes import ROUNDINGS
+from conserved.dynamics.outcomes import ROUNDINGS, not_orthogonal
 from conserved.errors import InputError
 from conserved.law import Law
 from conserved.watching.causes import cause, suspects, telling
@@ -54,10 +54,8 @@ class Violation:
     def __str__(self) -> str:
         shown = self.text if len(self.text) < _SHOWN else f"{self.text[: _SHOWN - 1]}…"
         names = ", ".join(self.tensors[:4]) + (", …" if len(self.tensors) > 4 else "")
-        return (
-            f"{shown}: off by {self.relative:.1e} of its terms, {self.roundings:,.0f} roundings; "
-            f"{self.cause} (parameters: {names})"
-        )
+        off = not_orthogonal(self.relative, self.roundings)
+        return f"{shown}: {off}; {self.cause} (parameters: {names})"
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ class Observer:
         owners = [optimizer for optimizer in self.optimizers for _ in optimizer.param_groups]
         if not groups:  # frozen so far
             groups = list(range(len(rules)))
-        return why_not([owners[g] for g in groups], [rules[g] for g in groups])
+        return kinds.why_not([owners[g] for g in groups], [rules[g] for g in groups])
 
     def note_precision(self) -> None:
         """Called in the forward pass: whether it is made in half precision."""
