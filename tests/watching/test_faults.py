@@ -193,3 +193,24 @@ def test_causes_are_named_by_the_assertion() -> None:
     assert "1 of 2 families" in told
     assert "the gradient of 4.weight is 3 times what it should be" in told
     assert "2.weight, 2.bias, 4.weight" in told
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0, 0.0])
+def test_half_precision_hides_no_gradient_that_is_doubled_or_dropped(factor: float) -> None:
+    """10,000 roundings of bfloat16 are 78 times all terms: a share of them decides."""
+    model = mlp().float()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+
+    def scale(step: int) -> None:
+        if step >= FROM:
+            model[2].weight.grad *= factor
+
+    def forward(x: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            return model(x)
+
+    found = watched(model, optimizer, before=scale, forward=forward)
+    if factor == 1.0:
+        assert not found.violated, found.verdict()
+    else:
+        named(found, "2.weight")

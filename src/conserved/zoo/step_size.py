@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conserved.dynamics.outcomes import REFUSED, ROUNDINGS
 from conserved.kernel.scalars import Array
 from conserved.law import GramLaw, GramTerm, Law, Layout
 from conserved.problem import Problem
@@ -40,8 +41,6 @@ HORIZON = 3.2
 RATES = tuple(0.064 / 2**k for k in range(5))
 SGD = StochasticDescent(rate=0.05, steps=1280, size=32)
 HALVES, STANDS = 0.15, 1.2  # |ratio − 2| of a true law; the ratio of a false one
-ROUNDING = 100.0  # units of rounding that may add up in one step
-FALSE = 1e6  # units that no rounding explains
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +70,10 @@ class StepSizeFigure(Measurement):
         return (
             Claim("with bias: an exact identity (1: yes)", self.proved[0], "=", 1),
             Claim("with bias: halving the step halves the drift, off by", far, "≤", HALVES),
-            Claim("with bias: SGD step against prediction", residuals[0], "≤", ROUNDING, "ε"),
+            Claim("with bias: SGD step against prediction", residuals[0], "≤", ROUNDINGS, "ε"),
             Claim("without bias: an exact identity (1: yes)", self.proved[1], "=", 0),
             Claim("without bias: halving divides the drift by", float(false.max()), "≤", STANDS),
-            Claim("without bias: SGD step against prediction", residuals[1], "≥", FALSE, "ε"),
+            Claim("without bias: SGD step against prediction", residuals[1], "≥", REFUSED, "ε"),
         )
 
     @property
