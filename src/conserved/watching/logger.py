@@ -87,6 +87,7 @@ class RunLogger:
         before = self._old.last if self._old is not None else 0
         self.begun = before if step is None else step
         self._started = perf_counter()
+        self._noted: dict[str, Any] = {}
 
     def open(self, observer: Observer) -> None:
         """Write the head, or go on with what is there."""
@@ -125,14 +126,19 @@ class RunLogger:
         self._write({**self._head, "part": part, "from": step, "time": now})
         self._started = perf_counter()
 
+    def note(self, rates: Sequence[float]) -> None:
+        """A step was taken; its line is written when all is known of it."""
+        self._noted = {"at": perf_counter(), "rates": list(rates), "metrics": self.metrics}
+        self.metrics = {}
+
     def step(self, step: int, observer: Observer) -> None:
-        """A look, and what it marked."""
+        """The line of the step that was noted, and what it marked."""
         if self._writer is not None and self._writer.full:
             self._writer.begin_part()
             self._begin(step - 1)
         for event in observer.events:
             self._event(step, event)
-        tracks = observer.tracks
+        tracks, noted = observer.tracks, self._noted
         values = [track.value for track in tracks]
         predicted = [track.predicted for track in tracks]
         self.history.add(
@@ -141,15 +147,15 @@ class RunLogger:
         record = {
             "kind": "step",
             "step": step,
-            "seconds": round(perf_counter() - self._started, 3),
+            "seconds": round(max(0.0, noted["at"] - self._started), 3),
             "value": values,
             "predicted": predicted,
             "residual": _known(observer.residual),
             "gradient": _known(observer.gradient),
-            "rates": observer.rates,
+            "rates": noted["rates"],
         }
-        if self.metrics:
-            record["metrics"], self.metrics = self.metrics, {}
+        if noted["metrics"]:
+            record["metrics"] = noted["metrics"]
         self._write(record)
 
     def _event(self, step: int, event: Event) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from conserved.watching.gradients import (
     report_on,
     sums_of,
 )
-from conserved.watching.ledger import Ledger, Look
+from conserved.watching.ledger import Ledger
 from conserved.watching.looking import gradients, look, mean_squares
 from conserved.watching.products import Floats
 from conserved.watching.ranks import Ranks
@@ -27,13 +27,14 @@ from conserved.watching.steps import StepCheck
 from conserved.watching.tensors import parameters
 from conserved.watching.tested import Tester
 from conserved.watching.tracks import RATIO_LOST, Event, Track
+from conserved.watching.values import Step, Values
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-_EVERYTHING = ("xx", "xg", "gg", "x", "g")
 _FIRST, _EVERY = 8, 8  # looks at which the sizes of gradients are taken, which change slowly
+_SELDOM = 64  # those of parameters change more slowly
 
 
 class Observer:
@@ -43,6 +44,7 @@ class Observer:
         model, optimizers, laws: of the run.
         agree: whether ranks must have the same gradients.
         seed: draws the probes.
+        told: called with the number of a step, and this, when all is known of it.
 
     Attributes:
         tracks: one for each family.
@@ -59,6 +61,7 @@ class Observer:
         *,
         agree: bool,
         seed: int,
+        told: Callable[[int, Observer], None],
     ) -> None:
         self._model, self.optimizers, self.laws = model, tuple(optimizers), laws
         named = parameters(model)
@@ -79,18 +82,14 @@ class Observer:
         self.events: list[Event] = []
         self.looking = False
         self.residual = self.gradient = np.full(len(sums.laws), np.nan)
-        found = look(sums, ("xx", "x"), x=named)
-        squares = mean_squares(sums.names, named)
-        self._spread = sums.spread(squares)
-        self._square, self._line = found["xx"], found["x"]
-        self._value = self._ledger.value(self._square, self._line)
-        self._start = self._value.copy()
-        self._predicted = self._value.copy()
-        self._floor = self._least(squares)
-        self._size = self._sized()
+        self._values = Values(sums, self._tester, self._ledger, named, self.precision)
         self.tracks = self._tracks()
         self._offset = np.zeros(len(self.tracks))
-        self._fresh = True  # the sums are those of the parameters as they are
+        self._fresh = True  # the values are those of the parameters as they are
+        self._pending: Step | None = None
+        self._told = told
+        self._named = named
+        self._sharded = any(hasattr(p, "full_tensor") for p in named.values())
 
     def resume(
         self, family: int, start: float, size: float, predicted: float, since: int | None, why: str
@@ -109,22 +108,6 @@ class Observer:
             self._offset[family] = predicted - track.predicted
             track.predicted = predicted
 
-    def _sized(self) -> Floats:
-        """The size of the terms of h; of parameters that are 0, that of their neighbours."""
-        return np.maximum(self._ledger.size(self._square + self._spread), self._floor)
-
-    def _in_lines(self, named: dict[str, Any]) -> dict[str, Any]:
-        """Parameters that occur in linear laws."""
-        chosen = np.unique(self._sums.tensors[self._sums.linear[self._sums.owner]])
-        return {name: named[name] for name in (self._sums.names[k] for k in chosen)}
-
-    def _least(self, squares: Floats) -> Floats:
-        sums = self._sums
-        shared = self._tester.shared(squares)[sums.tensors]
-        linear = sums.linear[sums.owner]
-        floor = np.where(linear, sums.entries * np.sqrt(shared), 0.0)
-        return sums.size(floor, self._ledger.weights)
-
     # ---------------------------------------------------------------- what is there
 
     @property
@@ -137,7 +120,7 @@ class Observer:
         made = []
         for k, law in enumerate(sums.laws):
             mine = sums.family == k
-            value = float((self._signs * self._value)[mine].sum())
+            value = float((self._signs * self._values.value)[mine].sum())
             tensors = tuple(dict.fromkeys(c.tensor for _, c in law.family.terms))
             unknown = self._why_not(tensors, rules)
             made.append(
@@ -150,7 +133,7 @@ class Observer:
                     degree=1 if law.family.key[0] == "linear" else 2,
                     start=value,
                     value=value,
-                    size=float(self._size[mine].sum()),
+                    size=float(self._values.size[mine].sum()),
                     predicted=None if unknown else value,
                     rule=self._words,
                     why_not=unknown or RATIO_LOST,
@@ -178,47 +161,56 @@ class Observer:
     # ---------------------------------------------------------------- before a step
 
     def before(self, step: int) -> None:
-        """Test the gradient that a step is about to use."""
+        """Test the gradient that a step is about to use, and settle the step before."""
         named = parameters(self._model)
+        velocity, slopes = kinds.velocities(self.optimizers, named), gradients(named)
+        rules = kinds.rules_of(self.optimizers)
+        changed = self._check.before(named, velocity)
+        held = {"x": named, "g": slopes, "b": velocity}
+        wanted = {"xg", "g", *(["gg"] if kinds.needs_gradient_squares(rules) else [])}
+        if self._pending is not None:
+            wanted.update(self._pending.wanted)
+        elif changed or not self._fresh:
+            wanted.update(("xx", "x"))
+        wanted.update(("xb", "b") if self._ledger.wants_velocity(rules).any() else ())
+        found = look(self._sums, sorted(wanted), **held)
+        if self._pending is not None:
+            self._settle(found, changed)
+        elif "xx" in found:
+            self._values.remember(found)
         self.events = []
         self._step, self._named = step + 1, named
         self._notice(named)
-        velocity = kinds.velocities(self.optimizers, named)
-        changed = self._check.before(named, velocity)
         if changed and self._fresh:
             self._changed(changed)
-        slopes = gradients(named)
-        rules = kinds.rules_of(self.optimizers)
-        wanted = [
-            what for what in _EVERYTHING if what != "gg" or kinds.needs_gradient_squares(rules)
-        ]
         unknown = self._ledger.wants_velocity(rules)
         if unknown.any():
-            wanted += ["xb", "b"]
-        if self._fresh and not changed:
-            wanted = [what for what in wanted if what not in ("xx", "x")]
-        found = look(self._sums, wanted, x=named, g=slopes, b=velocity)
-        self._remember(found)
-        if unknown.any():
+            if "xb" not in found:
+                found |= look(self._sums, ("xb", "b"), **held)
             self._measure_tilt(found, unknown, velocity, rules)
-        self._skipped = functions_of(self._sums, sorted(self._frozen))
+        self._test(found, slopes)
+        self._found, self._slopes, self.looking = found, slopes, True
+
+    def _test(self, found: Mapping[str, Floats], slopes: Mapping[str, Any]) -> None:
+        """The identity on a raw gradient."""
+        sums = self._sums
+        self._skipped = functions_of(sums, sorted(self._frozen))
         norms = None
         if self._ranks is not None or self._looks < _FIRST or self._looks % _EVERY == 0:
-            norms = mean_squares(self._sums.names, slopes)
-            self._spread = self._sums.spread(mean_squares(self._sums.names, self._in_lines(named)))
+            norms = mean_squares(sums.names, slopes)
+        if self._looks % _SELDOM == 0:
+            self._values.measure_lines(self._named)
         self._looks += 1
-        told = {**found, "xx": self._square}
+        told = {**found, "xx": self._values.square}
         tested = self._tester.test(told, norms, self._skipped, self._half)
-        self.gradient = per_family(self._sums, tested.roundings)
-        report = report_on(
-            self._sums, tested, told, self._skipped, named, self.texts, half=bool(self._half)
-        )
+        self.gradient = per_family(sums, tested.roundings)
+        half = bool(self._half)
+        report = report_on(sums, tested, told, self._skipped, self._named, self.texts, half=half)
         for violation in report.violations:
-            self._violate(violation.family, violation.cause)
+            self._violate(violation.family, violation.cause, self._step)
         if self._ranks is not None and norms is not None:
             self._compare(norms)
         self._pairing, self._unit = tested.pairing, tested.unit * tested.precision
-        self._found, self._slopes, self.looking = found, slopes, True
         self._mark_tested()
 
     def _notice(self, named: dict[str, Any]) -> None:
@@ -249,17 +241,7 @@ class Observer:
         moved = set(names)
         for k, law in enumerate(self._sums.laws):
             if law.family.tensors & moved:
-                self._violate(k, text)
-
-    def _remember(self, found: dict[str, Floats]) -> None:
-        """h before the step; what happened since the last look is taken as it is."""
-        if "xx" not in found:
-            return
-        self._square, self._line = found["xx"], found["x"]
-        value = self._ledger.value(self._square, self._line)
-        self._predicted += value - self._value
-        self._value = value
-        self._size = self._sized()
+                self._violate(k, text, self._step)
 
     def _measure_tilt(
         self,
@@ -283,7 +265,7 @@ class Observer:
         for name, text in self._ranks.differences(self._sums.names, norms, squares).items():
             for k, law in enumerate(self._sums.laws):
                 if name in law.family.tensors:
-                    self._violate(k, text)
+                    self._violate(k, text, self._step)
 
     def _mark_tested(self) -> None:
         out = per_family(self._sums, self._skipped.astype(np.float64)) > 0
@@ -295,72 +277,73 @@ class Observer:
 
     def skip(self) -> None:
         """A step was taken that is not looked at."""
+        if self._pending is not None:
+            step, self._pending = self._pending, None
+            self.residual = np.full(len(self._sums.laws), np.nan)
+            self._told(step.number, self)
         self._fresh = False
         self._ledger.tilt[:] = np.nan
         self._check.forget()
 
     # ---------------------------------------------------------------- after a step
 
-    def after(self) -> None:
-        """Settle the accounts of the step."""
+    def after(self, *, soon: bool) -> None:
+        """Note what a step did.
+
+        Args:
+            soon: whether the next step is looked at too. Nothing moves until then, and a look at
+                parameters, gradients and velocities at once costs less than two; the ledger of
+                this step is settled then, or when somebody asks.
+        """
         self.looking = False
         named, rules = self._named, kinds.rules_of(self.optimizers)
         velocity = kinds.velocities(self.optimizers, named)
         by_name = {name: rules[group] for name, group in self._groups.items()}
+        slopes, self._slopes = self._slopes, {}  # gradients held on to would not be freed
         if self._not_taken():
             self.events.append(Event("skipped", "the optimizer did not take this step: overflow"))
             self._check.after(named, velocity, {})
+            self._told(self._step, self)
             return
         wrong = self._check.after(named, velocity, by_name)
-        pace = any(r is not None and r.steps.momentum for r in rules)
-        ahead = any(r is not None and r.steps.nesterov for r in rules)
-        wanted = ["xx", "x", *(["bb"] if pace else []), *(["gb", "xb"] if ahead else [])]
-        found = look(self._sums, wanted, x=named, g=self._slopes, b=velocity)
-        none = np.zeros(len(self._sums.owner))
-        missing = [n for n in self._sums.names if n not in self._slopes]
-        still = functions_of(self._sums, missing)
-        before = self._found
-        change = self._ledger.change(
-            Look(
-                self._square,
-                self._line,
-                before["xg"],
-                before.get("gg", none),
-                before["g"],
-                found.get("bb", none),
-                found.get("gb", none),
-                found.get("xb", none),
-                still,
-            ),
-            rules,
-            np.where(self._tester.without_eps, self._pairing, 0.0),
-        )
-        value = self._ledger.value(found["xx"], found["x"])
-        observed = value - self._value
-        unit = self.precision * self._size + kinds.carried(rules) * self._unit
-        with np.errstate(divide="ignore", invalid="ignore"):
-            units = np.abs(observed - change) / unit
-        units[(unit == 0) & (observed == change)] = 0.0
-        self._predicted += np.where(np.isnan(change), observed, change)
-        self._value, self._square, self._line = value, found["xx"], found["x"]
-        self._size = self._sized()
-        self._fresh, self._slopes = True, {}  # gradients held on to would not be freed
-        self._settle(units, observed - change, wrong)
+        still = functions_of(self._sums, [n for n in self._sums.names if n not in slopes])
+        leak = np.where(self._tester.without_eps, self._pairing, 0.0)
+        step = Step(self._step, rules, self._found, leak, self._unit, still, wrong)
+        self._pending, self._fresh = step, True
+        if not soon or step.nesterov or self._sharded:
+            self.settle(slopes)
+
+    def settle(self, slopes: Mapping[str, Any] | None = None) -> None:
+        """Have the ledger of the last step ready."""
+        if self._pending is not None:
+            velocity = kinds.velocities(self.optimizers, self._named)
+            held = {"x": self._named, "g": slopes or {}, "b": velocity}
+            changed = self._sums.names if self._check.changed(self._named) else ()
+            self._settle(look(self._sums, self._pending.wanted, **held), changed)
 
     def _not_taken(self) -> bool:
         found = [getattr(optimizer, "found_inf", None) for optimizer in self.optimizers]
         return any(f is not None and float(f) > 0 for f in found)
 
-    def _settle(self, units: Floats, gap: Floats, wrong: dict[str, str]) -> None:
-        sums = self._sums
+    def _settle(self, found: Mapping[str, Floats], changed: Sequence[str] = ()) -> None:
+        """Compare a step with its ledger; parameters that changed since tell nothing of it."""
+        step, self._pending = self._pending, None
+        assert step is not None
+        step.still |= functions_of(self._sums, changed)
+        units, gap = self._values.settle(step, found)
+        self._judge(step, units, gap)
+        self._told(step.number, self)
+
+    def _judge(self, step: Step, units: Floats, gap: Floats) -> None:
+        sums, now = self._sums, self._values
         known = per_family(sums, np.isnan(units).astype(np.float64)) == 0
         worst = per_family(sums, units)
         self.residual = np.where(known, worst, np.nan)
         moved = per_family(
-            sums, np.abs(self._value - self._start) / np.where(self._size > 0, self._size, 1.0)
+            sums, np.abs(now.value - now.start) / np.where(now.size > 0, now.size, 1.0)
         )
         lost = per_family(sums, self._ledger.lost.astype(np.float64)) > 0
-        signed, ledger = self._signs * self._value, self._signs * self._predicted
+        signed, ledger = self._signs * now.value, self._signs * now.predicted
         values = np.bincount(sums.family, signed, len(sums.laws))
         predicted = np.bincount(sums.family, ledger, len(sums.laws))
         for k, track in enumerate(self.tracks):
@@ -370,20 +353,19 @@ class Observer:
             if track.predicted is not None:
                 track.predicted = float(predicted[k]) + self._offset[k]
             for name in track.tensors:
-                if name in wrong:
-                    self._violate(
-                        k, f"a step of {name} is not that of its optimizer: {wrong[name]}"
-                    )
+                if name in step.wrong:
+                    told = f"a step of {name} is not that of its optimizer: {step.wrong[name]}"
+                    self._violate(k, told, step.number)
             if not known[k]:
                 continue
             track.residual = max(track.residual, float(worst[k]))
             if worst[k] > ROUNDINGS and not self._skipped[sums.family == k].any():
                 mine = np.where(sums.family == k, units, 0)
                 place = int(np.nanargmax(mine))
-                self._violate(k, beyond_ledger(abs(gap[place]), worst[k]))
+                self._violate(k, beyond_ledger(abs(gap[place]), worst[k]), step.number)
 
-    def _violate(self, family: int, reason: str) -> None:
+    def _violate(self, family: int, reason: str, step: int) -> None:
         track = self.tracks[family]
         if track.since is None:
-            track.since, track.reason = self._step, reason
+            track.since, track.reason = step, reason
             self.events.append(Event("violated", reason, family))

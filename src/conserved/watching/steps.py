@@ -65,6 +65,15 @@ class StepCheck:
         slopes = self._entries(names, {n: parameters[n].grad for n in names})
         speeds = self._entries(names, velocity)
         self._before = {n: _Entries(theta[n], slopes.get(n), speeds.get(n)) for n in names}
+        return self._moved(parameters, theta)
+
+    def changed(self, parameters: Mapping[str, nn.Parameter]) -> list[str]:
+        """Parameters that changed since the last step."""
+        return self._moved(parameters, self._entries(list(self._after), parameters))
+
+    def _moved(
+        self, parameters: Mapping[str, nn.Parameter], theta: Mapping[str, Floats]
+    ) -> list[str]:
         moved = {n for n, v in self._versions.items() if parameters[n]._version != v}
         for name, old in self._after.items():
             if not np.array_equal(theta[name], old, equal_nan=True):

@@ -20,7 +20,7 @@ from conserved.watching.logger import ROTATE, RunLogger
 from conserved.watching.observer import Observer
 from conserved.watching.saved import laws_for, trained
 from conserved.watching.sinks import sink
-from conserved.watching.tensors import parameters
+from conserved.watching.tensors import inner, parameters
 from conserved.watching.tracks import Track
 
 if TYPE_CHECKING:
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 Record = Mapping[str, Any]
+
+
+class Hook:
+    """What is called where it was hooked; in copies of a model, and in files, nothing is."""
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self._function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return None if self._function is None else self._function(*args, **kwargs)
+
+    def __deepcopy__(self, memo: Any) -> Hook:
+        return Hook()
+
+    def __reduce__(self) -> Any:
+        return Hook, ()
 
 
 class Watch:
@@ -58,15 +74,19 @@ class Watch:
         self._closure = False
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
+        saved = Hook(lambda *_, **__: observer.settle())  # a checkpoint has all that is known
         self._hooks = [
-            first.register_step_pre_hook(self._before),
-            last.register_step_post_hook(self._after),
-            model.register_forward_pre_hook(self._forward),
+            first.register_step_pre_hook(Hook(self._before)),
+            last.register_step_post_hook(Hook(self._after)),
+            model.register_forward_pre_hook(Hook(self._forward)),
+            inner(model).register_state_dict_pre_hook(saved),  # type: ignore[no-untyped-call]
+            *(o.register_state_dict_pre_hook(saved) for o in self._optimizers),
         ]
 
     @property
     def tracks(self) -> list[Track]:
-        """One for each family."""
+        """One for each family, with all that is known of the steps so far."""
+        self._observer.settle()
         return self._observer.tracks
 
     def _forward(self, module: Any, inputs: Any) -> None:
@@ -95,8 +115,8 @@ class Watch:
         self._depth, self._closure = 0, False
         self.steps += 1
         if self._observer.looking:
-            self._observer.after()
-            self._logger.step(self.steps, self._observer)
+            self._logger.note(self._observer.rates)
+            self._observer.after(soon=self._every == 1)
         else:
             self._observer.skip()
 
@@ -143,6 +163,7 @@ class Watch:
         self._hooks = []
         if not self._closed:
             self._closed = True
+            self._observer.settle()
             self._logger.close(self.steps, self._observer)
 
     def __enter__(self) -> Watch:
@@ -219,9 +240,9 @@ def watch(
     agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
     if log is not None and _rank():
         log = None  # the first writes for all
-    observer = Observer(model, optimizers, laws, agree=agree, seed=seed)
-    told = [sink(one) for one in sinks]
-    logger = RunLogger(log, rotate=rotate, sinks=told, step=step, every=every)
+    to = [sink(one) for one in sinks]
+    logger = RunLogger(log, rotate=rotate, sinks=to, step=step, every=every)
+    observer = Observer(model, optimizers, laws, agree=agree, seed=seed, told=logger.step)
     return Watch(model, optimizers, laws, every=every, logger=logger, observer=observer)
 
 

@@ -1,0 +1,135 @@
+"""The value of every function of every law along a run: as it is, and as its ledger has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.watching.ledger import Ledger, Look
+from conserved.watching.looking import look, mean_squares
+from conserved.watching.products import Floats
+from conserved.watching.rules import Rule, carried
+from conserved.watching.sums import Sums
+from conserved.watching.tested import Tester
+
+
+@dataclass(eq=False)
+class Step:
+    """A step that was taken, until its ledger is settled.
+
+    Attributes:
+        number: counted from 1.
+        rules: of each parameter group.
+        found: sums of a look before it.
+        leak: (F,) ⟨∇h, g⟩ of laws that are true but for the eps of a norm, else 0.
+        noise: (F,) rounding of ⟨∇h, g⟩.
+        still: (F,) functions of which a parameter was not moved.
+        wrong: parameters that were not moved as their optimizer says, and how they were.
+    """
+
+    number: int
+    rules: Sequence[Rule | None]
+    found: Mapping[str, Floats]
+    leak: Floats
+    noise: Floats
+    still: NDArray[np.bool_]
+    wrong: Mapping[str, str]
+
+    @property
+    def nesterov(self) -> bool:
+        """Whether the gradient is needed after the step."""
+        return any(r is not None and r.steps.nesterov for r in self.rules)
+
+    @property
+    def wanted(self) -> list[str]:
+        """Sums of a look after it."""
+        pace = any(r is not None and r.steps.momentum for r in self.rules)
+        return ["xx", "x", *(["bb"] if pace else []), *(["gb", "xb"] if self.nesterov else [])]
+
+
+class Values:
+    """h of each function; arrays are (F,), or (slots,) where it is said.
+
+    Args:
+        sums, tester, ledger: of the laws.
+        named: parameters by name.
+        precision: their relative rounding.
+
+    Attributes:
+        square, line: (slots,) Σ x² of quadratic terms and Σ x of linear ones.
+        value, start, predicted: h now, at first, and as the ledger has it.
+        size: of the terms of h.
+    """
+
+    def __init__(
+        self,
+        sums: Sums,
+        tester: Tester,
+        ledger: Ledger,
+        named: Mapping[str, Any],
+        precision: float,
+    ) -> None:
+        self._sums, self._ledger, self._precision = sums, ledger, precision
+        squares = mean_squares(sums.names, named)
+        self._spread = sums.spread(squares)
+        linear = sums.linear[sums.owner]
+        # of parameters that are 0 the size is that of their neighbours
+        least = sums.entries * np.sqrt(tester.shared(squares)[sums.tensors])
+        self._floor = sums.size(np.where(linear, least, 0.0), ledger.weights)
+        self._take(look(sums, ("xx", "x"), x=named))
+        self.start, self.predicted = self.value.copy(), self.value.copy()
+
+    def measure_lines(self, named: Mapping[str, Any]) -> None:
+        """Take the size of linear terms anew, which changes slowly."""
+        sums = self._sums
+        chosen = np.unique(sums.tensors[sums.linear[sums.owner]])
+        lined = {name: named[name] for name in (sums.names[k] for k in chosen)}
+        self._spread = sums.spread(mean_squares(sums.names, lined))
+
+    def _take(self, found: Mapping[str, Floats]) -> None:
+        self.square, self.line = found["xx"], found["x"]
+        self.value = self._ledger.value(self.square, self.line)
+        self.size = np.maximum(self._ledger.size(self.square + self._spread), self._floor)
+
+    def remember(self, found: Mapping[str, Floats]) -> None:
+        """What happened since the last look is taken as it is."""
+        before = self.value
+        self._take(found)
+        self.predicted += self.value - before
+
+    def settle(self, step: Step, found: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """What a step did to each function beyond its ledger.
+
+        Args:
+            step: the last.
+            found: sums of a look after it.
+
+        Returns:
+            In units of rounding, nan where nothing is forecast; and as it is.
+        """
+        none = np.zeros(len(self.square))
+        around = Look(
+            square=self.square,
+            line=self.line,
+            slope=step.found["xg"],
+            steep=step.found.get("gg", none),
+            slope_line=step.found["g"],
+            pace=found.get("bb", none),
+            ahead=found.get("gb", none),
+            along=found.get("xb", none),
+            still=step.still,
+        )
+        change = self._ledger.change(around, step.rules, step.leak)
+        unit = self._precision * self.size + carried(step.rules) * step.noise
+        was = self.value
+        self._take(found)
+        observed = self.value - was
+        with np.errstate(divide="ignore", invalid="ignore"):
+            units = np.abs(observed - change) / unit
+        units[(unit == 0) & (observed == change)] = 0.0
+        self.predicted += np.where(np.isnan(change), observed, change)
+        return units, observed - change

@@ -1,0 +1,162 @@
+"""A step is settled with the look at the next, or when somebody asks: nothing else changes."""
+
+from __future__ import annotations
+
+import copy
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import conserved as cq
+from conserved.watching.log import records
+from tests.watching.runs import mlp, mlp_laws, train
+
+torch = pytest.importorskip("torch")
+
+OPTIMIZERS = {
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9, weight_decay=0.01),
+    "dampened": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9, dampening=0.3),
+    "nesterov": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9, nesterov=True),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+}
+
+
+def watched(log: Path, name: str = "momentum", **options: Any) -> tuple[Any, Any, Any]:
+    model = mlp()
+    optimizer = OPTIMIZERS[name](model.parameters())
+    return model, optimizer, cq.watch(model, optimizer, laws=mlp_laws(), log=log, **options)
+
+
+def lines(log: Path) -> list[dict[str, Any]]:
+    return [record for record in records(log) if record["kind"] == "step"]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_asking_at_every_step_tells_the_same(name: str, tmp_path: Path) -> None:
+    found = []
+    for asked in (False, True):
+        log = tmp_path / f"{asked}.jsonl"
+        model, optimizer, watch = watched(log, name)
+        with watch:
+            train(model, optimizer, 10, between=lambda _, w=watch, a=asked: a and w.tracks)
+        found.append(lines(log))
+    assert [line["step"] for line in found[0]] == list(range(1, 11))
+    for one, other in zip(*found, strict=True):
+        for what in ("value", "residual", "gradient"):
+            a, b = (np.array(line[what], dtype=float) for line in (one, other))
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-6)
+        assert one["rates"] == other["rates"]
+
+
+def test_rates_and_numbers_are_those_of_their_step(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+
+    def between(step: int) -> None:
+        schedule.step()
+        watch.note(after=step)
+
+    with watch:
+        train(model, optimizer, 4, before=lambda step: watch.note(loss=step), between=between)
+    assert [line["rates"][0] for line in lines(log)] == [0.02, 0.01, 0.005, 0.0025]
+    told = [line["metrics"] for line in lines(log)]
+    assert told == [{"loss": 1}, *({"loss": k, "after": k - 1} for k in (2, 3, 4))]
+    assert not watch.violated
+
+
+def test_a_checkpoint_has_a_line_for_each_of_its_steps(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+    met = []
+
+    def between(step: int) -> None:
+        if step == 3:
+            model.state_dict()
+        if step == 6:
+            optimizer.state_dict()
+        met.append(len(lines(log)))
+
+    train(model, optimizer, 7, between=between)
+    assert met == [0, 1, 3, 3, 4, 6, 6]
+    watch.close()
+    assert len(lines(log)) == 7
+
+
+def changed_by_assignment(model: Any) -> None:
+    model[0].weight.data = model[0].weight.data * 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.load_state_dict(mlp(5).state_dict()),
+        lambda model: model.float(),
+        changed_by_assignment,
+    ],
+)
+def test_what_happens_to_a_model_after_training_is_no_violation(
+    change: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+    train(model, optimizer, 5)
+    change(model)
+    watch.close()
+    assert not watch.violated, watch.verdict()
+    last = lines(log)[-1]
+    assert last["step"] == 5
+    assert last["residual"] == [None] * len(watch.tracks)
+
+
+def test_a_change_between_steps_is_told_of_the_step_that_met_it(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+
+    def between(step: int) -> None:
+        if step == 4:
+            with torch.no_grad():
+                model[2].weight[0, 0] += 0.5
+
+    with watch:
+        train(model, optimizer, 6, between=between)
+    assert {track.since for track in watch.violated} == {5}
+    assert all("2.weight changed between steps 4 and 5" in t.reason for t in watch.violated)
+    known = [None not in line["residual"] for line in lines(log)]
+    assert known == [True, True, True, False, True, True]
+
+
+def test_a_fault_of_the_last_step_is_found_at_the_end(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+
+    def spoil(*_: Any) -> None:
+        with torch.no_grad():
+            model[2].weight.mul_(1.01 if told else 1)
+
+    optimizer.register_step_pre_hook(spoil)
+    told: list[int] = []
+    train(model, optimizer, 5, before=lambda step: told.append(step) if step == 5 else None)
+    watch.close()
+    assert {track.since for track in watch.violated} == {5}
+
+
+def test_a_copy_of_a_watched_model_is_not_watched(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+    train(model, optimizer, 2)
+    copied = copy.deepcopy(model)
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    for other in (copied, torch.load(file, weights_only=False)):
+        train(other, torch.optim.SGD(other.parameters(), lr=0.1), 2)
+        assert other.state_dict().keys() == model.state_dict().keys()
+    assert watch.steps == 2
+    train(model, optimizer, 2)
+    assert not watch.violated
+    watch.close()
+    assert len(lines(log)) == 4
