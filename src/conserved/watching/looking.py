@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conserved.watching.products import Entries, Floats, entries
+from conserved.watching.products import Floats, entries
 from conserved.watching.sums import VECTORS, Plan, Sums
 from conserved.watching.tensors import whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-_THREADS, _SHARED = 4, 2**18  # at most; entries below which sharing them is not worth it
 
 
 class _Factor:
@@ -32,25 +26,20 @@ class _Factor:
         """Whether there is anything of this name; among the vectors something always is."""
         return name == VECTORS or self._tensors.get(name) is not None
 
-    def sharded(self, name: str) -> bool:
-        """Whether ranks have to gather it together."""
-        names = self._sums.vectors if name == VECTORS else [name]
-        return any(hasattr(self._tensors.get(n), "full_tensor") for n in names)
-
-    def entries(self, name: str) -> Entries:
+    def entries(self, name: str) -> Tensor:
         """What sums are made of."""
         return self._vectors() if name == VECTORS else entries(self._tensors[name])
 
-    def _vectors(self) -> Floats:
+    def _vectors(self) -> Tensor:
         """All tensors of one axis, fetched together."""
         import torch
 
         there = [self._tensors.get(name) for name in self._sums.vectors]
         made = [whole(t) for t in there if t is not None]
-        found = torch.cat(made).double().cpu().numpy() if made else np.zeros(0)
+        found = torch.cat(made).double().cpu() if made else torch.zeros(0, dtype=torch.float64)
         if len(made) == len(there):
             return found
-        out = np.zeros(self._sums.plans[VECTORS].shape)
+        out = torch.zeros(self._sums.plans[VECTORS].shape, dtype=torch.float64)
         out[np.repeat([t is not None for t in there], self._sums.lengths)] = found
         return out
 
@@ -72,85 +61,33 @@ def look(sums: Sums, wanted: Sequence[str], **held: Mapping[str, Any]) -> dict[s
     gathers = {what: sums.products if len(what) == 2 else sums.lines for what in wanted}
     numbers = {what: np.zeros(gather.length) for what, gather in gathers.items()}
     factors = {letter: _Factor(sums, tensors) for letter, tensors in held.items()}
-    pending: list[tuple[Floats, Any]] = []
-
-    def read(name: str) -> None:
-        with torch.no_grad(), np.errstate(all="ignore"):  # a gradient may be infinite
-            _read(sums.plans[name], name, numbers, factors, pending)
-
-    _shared(read, *_order(sums, factors))
-    if pending:
-        there = torch.cat([found for _, found in pending]).cpu().numpy()
-        ends = np.cumsum([len(room) for room, _ in pending])
-        for (room, _), found in zip(pending, np.split(there, ends[:-1]), strict=True):
+    made: list[tuple[Floats, Tensor]] = []
+    with torch.no_grad():
+        for name, plan in sums.plans.items():
+            there = {k: factor.entries(name) for k, factor in factors.items() if factor.has(name)}
+            made += _read(plan, there, numbers)
+    for device in {found.device for _, found in made}:  # fetched together
+        mine = [(room, found) for room, found in made if found.device == device]
+        fetched = torch.cat([found for _, found in mine]).cpu().numpy()
+        ends = np.cumsum([len(room) for room, _ in mine])
+        for (room, _), found in zip(mine, np.split(fetched, ends[:-1]), strict=True):
             room[:] = found
     return {what: gathers[what](found, sums.slots) for what, found in numbers.items()}
 
 
 def _read(
-    plan: Plan,
-    name: str,
-    numbers: Mapping[str, Floats],
-    factors: Mapping[str, _Factor],
-    pending: list[tuple[Floats, Any]],
-) -> None:
-    """The numbers of one tensor; those of another device are fetched later."""
-    made = {letter: factor.entries(name) for letter, factor in factors.items() if factor.has(name)}
+    plan: Plan, made: Mapping[str, Tensor], numbers: Mapping[str, Floats]
+) -> Iterator[tuple[Floats, Tensor]]:
+    """The numbers of one tensor, and the room they have among those of all."""
+    asked = [what for what in numbers if all(letter in made for letter in what)]
     for reading in plan.readings.values():
-        degree = 1 if reading.kind == "line" else 2
-        asked = [w for w in numbers if len(w) == degree and all(letter in made for letter in w)]
-        mine = {letter: made[letter] for what in asked for letter in what}
+        mine = [what for what in asked if (len(what) == 1) == (reading.kind == "line")]
+        terms = made
         if reading.halved:
-            mine = {letter: reading.half(x) for letter, x in mine.items()}
-        for what in asked:
-            found = mine[what] if degree == 1 else reading.product(mine[what[0]], mine[what[1]])
-            room = numbers[what][reading.place]
-            if isinstance(found, np.ndarray):
-                room[:] = found
-            else:
-                pending.append((room, found))
-
-
-def _order(sums: Sums, factors: Mapping[str, _Factor]) -> tuple[list[str], list[str]]:
-    """Tensors to be read in turn, and those that threads may share, the largest first."""
-    alone: list[str] = []
-    free: list[str] = []
-    for name in sums.plans:
-        together = any(factor.sharded(name) for factor in factors.values())
-        (alone if together else free).append(name)
-    sizes = {name: prod(sums.plans[name].shape) for name in free}
-    free.sort(key=lambda name: -sizes[name])
-    if sum(sizes.values()) < _SHARED:
-        return alone + free, []
-    return alone, free
-
-
-def _shared(work: Callable[[str], None], alone: Sequence[str], free: Sequence[str]) -> None:
-    """Do one after another, or whoever has time the next."""
-    import torch
-
-    for name in alone:
-        work(name)
-    left = deque(free)
-
-    def help_out() -> None:
-        while left:
-            try:
-                name = left.popleft()
-            except IndexError:
-                return
-            work(name)
-
-    others = min(torch.get_num_threads(), _THREADS, len(free)) - 1
-    helping = [_helpers().submit(help_out) for _ in range(others)]
-    help_out()
-    for one in helping:
-        one.result()
-
-
-@cache
-def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_THREADS - 1, thread_name_prefix="conserved-look")
+            terms = {letter: reading.half(made[letter]) for letter in set("".join(mine))}
+        for what in mine:
+            room, operands = numbers[what][reading.place], [terms[letter] for letter in what]
+            yield room, operands[0] if len(what) == 1 else reading.product(*operands)
 
 
 @contextmanager

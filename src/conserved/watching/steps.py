@@ -116,8 +116,8 @@ class StepCheck:
         if not there:
             return {}
         with torch.no_grad():
-            taken = [torch.take(tensors[n], self._places[n]).double() for n in there]
-            found = torch.cat(taken).cpu().numpy()
+            taken = [torch.take(tensors[n], self._places[n]) for n in there]
+            found = torch.cat(taken).double().cpu().numpy()
         ends = np.cumsum([len(self._places[n]) for n in there])
         return dict(zip(there, np.split(found, ends[:-1]), strict=True))
 

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conserved.blocks import BlockLaw
 from conserved.blocks.patterns import Column
-from conserved.watching.products import Entries, Floats, along, combined, total
+from conserved.watching.products import Floats, along, combined, total
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Kind = Literal["along", "total", "cells", "line"]
 VECTORS = ""  # the name under which tensors of one axis are read together
@@ -65,13 +68,13 @@ class Reading:
             self.length = len(self.places)
         return self._known[key] + np.arange(len(places))
 
-    def half(self, x: Entries) -> Any:
+    def half(self, x: Tensor) -> Tensor:
         """What is linear in X: rᵀX, (cells, rest), or Σ X."""
         if self.kind == "line":
             return along(self.axis, x)
         return combined(self.signs, self.places, self.axis, x)
 
-    def product(self, x: Entries, y: Entries) -> Any:
+    def product(self, x: Tensor, y: Tensor) -> Tensor:
         """(length,), of X and Y or of what is linear in them."""
         if self.kind == "cells":
             return along(0, x, y)
