@@ -82,12 +82,15 @@ def _read(
     asked = [what for what in numbers if all(letter in made for letter in what)]
     for reading in plan.readings.values():
         mine = [what for what in asked if (len(what) == 1) == (reading.kind == "line")]
+        rooms = [numbers[what][reading.place] for what in mine]
         terms = made
         if reading.halved:
             terms = {letter: reading.half(made[letter]) for letter in set("".join(mine))}
-        for what in mine:
-            room, operands = numbers[what][reading.place], [terms[letter] for letter in what]
-            yield room, operands[0] if len(what) == 1 else reading.product(*operands)
+        if reading.kind == "line":
+            yield from zip(rooms, (terms[what] for what in mine), strict=True)
+        elif mine:
+            pairs = [(terms[what[0]], terms[what[1]]) for what in mine]
+            yield from zip(rooms, reading.products(pairs), strict=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ in double.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _ROWS, _ENTRIES = 2**12, 2**20  # that are summed in one go
-_PRODUCTS = 2**18  # that are held at once
+_PRODUCTS = 2**17  # of a pair that are held at once
 
 
 def entries(tensor: Tensor) -> Tensor:
@@ -31,24 +31,62 @@ def entries(tensor: Tensor) -> Tensor:
     return held if held.dtype in (torch.float32, torch.float64) else held.float()
 
 
-def along(axis: int, *factors: Tensor) -> Tensor:
-    """Σ X, or Σ X∘Y, over all axes but one: (length of the axis,) in double."""
-    shape = tuple(factors[0].shape)
-    before, here, behind = prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+def line(axis: int, x: Tensor) -> Tensor:
+    """Σ X over all axes but one: (length of the axis,) in double."""
+    import torch
+
+    before, here, behind = _around(axis, x)
     if before == 1:
-        return _across([x.reshape(here, behind) for x in factors])
-    summed = _down([x.reshape(before, here * behind) for x in factors])
-    return summed.reshape(here, behind).sum(1)
+        return torch.mv(x.reshape(here, behind), x.new_ones(behind)).double()
+    rows = x.reshape(before, here * behind)
+    parts = [rows[start : start + _ROWS] for start in range(0, before, _ROWS)]
+    sums = torch.stack([torch.mv(part.t(), x.new_ones(len(part))) for part in parts])
+    return sums.double().sum(0).reshape(here, behind).sum(1)
 
 
-def total(*factors: Tensor) -> Tensor:
+def along(axis: int, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Σ X∘Y of each pair over all axes but one: (pairs, length of the axis) in double.
+
+    A part of all tensors is read at a time, so that what occurs in several pairs is at hand.
+    """
+    import torch
+
+    x = pairs[0][0]
+    before, here, behind = _around(axis, x)
+    rows, columns = (here, behind) if before == 1 else (before, here * behind)
+    flat = [(a.reshape(rows, columns), b.reshape(rows, columns)) for a, b in pairs]
+    step = max(1, min(_ROWS, _PRODUCTS // max(1, columns)))
+    room = x.new_empty((len(pairs), min(step, rows), columns))
+    sums = []
+    for start in range(0, max(1, rows), step):
+        part = room[:, : min(step, rows - start)]
+        for k, (a, b) in enumerate(flat):
+            torch.mul(a[start : start + step], b[start : start + step], out=part[k])
+        # a product with ones is much faster than a sum
+        if before == 1:
+            sums.append(torch.matmul(part, x.new_ones(columns)))
+        else:
+            sums.append(torch.matmul(x.new_ones(part.shape[1]), part))
+    if before == 1:
+        return torch.cat(sums, 1).double()
+    found = torch.stack(sums).double().sum(0)
+    return found.reshape(len(pairs), here, behind).sum(2)
+
+
+def _around(axis: int, x: Tensor) -> tuple[int, int, int]:
+    shape = tuple(x.shape)
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+
+
+def total(x: Tensor, y: Tensor) -> Tensor:
     """Σ X∘Y over all entries: (1,) in double."""
     import torch
 
-    flat = [x.reshape(-1) for x in factors]
-    starts = range(0, max(1, len(flat[0])), _ENTRIES)
-    parts = [torch.dot(*(x[start : start + _ENTRIES] for x in flat)) for start in starts]
-    return torch.stack(parts).double().sum(0, keepdim=True)
+    a, b = x.reshape(-1), y.reshape(-1)
+    parts = [slice(start, start + _ENTRIES) for start in range(0, max(1, len(a)), _ENTRIES)]
+    return (
+        torch.stack([torch.dot(a[part], b[part]) for part in parts]).double().sum(0, keepdim=True)
+    )
 
 
 def combined(signs: Floats, places: NDArray[np.intp], axis: int, x: Tensor) -> Tensor:
@@ -75,28 +113,3 @@ def combined(signs: Floats, places: NDArray[np.intp], axis: int, x: Tensor) -> T
     if cells.shape[0] == 1:
         return torch.bmm(r[:, None], cells[0])[:, 0]
     return torch.einsum("cs,acsb->cab", r, cells).reshape(count, -1)
-
-
-def _across(factors: list[Tensor]) -> Tensor:
-    """Of (n, b), over b."""
-    import torch
-
-    one = torch.ones_like(factors[0][0])
-    return torch.cat([torch.mv(part, one) for part in _parts(factors)]).double()
-
-
-def _down(factors: list[Tensor]) -> Tensor:
-    """Of (a, k), over a."""
-    import torch
-
-    sums = [torch.mv(part.t(), torch.ones_like(part[:, 0])) for part in _parts(factors)]
-    return sums[0].double() if len(sums) == 1 else torch.stack(sums).double().sum(0)
-
-
-def _parts(factors: list[Tensor]) -> Iterator[Tensor]:
-    """X, or X∘Y, some rows at a time; a product with ones is the fastest sum of rows."""
-    rows, columns = factors[0].shape
-    step = _ROWS if len(factors) == 1 else max(1, min(_ROWS, _PRODUCTS // max(1, columns)))
-    for start in range(0, max(1, rows), step):
-        part = [x[start : start + step] for x in factors]
-        yield part[0] if len(part) == 1 else part[0] * part[1]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from conserved.blocks import BlockLaw
 from conserved.blocks.patterns import Column
-from conserved.watching.products import Floats, along, combined, total
+from conserved.watching.products import Floats, along, combined, line, total
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,14 +71,14 @@ class Reading:
     def half(self, x: Tensor) -> Tensor:
         """What is linear in X: rᵀX, (cells, rest), or Σ X."""
         if self.kind == "line":
-            return along(self.axis, x)
+            return line(self.axis, x)
         return combined(self.signs, self.places, self.axis, x)
 
-    def product(self, x: Tensor, y: Tensor) -> Tensor:
-        """(length,), of X and Y or of what is linear in them."""
-        if self.kind == "cells":
-            return along(0, x, y)
-        return along(self.axis, x, y) if self.kind == "along" else total(x, y)
+    def products(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Iterable[Tensor]:
+        """(length,) for each pair of tensors, or of what is linear in them."""
+        if self.kind == "total":
+            return [total(x, y) for x, y in pairs]
+        return along(0 if self.kind == "cells" else self.axis, pairs)
 
 
 class Gather:
