@@ -32,6 +32,7 @@ from conserved.simulate import (
     SignDescent,
     simulate,
 )
+from tests.simulate.planted import gram
 
 STEPS, FROM = 20, 7  # the step from which a fault is planted
 NAMES = ("W1", "b1", "W2", "b2")
@@ -80,12 +81,12 @@ def test_what_is_common_is_said_once_and_nothing_is_lost() -> None:
 # ------------------------------------------------------------------ one run, two roads
 
 
-def faulty(kind: type[Descent]) -> type[Descent]:
+def faulty(kind: type[Descent], first: int = FROM) -> type[Descent]:
     """The same steps, but for W2: from a step on its gradient is taken 1.5 times."""
 
     class Faulty(kind):  # type: ignore[misc, valid-type]
         def run(self, objective: Any, theta: Array, recorder: Any, course: Any) -> None:
-            super().run(Spoiled(objective), theta, recorder, course)
+            super().run(Spoiled(objective, first), theta, recorder, course)
 
     return Faulty
 
@@ -93,8 +94,8 @@ def faulty(kind: type[Descent]) -> type[Descent]:
 class Spoiled:
     """An objective with a wrong backward pass of W2, from a step on."""
 
-    def __init__(self, inner: Any) -> None:
-        self.inner, self.step = inner, 0
+    def __init__(self, inner: Any, first: int) -> None:
+        self.inner, self.first, self.step = inner, first, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -102,9 +103,8 @@ class Spoiled:
     def evaluate(self, theta: Array, chosen: Any = None) -> tuple[Array, Array]:
         self.step += 1
         values, gradient = self.inner.evaluate(theta, chosen)
-        if self.step >= FROM:
-            layout = self.inner.problem.state
-            gradient[:, layout.indices("W2").ravel()] *= 1.5
+        if self.step >= self.first:
+            gradient[:, self.inner.problem.state.indices("W2").ravel()] *= 1.5
         return values, gradient
 
 
@@ -144,7 +144,7 @@ def roads() -> dict[str, Road]:
 @cache
 def question() -> tuple[cq.Problem, Any, Array, Dataset]:
     problem = cq.Problem.from_text("relu:3-4-2,bias")
-    (law,) = cq.analyze(problem).laws
+    law = gram(problem.state, "diagonal: W1.0 b1.0 -1*W2.1")
     rng = np.random.default_rng(3)
     data = Dataset("drawn", "drawn", rng.standard_normal((8, 3)), rng.standard_normal((8, 2)))
     return problem, law, rng.standard_normal(problem.network.size), data
@@ -202,6 +202,15 @@ def test_both_roads_say_the_same(name: str, fault: bool) -> None:
         assert ours.common == theirs.common
     if not fault and predicted != "drifting":
         assert "SGD, " in ours.common
+
+
+@pytest.mark.parametrize("first", [1, 64, 65, 150, 200])
+def test_the_step_of_a_fault_is_found_in_a_long_run(first: int) -> None:
+    """At the ends of the blocks that a ledger is kept in, too."""
+    problem, law, start, data = question()
+    moves = faulty(Momentum, first)(rate=0.01, steps=200)
+    found = simulate(problem, [law], dynamics=moves, data=data, start=start, ladder=False)
+    assert found.verdicts[0].words == f"violated since step {first}"
 
 
 @pytest.mark.parametrize("kind", [Adam, AdamW, SignDescent, Muon, SharpnessAware])

@@ -170,7 +170,8 @@ class Verdict:
             not along the gradient: no rule says how far, and that is no error), violated (it is no
             law of this run), or not tested.
         reason: one sentence with the numbers.
-        since: the first step found that no true law makes; None where there is none.
+        since: the first step examined that no true law makes; None where there is none. With a
+            ledger every step is examined, else some of them.
         common: the part of the reason that all laws of this outcome share, or "".
         component: the function of the law that decides, from 0.
         start: the largest |h_c(θ(0))|.
