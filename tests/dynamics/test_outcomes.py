@@ -74,6 +74,11 @@ def test_what_is_common_is_said_once_and_nothing_is_lost() -> None:
     assert notes == ["drifting: no rule"]
     assert reasons == ["moves by 0.0", "moves by 0.1", "moves by 0.2", "moves by 0.3", reasons[4]]
     assert reasons[4] == "moves by 0.4; another"
+    fault = Finding("violated", common="a fault", since=3)
+    assert said_once([*several, fault, fault])[1] == [
+        "violated since step 3: a fault",
+        "drifting: no rule",
+    ]
     for one in several:
         assert Finding.of(one.outcome, one.reason, one.common, one.since) == one
 

@@ -261,10 +261,16 @@ def said_once(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
         (['moves by 1e-16', 'moves by 2e-16'], ['conserved: no more than rounding'])
     """
     listed = list(findings)
-    count = Counter((one.words, one.common) for one in listed if one.common)
-    shared = {key for key, n in count.items() if n > 1}
-    reasons = [one.own if (one.words, one.common) in shared else one.reason for one in listed]
-    return reasons, [f"{words}: {common}" for words, common in count if (words, common) in shared]
+    count = Counter(_alike(one) for one in listed if one.common)
+    shared = [key for key, n in count.items() if n > 1]
+    shared.sort(key=lambda key: URGENT.index(key[0]))
+    reasons = [one.own if _alike(one) in shared else one.reason for one in listed]
+    notes = [f"{outcome_in_words(outcome, since)}: {common}" for outcome, since, common in shared]
+    return reasons, notes
+
+
+def _alike(found: Finding) -> tuple[Outcome, int | None, str]:
+    return found.outcome, found.since, found.common
 
 
 def shown(value: float) -> str:
