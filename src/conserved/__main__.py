@@ -1,6 +1,17 @@
-"""``python -m conserved`` is the command line."""
+"""``conserved``, and ``python -m conserved``: the command line."""
 
-from conserved.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C is one line also while it is being loaded."""
+    try:
+        from conserved.cli import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("conserved: interrupted\n")
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":  # a doctest collector imports this file
     main()

@@ -97,10 +97,10 @@ def test_a_missing_extra_is_named(monkeypatch):
         require_distributed("tcp://127.0.0.1:8786")
 
 
-def test_one_job_needs_no_dask_and_more_say_so(monkeypatch, path):
+def test_one_job_needs_no_loky_and_more_say_so(monkeypatch, path):
     monkeypatch.setattr(import_module("conserved.atlas.sweep"), "installed", lambda: False)
     assert [cell.added_upper for cell in sweep(SMALL, path).cells] == [None, 0]
-    with pytest.raises(InputError, match=r"jobs '2': more than one needs Dask"):
+    with pytest.raises(InputError, match=r"jobs '2': more than one needs loky"):
         sweep(SMALL, path, jobs=2)
 
 

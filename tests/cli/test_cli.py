@@ -480,3 +480,30 @@ def test_a_terminal_without_unicode() -> None:
     assert "Traceback" not in result.stderr
     assert result.returncode == CERTIFIED
     assert re.search(r"^ *laws +3 ", result.stdout, re.MULTILINE)
+
+
+def test_ctrl_c_while_it_is_loaded_is_one_line() -> None:
+    """``conserved.__main__`` is what the installed command runs."""
+    code = (
+        "import builtins; real = builtins.__import__\n"
+        "def load(name, *more):\n"
+        "    if name == 'conserved.cli': raise KeyboardInterrupt\n"
+        "    return real(name, *more)\n"
+        "builtins.__import__ = load\n"
+        "from conserved.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "conserved: interrupted\n")
+
+
+def test_ctrl_c_at_work_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("conserved.analysis.analyze", stopped)
+    assert run(["analyze", "linear:3-2-2"]) == 130
+    assert capsys.readouterr().err == "conserved: interrupted\n"

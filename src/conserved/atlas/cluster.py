@@ -1,23 +1,19 @@
-"""A sweep on many processes, of this machine or a Dask cluster; only we write the results file."""
+"""A sweep on a Dask cluster; only we write the results file."""
 
 from __future__ import annotations
 
 import logging
-import os
 import re
-import signal
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from importlib.util import find_spec
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from conserved._version import __version__
 from conserved.atlas.case import Case
 from conserved.atlas.compute import compute, failure, in_words, version
+from conserved.atlas.local import DIED
 from conserved.atlas.results import Result
 from conserved.errors import ConservedError, InputError
 
@@ -25,13 +21,11 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+:[0-9]{1,5}")
-_DIED = "the processes that tried it died, perhaps for lack of memory"
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _PATIENCE = 10  # seconds for the scheduler to answer, and again for a first worker to appear
 
 
 def cluster_results(
-    cases: Sequence[Case], seed: int, budget: float | None, address: str, name: str = ""
+    cases: Sequence[Case], seed: int, budget: float | None, address: str
 ) -> Iterator[Result]:
     """Results in the order they arrive; close the iterator to take the rest off the cluster.
 
@@ -40,7 +34,6 @@ def cluster_results(
         seed: of every closure.
         budget: seconds for each.
         address: of the scheduler, ``tcp://host:port``.
-        name: what to call it, where it is our own.
 
     Raises:
         InputError: nobody answers at the address, or its workers cannot run this version of
@@ -57,80 +50,7 @@ def cluster_results(
             for i, case in enumerate(cases)
         }
         for future in as_completed(list(futures), loop=client.loop):
-            yield _result(future, futures.pop(future), seed, budget, name or _named(address))
-
-
-def local_results(
-    cases: Sequence[Case], seed: int, budget: float | None, jobs: int
-) -> Iterator[Result]:
-    """Results in the order they are found, by processes of this machine that end with us.
-
-    A problem whose process dies is tried again, four times in all; the others go on.
-
-    Raises:
-        ConservedError: workers that do not start at all.
-    """
-    from dask import config
-    from distributed import LocalCluster
-
-    options = {
-        "distributed.scheduler.worker-saturation": 1.0,  # one problem a process, none in wait
-        "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
-    }
-    with _environment_kept(), _without_log("distributed"):
-        with config.set(options), _deaf_to_ctrl_c():
-            try:
-                local = LocalCluster(
-                    n_workers=min(jobs, len(cases)),
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    memory_limit=0,
-                    silence_logs=logging.CRITICAL,
-                    env=dict.fromkeys(_THREADS, "1"),  # the processes share the cores out
-                )
-            except RuntimeError as error:
-                raise ConservedError(
-                    "the worker processes do not start; a script has to call sweep(…) under "
-                    "`if __name__ == '__main__':`"
-                ) from error
-        with local:
-            address = local.scheduler_address
-            yield from cluster_results(cases, seed, budget, address, "this machine")
-
-
-@contextmanager
-def _environment_kept() -> Iterator[None]:
-    """Dask hands variables on to its processes through ours."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Threads and processes started inside leave Ctrl-C to us, and we end them."""
-    if sys.platform == "win32":
-        yield
-        return
-    resource_tracker.ensure_running()  # when it starts it lifts the mask again
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def installed() -> bool:
-    """Whether Dask is here."""
-    return find_spec("distributed") is not None
+            yield _result(future, futures.pop(future), seed, budget, _named(address))
 
 
 def _named(address: str) -> str:
@@ -160,7 +80,7 @@ def _result(
     try:
         return future.result()  # waits again where a process died that still held it
     except KilledWorker:
-        return failure(case, seed, budget, _DIED)
+        return failure(case, seed, budget, DIED)
     except CancelledError as error:
         raise ConservedError(
             f"{name} went away; what had arrived is kept, and the same sweep goes on"

@@ -8,13 +8,9 @@ from os import PathLike
 
 from conserved.atlas.case import Case, with_architectures
 from conserved.atlas.cells import Atlas
-from conserved.atlas.cluster import (
-    cluster_results,
-    installed,
-    local_results,
-    require_distributed,
-)
+from conserved.atlas.cluster import cluster_results, require_distributed
 from conserved.atlas.compute import compute
+from conserved.atlas.local import installed, local_results
 from conserved.atlas.patterns import require_small
 from conserved.atlas.results import Result
 from conserved.atlas.store import Store
@@ -45,7 +41,7 @@ def sweep(
         problems: what to compare with all data; ``cases`` makes them from texts.
         path: the results file, made when missing, extended when it is an atlas.
         seed: an integer ≥ 0, of every closure.
-        jobs: processes; one is this one, with all its threads, more are started by Dask.
+        jobs: processes; one is this one, with all its threads, more have one BLAS thread each.
         budget: seconds for each closure; the best bound so far is then kept, and marked.
         scheduler: address of a running Dask scheduler to use instead of local processes.
         retry: compute again what had failed.
@@ -111,5 +107,5 @@ def _check_arguments(count: int, seed: int, jobs: int, budget: float | None) -> 
     if not is_whole(jobs) or jobs < 1:
         raise InputError("jobs", jobs, "the number of processes is an integer ≥ 1")
     if jobs > 1 and not installed():
-        raise InputError("jobs", jobs, "more than one needs Dask: pip install 'conserved[atlas]'")
+        raise InputError("jobs", jobs, "more than one needs loky: pip install 'conserved[atlas]'")
     within(budget)  # refuses what is none

@@ -16,7 +16,7 @@ from conserved.cli.check import check
 from conserved.cli.coverage import coverage
 from conserved.cli.data import data
 from conserved.cli.listing import list_names
-from conserved.cli.outside import tell
+from conserved.cli.outside import on_terminal, tell
 from conserved.cli.reproduce import reproduce
 from conserved.cli.simulate import simulate
 from conserved.cli.watch import watch
@@ -67,7 +67,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ConservedError as error:
         return _refuse(str(error))
     except (click.Abort, KeyboardInterrupt):
-        tell("conserved: interrupted")
+        tell("\nconserved: interrupted" if on_terminal() else "conserved: interrupted")
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):  # the latter is how click leaves when a pipe breaks
         # the reader of our output left; nothing more to say to it

@@ -34,7 +34,7 @@ _LOSSES = ("poly:{2..6}",)
     "--labels", multiple=True, default=("invariant",), show_default=True, metavar="PATTERN"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="An integer ≥ 0.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes, by Dask.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes.")
 @click.option("--budget", type=float, metavar="SECONDS", help="Stop each closure after so long.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, tcp://host:port.")
 @click.option("--retry", is_flag=True, help="Compute again what had failed.")

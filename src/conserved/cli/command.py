@@ -25,5 +25,8 @@ class Command(click.Command):
         self.names = {**own, **(also or {})}
 
     def invoke(self, ctx: click.Context) -> Any:
-        with naming(self.names):
-            return super().invoke(ctx)
+        try:
+            with naming(self.names):
+                return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would print an empty line first
+            raise click.Abort from None

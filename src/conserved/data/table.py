@@ -127,8 +127,7 @@ def _rows(lines: Iterable[tuple[int, Sequence[Any]]], line: str) -> tuple[Row, .
                 f"{len(found[0])}"
             )
         count += len(cells)
-        if count > NUMBER_LIMIT:
-            raise _BadError(f"more than {NUMBER_LIMIT:,} numbers; give a part of it")
+        _require_few(count)
         row = []
         for column, cell in enumerate(cells, start=1):
             key = (type(cell), cell)
@@ -139,6 +138,11 @@ def _rows(lines: Iterable[tuple[int, Sequence[Any]]], line: str) -> tuple[Row, .
     if not found or not found[0]:
         raise _BadError("has no numbers")
     return tuple(found)
+
+
+def _require_few(count: int) -> None:
+    if count > NUMBER_LIMIT:
+        raise _BadError(f"more than {NUMBER_LIMIT:,} numbers; give a part of it")
 
 
 def _number(cell: Any, place: str) -> Fraction:
@@ -165,6 +169,7 @@ def _is_number(text: str) -> bool:
 def _csv(path: Path, source: str) -> Table:
     names: tuple[str, ...] = ()
     lines: list[tuple[int, list[str]]] = []
+    count = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
@@ -174,6 +179,8 @@ def _csv(path: Path, source: str) -> Table:
                 if not lines and not names and not any(map(_is_number, row)) and all(row):
                     names = tuple(cell.strip() for cell in row)
                     continue
+                count += len(row)
+                _require_few(count)  # before the rest is read
                 lines.append((reader.line_num, row))
     except (UnicodeDecodeError, csv.Error) as error:
         raise _BadError("is no text of comma-separated numbers in UTF-8") from error

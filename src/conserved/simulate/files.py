@@ -45,29 +45,37 @@ def read_file(name: str, inputs: int, outputs: int) -> tuple[Array, Array]:
 
 def _csv(path: Path, name: str, inputs: int, outputs: int) -> tuple[Array, Array]:
     rows: list[list[float]] = []
+    fitting = (inputs + outputs, inputs + 1)
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             for number, row in enumerate(csv.reader(lines), start=1):
                 if not "".join(row).strip():
                     continue
                 try:
-                    rows.append([float(cell) for cell in row])
+                    numbers = [float(cell) for cell in row]
                 except ValueError:
                     if rows or number > 1:
                         advice = f"line {number} has a cell that is no number"
                         raise InputError("data", name, advice) from None
+                    continue
+                if len(row) not in fitting or (rows and len(row) != len(rows[0])):
+                    found = {len(row), len(rows[0] if rows else row)}
+                    raise InputError("data", name, _misfit(found, inputs, outputs))
+                rows.append(numbers)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError("data", name, "is no text of comma-separated numbers") from error
     if not rows:
         raise InputError("data", name, "has no rows of numbers separated by commas")
-    widths = {len(row) for row in rows}
-    if widths not in ({inputs + outputs}, {inputs + 1}):
-        found = ", ".join(str(width) for width in sorted(widths)[:3])
-        columns = f"{inputs + outputs} columns"
-        columns += f" or {inputs + 1}, the last a class" if outputs > 1 else ""
-        raise InputError("data", name, f"has {found} columns; the network needs {columns}")
     table = np.array(rows)
     return table[:, :inputs], table[:, inputs:]
+
+
+def _misfit(widths: set[int], inputs: int, outputs: int) -> str:
+    """What is wrong with rows of such widths."""
+    found = ", ".join(map(str, sorted(widths)))
+    columns = f"{inputs + outputs} columns"
+    columns += f" or {inputs + 1}, the last a class" if outputs > 1 else ""
+    return f"has {found} columns; the network needs {columns}"
 
 
 def _npz(path: Path, name: str) -> tuple[Array, Array]:
