@@ -1,4 +1,4 @@
-"""Real runs that are watched: ``python -m examples.training mlp|resnet|gpt|lora``.
+"""Real runs that are watched: ``python -m examples.training mlp|resnet|gpt|lora|augment``.
 
 Data ship with scikit-learn and Python, or with Debian's ``dataset-fashion-mnist`` where it is
 installed. Each run ends in the verdicts, and in a log with ``--log``.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import gzip
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,16 @@ class Run:
         batches: of inputs and labels, endless.
         optimizer: of torch.
         batch: examples that are one datum, for batch norm.
+        loss: of outputs and labels.
+        options: how it is watched.
     """
 
     model: nn.Module
     batches: Iterator[tuple[Tensor, Tensor]]
     optimizer: torch.optim.Optimizer
     batch: int | None = None
+    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy
+    options: Mapping[str, Any] = field(default_factory=lambda: {"loss": "cross-entropy"})
 
 
 def images() -> tuple[Tensor, Tensor]:
@@ -151,7 +155,48 @@ def lora(seed: int = 0) -> Run:
     return Run(model, batches, torch.optim.SGD(trained, lr=0.5, momentum=0.9))
 
 
-RUNS: dict[str, Callable[[int], Run]] = {"mlp": mlp, "resnet": resnet, "gpt": gpt, "lora": lora}
+def turned(x: Tensor, how: str, draws: torch.Generator) -> Tensor:
+    """Images in all four quarter turns, in one of them at random, or not turned or turned once."""
+    if how == "full":
+        return torch.cat([torch.rot90(x, k, (-2, -1)) for k in range(4)])
+    turns = torch.randint(4 if how == "random" else 2, (len(x),), generator=draws)
+    moved = [torch.rot90(image, int(k), (-2, -1)) for image, k in zip(x, turns, strict=True)]
+    return torch.stack(moved)
+
+
+def augment(seed: int = 0, how: str = "full") -> Run:
+    """A linear network on the brightness of the quarters of images, which are turned.
+
+    Args:
+        how: "full" takes every image in all four turns, "random" in one that is drawn anew at each
+            step; "part" draws from two of the four, which is no augmentation by the group.
+    """
+    torch.manual_seed(seed)
+    x, y = images()
+    draws = torch.Generator().manual_seed(seed)
+    quarters = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    model = nn.Sequential(nn.Linear(4, 1, bias=False), nn.Linear(1, 10, bias=False))
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for some, labels in drawn(x, y, 64, seed):
+            moved = turned(some, how, draws)
+            classes = F.one_hot(labels, 10).float()
+            yield quarters(moved), classes.repeat(len(moved) // len(some), 1)
+
+    read = cq.from_torch(model, torch.zeros(1, 4), symmetry="grid-rotation:2x2")
+    laws = cq.analyze(read)
+    options = {"laws": laws, "augment": "full" if how == "full" else "random"}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    return Run(model, batches(), optimizer, loss=F.mse_loss, options=options)
+
+
+RUNS: dict[str, Callable[[int], Run]] = {
+    "mlp": mlp,
+    "resnet": resnet,
+    "gpt": gpt,
+    "lora": lora,
+    "augment": augment,
+}
 
 
 def train(
@@ -159,28 +204,21 @@ def train(
     steps: int = 1000,
     *,
     log: Path | str | None = None,
-    laws: cq.BlockLaws | None = None,
     told: Callable[[int, float], None] = lambda step, loss: None,
     **options: Any,
 ) -> cq.watching.Watch:
     """Train, and watch."""
-    x, _ = next(run.batches)
-    example = x[: run.batch or 1]
-    example = example[:, :4] if not example.is_floating_point() else example
-    with cq.watch(
-        run.model,
-        run.optimizer,
-        example,
-        laws=laws,
-        batch=run.batch,
-        loss="cross-entropy",
-        log=log,
-        **options,
-    ) as watched:
+    options = {**run.options, **options}
+    if "laws" not in options:
+        x, _ = next(run.batches)
+        example = x[: run.batch or 1]
+        options["example"] = example[:, :4] if not example.is_floating_point() else example
+    with cq.watch(run.model, run.optimizer, batch=run.batch, log=log, **options) as watched:
         for step in range(watched.steps, steps):
             x, y = next(run.batches)
             run.optimizer.zero_grad()
-            loss = F.cross_entropy(run.model(x).flatten(0, -2), y.flatten())
+            outputs = run.model(x).flatten(0, -2)
+            loss = run.loss(outputs, y if y.is_floating_point() else y.flatten())
             loss.backward()
             watched.note(loss=loss.item())
             run.optimizer.step()
@@ -194,15 +232,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--log", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--how", choices=("full", "random", "part"), default="full")
     options = parser.parse_args()
 
     def told(step: int, loss: float) -> None:
         if step % 100 == 0:
             print(f"step {step}: loss {loss:.3f}", flush=True)
 
-    print(
-        train(RUNS[options.name](options.seed), options.steps, log=options.log, told=told).verdict()
-    )
+    how = {"how": options.how} if options.name == "augment" else {}
+    run = RUNS[options.name](options.seed, **how)
+    print(train(run, options.steps, log=options.log, told=told).verdict())
 
 
 if __name__ == "__main__":

@@ -29,6 +29,26 @@ def test_a_thousand_steps(name: str, tmp_path: Path) -> None:
     assert json.loads(last)["kind"] == "verdict"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["full", "random", "part"])
+def test_images_that_are_turned(how: str, tmp_path: Path) -> None:
+    """Whole orbits keep the direction, random turns let it diffuse, two turns of four are told."""
+    from examples.training import augment, train
+
+    watched = train(augment(0, how), 1000, log=tmp_path / "run.jsonl")
+    own, direction = watched.tracks
+    assert direction.due == "due to the data symmetry (grid-rotation:2x2)"
+    assert own.outcome == "drifting as predicted"
+    assert all(track.looks == 1000 and track.residual < 50 for track in watched.tracks)
+    outcomes = {"full": "conserved", "random": "drifting as predicted", "part": "violated"}
+    assert direction.outcome == outcomes[how], watched.verdict()
+    if direction.draws is not None:
+        assert direction.moved > 1e3 * direction.precision
+    if how == "random":
+        assert direction.draws.spread is not None
+        assert abs(direction.draws.met) < 3 * direction.draws.spread
+
+
 def test_a_few_steps() -> None:
     from examples.training import mlp, train
 

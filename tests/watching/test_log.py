@@ -57,7 +57,7 @@ def test_every_field_of_the_document(tmp_path: Path) -> None:
     assert head["optimizer"] == "SGD, momentum 0.9"
     assert head["laws"][0].keys() == {
         *("text", "short", "tensors", "functions", "probed", "without_eps"),
-        *("degree", "ledger", "why_not", "start", "size"),
+        *("degree", "ledger", "why_not", "start", "size", "due", "chart"),
     }
     assert [line["metrics"] for line in middle] == [{"loss": 0.5}, {"loss": 1.0}, {"loss": 1.5}]
     for line in middle:

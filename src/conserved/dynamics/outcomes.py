@@ -120,6 +120,7 @@ class Evidence:
         since: the step at which it was met first.
         untested: why the run cannot tell, or "".
         more: other numbers of this law, or "".
+        drawn: of a law that holds on average over draws, what these did; else "".
     """
 
     moved: float
@@ -135,6 +136,7 @@ class Evidence:
     since: int | None = None
     untested: str = ""
     more: str = ""
+    drawn: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,8 +208,8 @@ def judged(found: Evidence) -> Finding:
     if found.residual is not None:
         own = f"{moved}, predicted {_exactly(found.residual, found.eps, 'and')}"
         common = f"each step moves it by what the ledger predicts ({found.steps})"
-        return _finding("drifting as predicted", own, found.more, common)
-    own = f"{moved}, {orthogonal}"
+        return _finding("drifting as predicted", own, found.drawn or found.more, common)
+    own = f"{moved}; {found.drawn}" if found.drawn else f"{moved}, {orthogonal}"
     if found.vanishes:
         common = f"the drift vanishes with the step, as that of a true law does ({found.steps})"
         return _finding("drifting as predicted", own, found.more, common)

@@ -13,7 +13,7 @@ from conserved.dynamics.outcomes import ROUNDINGS, not_orthogonal
 from conserved.errors import InputError
 from conserved.law import Law
 from conserved.watching.causes import cause, suspects, telling
-from conserved.watching.exact import pairings, why
+from conserved.watching.exact import given, pairings, why
 from conserved.watching.looking import gradients, look, mean_squares
 from conserved.watching.products import Floats
 from conserved.watching.saved import laws_for
@@ -76,6 +76,12 @@ class GradientReport:
     def holds(self) -> bool:
         return not self.violations
 
+    def beside(self, other: GradientReport) -> GradientReport:
+        """Both as one."""
+        violations = sorted(self.violations + other.violations, key=lambda v: -v.roundings)
+        worst = max(self.worst, other.worst)
+        return GradientReport(self.checked + other.checked, tuple(violations), worst)
+
     def __str__(self) -> str:
         if self.holds:
             return f"{self.checked} families of laws hold, to {self.worst:.1f} roundings"
@@ -87,7 +93,7 @@ def check_gradients(
     model: nn.Module,
     loss: Callable[[], Tensor] | Tensor | None = None,
     *,
-    laws: BlockLaws | Sequence[Law] | None = None,
+    laws: Any = None,
     example: Tensor | Sequence[Tensor] | None = None,
     kind: str = "mse",
     batch: int | None = None,
@@ -99,9 +105,10 @@ def check_gradients(
     Args:
         model: with parameters on one device.
         loss: a scalar tensor, or what makes one; without it the gradients that are there already.
-        laws: of ``block_laws``, or those of an exact analysis, such as the laws that data symmetry
-            adds, which hold on batches of whole orbits; else they are found from ``example``,
-            ``kind`` of loss and ``batch``, or taken from the cache.
+        laws: of ``block_laws``; an ``Analysis`` of the model, or laws of one, such as those that
+            data symmetry adds, which hold on batches of whole orbits; or a list of all these. By
+            default laws of blocks are found from ``example``, ``kind`` of loss and ``batch``, or
+            taken from the cache.
         roundings: of the gradient's precision that a law may be off by.
         seed: draws the probes of laws that are matrices.
 
@@ -112,8 +119,10 @@ def check_gradients(
         GradientError: they do not; the message names law, tensors, how far, and the likely cause.
         InputError: no gradients, or neither laws nor an example.
     """
-    if laws is None or isinstance(laws, BlockLaws):
-        laws = laws_for(model, laws, example, kind, batch=batch)
+    told = given(laws)
+    blocks = told.blocks
+    if blocks is not None or example is not None or not told.exact:
+        blocks = laws_for(model, blocks, example, kind, batch=batch)
     if loss is not None:
         model.zero_grad(set_to_none=True)
         made = loss() if callable(loss) else loss
@@ -124,21 +133,28 @@ def check_gradients(
         raise InputError(
             "loss", "None", "no parameter has a gradient: call backward, or give a loss"
         )
-    if not isinstance(laws, BlockLaws):
-        return _raised(_exact(laws, named, slopes, roundings))
+    found = _exact(told.exact, named, slopes, roundings)
+    if blocks is not None:
+        found = found.beside(_of_blocks(blocks, named, slopes, roundings, seed))
+    if not found.holds:
+        raise GradientError(str(found))
+    return found
+
+
+def _of_blocks(
+    laws: BlockLaws,
+    named: Mapping[str, Any],
+    slopes: Mapping[str, Any],
+    roundings: float,
+    seed: int,
+) -> GradientReport:
     sums = sums_of(laws.laws, named, seed)
     tester = Tester(sums, roundings, precisions(named))
     found = look(sums, ("xx", "xg", "gg", "g"), x=named, g=slopes)
     frozen = functions_of(sums, [n for n, p in named.items() if not p.requires_grad])
     norms = mean_squares(sums.names, slopes)
     tested = tester.test(found, norms, frozen)
-    return _raised(report_on(sums, tested, found, frozen, named, texts(laws.laws)))
-
-
-def _raised(report: GradientReport) -> GradientReport:
-    if not report.holds:
-        raise GradientError(str(report))
-    return report
+    return report_on(sums, tested, found, frozen, named, texts(laws.laws))
 
 
 def _exact(

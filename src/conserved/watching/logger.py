@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.errors import InputError
+from conserved.watching.draws import Drawn
 from conserved.watching.log import SCHEMA, LogWriter, number, records
 from conserved.watching.rules import in_words
 from conserved.watching.tracks import Event
 
 if TYPE_CHECKING:
+    from conserved.watching.beside import Beside
     from conserved.watching.observer import Observer
 
 ROTATE = 64_000_000  # bytes
@@ -89,7 +92,12 @@ class RunLogger:
         self._started = perf_counter()
         self._noted: dict[str, Any] = {}
 
-    def open(self, observer: Observer) -> None:
+    @property
+    def charts(self) -> list[tuple[int, ...]]:
+        """Coordinates that laws were seen in where the run goes on, in their order."""
+        return [] if self._old is None else self._old.charts
+
+    def open(self, observer: Observer | Beside) -> None:
         """Write the head, or go on with what is there."""
         model = observer.laws
         laws = [track.text for track in observer.tracks]
@@ -98,6 +106,8 @@ class RunLogger:
             if old.laws != laws:
                 raise InputError("log", str(self._path), "is of other laws; give another file")
             run = old.run
+            for k, drawn in old.drawn.items():
+                observer.tracks[k].draws = drawn
             for k, (start, size) in enumerate(old.start):
                 since = old.violated.get(k, (None, ""))
                 observer.resume(k, start, size, number(old.predicted[k]), *since)
@@ -131,7 +141,7 @@ class RunLogger:
         self._noted = {"at": perf_counter(), "rates": list(rates), "metrics": self.metrics}
         self.metrics = {}
 
-    def step(self, step: int, observer: Observer) -> None:
+    def step(self, step: int, observer: Observer | Beside) -> None:
         """The line of the step that was noted, and what it marked."""
         if self._writer is not None and self._writer.full:
             self._writer.begin_part()
@@ -154,6 +164,8 @@ class RunLogger:
             "gradient": _known(observer.gradient),
             "rates": noted["rates"],
         }
+        if any(track.draws is not None for track in tracks):
+            record["draws"] = [t.draws if t.draws is None else asdict(t.draws) for t in tracks]
         if noted["metrics"]:
             record["metrics"] = noted["metrics"]
         self._write(record)
@@ -162,7 +174,7 @@ class RunLogger:
         told = {"what": event.what, "law": event.law, "text": event.text}
         self._write({"kind": "event", "step": step, **told})
 
-    def close(self, step: int, observer: Observer) -> None:
+    def close(self, step: int, observer: Observer | Beside) -> None:
         """The verdicts."""
         verdicts = [
             {
@@ -200,6 +212,8 @@ def _law(track: Any) -> dict[str, Any]:
         "why_not": track.why_not,
         "start": track.start,
         "size": track.size,
+        "due": track.due,
+        "chart": list(track.chart),
     }
 
 
@@ -216,6 +230,8 @@ class _Old:
         start: (h, size of its terms) of each at the first step.
         last: the last step.
         predicted: at that step.
+        charts: coordinates that they are seen in.
+        drawn: what draws had done by then, by family.
         violated: (since, reason) by family.
     """
 
@@ -224,6 +240,8 @@ class _Old:
         self.laws: list[str] = []
         self.start: list[tuple[float, float]] = []
         self.predicted: list[float | None] = []
+        self.charts: list[tuple[int, ...]] = []
+        self.drawn: dict[int, Drawn] = {}
         self.violated: dict[int, tuple[int, str]] = {}
         for record in records(path):
             kind = record.get("kind")
@@ -233,6 +251,8 @@ class _Old:
                 continue
             elif kind == "step":
                 self.last, self.predicted = int(record["step"]), record["predicted"]
+                told = enumerate(record.get("draws") or [])
+                self.drawn = {k: Drawn.read(one) for k, one in told if one is not None}
             elif kind == "event" and record.get("what") == "violated":
                 known = int(record["step"]), str(record["text"])
                 self.violated.setdefault(int(record["law"]), known)
@@ -242,6 +262,7 @@ class _Old:
             raise InputError("log", str(path), f"is no log of schema {SCHEMA}")
         self.run, self.last = record["run"], int(record["from"])
         self.laws = [law["text"] for law in record["laws"]]
+        self.charts = [tuple(map(int, law.get("chart", ()))) for law in record["laws"]]
         self.start = [(number(law["start"]), number(law["size"])) for law in record["laws"]]
         self.predicted = self.predicted or [None] * len(self.laws)
         went_on = self.last

@@ -51,6 +51,8 @@ class Observer:
         looking: whether a step has begun to be looked at.
         events: of the last look, for whoever takes them.
         residual, gradient: (families,) of the last look, in roundings; nan where not known.
+        rule: what makes laws drift, in words.
+        half: relative rounding of gradients that went through half precision, else 0.
     """
 
     def __init__(
@@ -74,9 +76,9 @@ class Observer:
         self._check = StepCheck(named, seed)
         self._ranks = Ranks() if agree else None
         self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
-        self._half, self._looks = 0.0, 0
+        self.half, self._looks = 0.0, 0
         self._slow, self._fast = np.inf, 0.0  # rates so far
-        self._words = in_words(self.optimizers)
+        self.rule = self._words = in_words(self.optimizers)
         self._frozen = {n for n, p in named.items() if not p.requires_grad}
         self.texts = [law.text for law in sums.laws]
         self.events: list[Event] = []
@@ -156,7 +158,7 @@ class Observer:
 
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
-                self._half = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
+                self.half = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
 
     # ---------------------------------------------------------------- before a step
 
@@ -202,9 +204,9 @@ class Observer:
             self._values.measure_lines(self._named)
         self._looks += 1
         told = {**found, "xx": self._values.square}
-        tested = self._tester.test(told, norms, self._skipped, self._half)
+        tested = self._tester.test(told, norms, self._skipped, self.half)
         self.gradient = per_family(sums, tested.roundings)
-        half = bool(self._half)
+        half = bool(self.half)
         report = report_on(sums, tested, told, self._skipped, self._named, self.texts, half=half)
         for violation in report.violations:
             self._violate(violation.family, violation.cause, self._step)
@@ -231,6 +233,7 @@ class Observer:
         rates = [rate for rate in self.rates if rate]
         self._slow, self._fast = min(self._slow, *rates, np.inf), max(self._fast, *rates, 0.0)
         rule = f"{words}, {rates_in_words(self._slow, self._fast)}" if rates else words
+        self.rule = rule
         for track in self.tracks:
             track.rule = rule
 
@@ -300,7 +303,7 @@ class Observer:
         velocity = kinds.velocities(self.optimizers, named)
         by_name = {name: rules[group] for name, group in self._groups.items()}
         slopes, self._slopes = self._slopes, {}  # gradients held on to would not be freed
-        if self._not_taken():
+        if self.not_taken():
             self.events.append(Event("skipped", "the optimizer did not take this step: overflow"))
             self._check.after(named, velocity, {})
             self._told(self._step, self)
@@ -321,7 +324,8 @@ class Observer:
             changed = self._sums.names if self._check.changed(self._named) else ()
             self._settle(look(self._sums, self._pending.wanted, **held), changed)
 
-    def _not_taken(self) -> bool:
+    def not_taken(self) -> bool:
+        """Whether the optimizer left the step out, for its gradients overflowed."""
         found = [getattr(optimizer, "found_inf", None) for optimizer in self.optimizers]
         return any(f is not None and float(f) > 0 for f in found)
 

@@ -21,6 +21,7 @@ from conserved._version import __version__
 from conserved.blocks import BlockLaws, block_laws, restricted
 from conserved.errors import InputError
 from conserved.files import write_whole
+from conserved.watching.tensors import inner
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,8 +44,6 @@ def laws_for(
     Raises:
         InputError: neither laws nor an example; or the module cannot be read.
     """
-    from conserved.watching.tensors import inner
-
     if laws is not None:
         return laws
     if example is None:
@@ -59,6 +58,12 @@ def laws_for(
     found = _found(model, example, kind, batch)
     _keep(place, found)
     return found
+
+
+def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
+    """No laws of blocks, for a model of which others are known."""
+    count = sum(p.numel() for p in model.parameters())
+    return BlockLaws(type(inner(model)).__name__, kind, count, (), 0, 0, ())
 
 
 def _found(model: nn.Module, example: Any, kind: str, batch: int | None) -> BlockLaws:

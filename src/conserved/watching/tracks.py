@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conserved.dynamics.outcomes import STILL, Evidence, Finding, Outcome, judged
+from conserved.watching.draws import Drawn
 
 RATIO_LOST = "the rates of its tensors changed their ratio"
 
@@ -49,6 +50,9 @@ class Track:
         waiting: why it was not tested at the last look, or "".
         rule: what makes it drift, in words.
         why_not: why no rule says how far, where none does.
+        due: what it is due to, in words; "" for the architecture.
+        chart: coordinates that an exact law is seen in (``charts``).
+        draws: what draws of an augmentation did to it, where it is not tested on single gradients.
     """
 
     text: str
@@ -71,6 +75,9 @@ class Track:
     rule: str = ""
     why_not: str = RATIO_LOST
     precision: float = 1.2e-7
+    due: str = ""
+    chart: tuple[int, ...] = ()
+    draws: Drawn | None = None
 
     @property
     def drift(self) -> float:
@@ -80,7 +87,7 @@ class Track:
     @property
     def finding(self) -> Finding:
         """What became of it, and why."""
-        return judged(
+        found = judged(
             Evidence(
                 moved=self.moved,
                 still=self.moved <= STILL * self.precision,
@@ -93,8 +100,10 @@ class Track:
                 violation=self.reason,
                 since=self.since,
                 untested="" if self.looks else self.waiting or "no step was taken",
+                drawn="" if self.draws is None else self.draws.words,
             )
         )
+        return replace(found, own="; ".join(filter(None, (found.own, self.due))))
 
     @property
     def outcome(self) -> Outcome:

@@ -8,6 +8,7 @@ gradients is tested alone, and drift is no error.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,12 @@ from conserved.blocks import BlockLaws
 from conserved.dynamics.outcomes import said_once
 from conserved.errors import InputError
 from conserved.notebook import frame
+from conserved.watching.beside import Beside
+from conserved.watching.exact import given
+from conserved.watching.following import Augment, followed
 from conserved.watching.logger import ROTATE, RunLogger
 from conserved.watching.observer import Observer
-from conserved.watching.saved import laws_for, trained
+from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sink
 from conserved.watching.tensors import inner, parameters
 from conserved.watching.tracks import Track
@@ -63,7 +67,7 @@ class Watch:
         *,
         every: int,
         logger: RunLogger,
-        observer: Observer,
+        observer: Observer | Beside,
     ) -> None:
         self.laws = laws
         self.steps = logger.begun
@@ -183,7 +187,8 @@ def watch(
     optimizer: Optimizer | Sequence[Optimizer],
     example: Tensor | Sequence[Tensor] | None = None,
     *,
-    laws: BlockLaws | None = None,
+    laws: Any = None,
+    augment: Augment = "full",
     batch: int | None = None,
     loss: str = "mse",
     every: int = 1,
@@ -204,6 +209,12 @@ def watch(
             one that steps first in front.
         example: an input of the model, from which its laws are found, or taken from the cache
             where they were found before; or give ``laws``. A few tokens are enough.
+        laws: of ``block_laws``; or an ``Analysis`` of the model, laws of one, or a list of all
+            these: they are followed one by one, beside the laws of the model where there is an
+            ``example`` too.
+        augment: how batches are symmetric, for laws due to the symmetry of the data: "full" where
+            they are unions of whole orbits of the group, "random" where each step moves each
+            datum by a random element, so that such laws hold on average and diffuse.
         batch, loss: how the model is read, for ``block_laws``: examples that are one datum, where
             batch norm sees batches; the kind of loss.
         every: look at every so many steps.
@@ -223,7 +234,8 @@ def watch(
         What ``verdict()`` tells of; also a context manager.
 
     Raises:
-        InputError: neither laws nor an example; a log of another model, or that cannot be written.
+        InputError: neither laws nor an example; laws or a log of another model; a log that cannot
+            be written.
     """
     from torch.nn.parallel import DistributedDataParallel
 
@@ -234,16 +246,22 @@ def watch(
         optimizers = list(optimizer)
     if not optimizers:
         raise InputError("optimizer", "()", "give one at least")
-    laws = laws_for(model, laws, example, loss, batch=batch, cache=cache)
+    told = given(laws)
+    alone = bool(told.exact) and told.blocks is None and example is None
+    known = without_blocks(model, loss) if alone else told.blocks
+    found = laws_for(model, known, example, loss, batch=batch, cache=cache)
     if unfreezing and example is not None:
-        laws = _with_frozen(model, laws, example, loss, batch=batch, cache=cache)
+        found = _with_frozen(model, found, example, loss, batch=batch, cache=cache)
     agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
     if log is not None and _rank():
         log = None  # the first writes for all
     to = [sink(one) for one in sinks]
     logger = RunLogger(log, rotate=rotate, sinks=to, step=step, every=every)
-    observer = Observer(model, optimizers, laws, agree=agree, seed=seed, told=logger.step)
-    return Watch(model, optimizers, laws, every=every, logger=logger, observer=observer)
+    charts = logger.charts[len(found.laws) :]
+    exact = followed(told, parameters(model), optimizers, charts=charts, augment=augment, seed=seed)
+    make = Observer if exact is None else partial(Beside, exact)
+    observer = make(model, optimizers, found, agree=agree, seed=seed, told=logger.step)
+    return Watch(model, optimizers, found, every=every, logger=logger, observer=observer)
 
 
 def _with_frozen(

@@ -1,0 +1,133 @@
+"""Block laws and exact laws of one run, as one observer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conserved.blocks import BlockLaws
+from conserved.watching.account import Floats
+from conserved.watching.following import Follower
+from conserved.watching.looking import gradients
+from conserved.watching.observer import Observer
+from conserved.watching.tensors import parameters
+from conserved.watching.tracks import Event, Track
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+
+class Beside:
+    """What ``Observer`` is to ``Watch``, with exact laws after the families of blocks.
+
+    Args:
+        exact: laws that are followed.
+        model, optimizers, laws, agree, seed: as for ``Observer``.
+        told: called with the number of a step, and this, when all is known of it.
+    """
+
+    def __init__(
+        self,
+        exact: Follower,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+        laws: BlockLaws,
+        *,
+        agree: bool,
+        seed: int,
+        told: Callable[[int, Beside], None],
+    ) -> None:
+        self._model, self._follower = model, exact
+        self._observer = Observer(
+            model, optimizers, laws, agree=agree, seed=seed, told=lambda step, _: told(step, self)
+        )
+
+    @property
+    def laws(self) -> BlockLaws:
+        """Of blocks."""
+        return self._observer.laws
+
+    @property
+    def optimizers(self) -> tuple[Optimizer, ...]:
+        """Of the run."""
+        return self._observer.optimizers
+
+    @property
+    def precision(self) -> float:
+        """Relative rounding of the parameters."""
+        return self._observer.precision
+
+    @property
+    def rates(self) -> list[float]:
+        """Of each parameter group."""
+        return self._observer.rates
+
+    @property
+    def looking(self) -> bool:
+        """Whether a step has begun to be looked at."""
+        return self._observer.looking
+
+    @property
+    def tracks(self) -> list[Track]:
+        """Families of blocks, then exact laws."""
+        return self._observer.tracks + self._follower.tracks
+
+    @property
+    def residual(self) -> Floats:
+        """Of the last look, for each track."""
+        return np.append(self._observer.residual, self._follower.residual)
+
+    @property
+    def gradient(self) -> Floats:
+        """Of the last look, for each track."""
+        return np.append(self._observer.gradient, self._follower.gradient)
+
+    def resume(
+        self, track: int, start: float, size: float, predicted: float, since: int | None, why: str
+    ) -> None:
+        """As ``Observer.resume``."""
+        families = len(self._observer.tracks)
+        if track < families:
+            self._observer.resume(track, start, size, predicted, since, why)
+        else:
+            self._follower.resume(track - families, start, size, predicted, since, why)
+
+    def note_precision(self) -> None:
+        """Called in the forward pass."""
+        self._observer.note_precision()
+
+    def before(self, step: int) -> None:
+        """Look at the gradient that a step is about to use."""
+        self._observer.before(step)
+        named = parameters(self._model)
+        self._follower.before(step + 1, named, gradients(named), self._observer.half)
+        for track in self._follower.tracks:
+            track.rule = self._observer.rule
+
+    def after(self, *, soon: bool) -> None:
+        """Note what a step did; exact laws settle it at once."""
+        if not self._observer.not_taken():
+            self._follower.after()
+        self._observer.after(soon=soon)
+
+    def settle(self) -> None:
+        """Have the ledger of the last step ready."""
+        self._observer.settle()
+
+    @property
+    def events(self) -> list[Event]:
+        """Of the last look."""
+        families = len(self._observer.tracks)
+        own = [
+            Event(e.what, e.text, None if e.law is None else families + e.law)
+            for e in self._follower.events
+        ]
+        return [*self._observer.events, *own]
+
+    def skip(self) -> None:
+        """A step was taken that is not looked at."""
+        self._observer.skip()
+        self._follower.skip()
