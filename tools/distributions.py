@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-ABSENT = ("torch", "matplotlib", "pandas", "distributed", "sklearn")
+ABSENT = ("torch", "matplotlib", "pandas", "distributed", "loky", "sklearn")
 
 # Each command with its status, and words of its output: what works, and what an extra needs.
 TRIALS: tuple[tuple[str, int, str], ...] = (
