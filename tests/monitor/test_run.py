@@ -222,7 +222,7 @@ def test_the_index_on_disk_is_used_again(tmp_path: Path) -> None:
     rows = [logs.step(n) for n in range(1, 101)]
     logs.write(path, logs.head(), *rows[:8], event, *rows[8:], late)
     run = read(path, folder)
-    run._save()
+    run.save()
     size = path.stat().st_size
     logs.write(path, *(logs.step(n) for n in range(101, 151)), mode="a")
     again = Run(path, folder)
@@ -254,7 +254,7 @@ def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> N
     folder = tmp_path / "index"
     folder.mkdir()
     path = logs.finished(tmp_path / "run.jsonl", 500)
-    read(path, folder)._save()
+    read(path, folder).save()
     place = folder / "index.json"
     text = spoil if isinstance(spoil, str) else json.dumps(spoil(json.loads(place.read_text())))
     place.write_text(text)
@@ -269,7 +269,7 @@ def test_an_index_that_lost_a_file_is_made_again(tmp_path: Path, name: str) -> N
     folder.mkdir()
     path = logs.finished(tmp_path / "run.jsonl", 3000)
     truth = shown(read(path, folder), 1, 3000, 9)
-    read(path, folder)._save()
+    read(path, folder).save()
     (folder / name).unlink()
     found = shown(read(path, folder), 1, 3000, 9)
     assert list(found) == list(truth)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from conserved.dynamics.outcomes import SOUND, URGENT, Finding, Outcome, mark, said_once
 from conserved.law.grouping import block_of, natural
-from conserved.monitor.log import shown
-from conserved.monitor.pyramid import Columns
-from conserved.monitor.run import FIELDS, Run
+from conserved.monitor.run import Run
+from conserved.watching.pyramid import Columns
+from conserved.watching.reading import shown
+from conserved.watching.rows import FIELDS
 from conserved.watching.tracks import RATIO_LOST, Track
 
 _RECENT = 60  # events that are shown

@@ -18,6 +18,7 @@ from conserved.errors import InputError
 
 SCHEMA = "conserved.watch/1"
 _DIGITS = 9  # of a number: what float32 needs
+_FEW = {"residual": 4, "gradient": 4}  # digits of counts of roundings: they are estimates
 
 
 class LogWriter:
@@ -57,8 +58,7 @@ class LogWriter:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """One line."""
-        line = json.dumps(plain(record), ensure_ascii=False, separators=(",", ":")) + "\n"
-        os.write(self._file, line.encode())
+        os.write(self._file, _line(record).encode())
 
     def close(self) -> None:
         """Nothing is written after this."""
@@ -78,8 +78,45 @@ def older_parts(path: Path) -> list[Path]:
     return found
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+def whole_lines(path: str | os.PathLike[str]) -> Iterator[tuple[Path, int, int, bytes]]:
     """The lines of a log in their order, all parts; a broken last line is left out.
+
+    Yields:
+        (part, its number there, the byte where it begins, the line).
+
+    Raises:
+        InputError: no such file.
+    """
+    newest = Path(path)
+    if not newest.is_file():
+        raise InputError("log", str(path), "is no file" if newest.exists() else "no such file")
+    for part in (*older_parts(newest), newest):
+        begin = 0
+        with part.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                yield part, number, begin, line
+                begin += len(line)
+
+
+def record_of(part: Path, number: int, line: bytes) -> dict[str, Any]:
+    """The object of a line.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise InputError("log", str(part), f"line {number} is no JSON object")
+    return record
+
+
+def records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """The objects of a log in their order, all parts; a broken last line is left out.
 
     Args:
         path: of the newest part.
@@ -87,39 +124,52 @@ def records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: no such file, or a line that is no JSON object, by its number.
     """
-    newest = Path(path)
-    if not newest.is_file():
-        raise InputError("log", str(path), "is no file" if newest.exists() else "no such file")
-    for part in (*older_parts(newest), newest):
-        with part.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    record = None
-                if not isinstance(record, dict):
-                    raise InputError("log", str(part), f"line {number} is no JSON object")
-                yield record
+    for part, number, _, line in whole_lines(path):
+        yield record_of(part, number, line)
 
 
-def plain(value: Any) -> Any:
+def _line(record: Mapping[str, Any]) -> str:
+    parts = [
+        f"{_text(key)}:{_value(value, _FEW.get(key, _DIGITS))}" for key, value in record.items()
+    ]
+    return f"{{{','.join(parts)}}}\n"
+
+
+def _value(value: Any, digits: int) -> str:
+    """As JSON; of lists of numbers, which make up a log, at once."""
+    if isinstance(value, list) and value:
+        if isinstance(value[0], list):
+            return f"[{','.join(_value(item, digits) for item in value)}]"
+        try:
+            text = ",".join([f"%.{digits}g"] * len(value)) % tuple(value)
+        except TypeError:  # None, or no numbers
+            text = "n"
+        if "n" not in text:  # nor "nan", nor "inf"
+            return f"[{text}]"
+    return _text(plain(value, digits))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def plain(value: Any, digits: int = _DIGITS) -> Any:
     """As JSON has it: floats short, those that are not finite as words.
 
     Example:
         >>> plain({"a": np.array([0.1, np.inf]), "b": None})
         {'a': [0.1, 'inf'], 'b': None}
     """
+    if isinstance(value, float):  # first: of these there are many
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else str(float(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, digits) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return [plain(item) for item in value.tolist()]
+        return [plain(item, digits) for item in value.tolist()]
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (float, np.floating)):
-        number = float(value)
-        return float(f"{number:.{_DIGITS}g}") if math.isfinite(number) else str(number)
+        return [plain(item, digits) for item in value]
+    if isinstance(value, np.floating):
+        return plain(float(value), digits)
     return int(value) if isinstance(value, np.integer) else value
 
 

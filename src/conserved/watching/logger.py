@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.errors import InputError
+from conserved.watching.companion import Companion
 from conserved.watching.draws import Drawn
-from conserved.watching.log import SCHEMA, LogWriter, number, records
+from conserved.watching.log import SCHEMA, LogWriter, number, record_of, whole_lines
+from conserved.watching.reading import PART
+from conserved.watching.rows import EXTREMES, Stretches, known, step_of
 from conserved.watching.rules import in_words
 from conserved.watching.tracks import Event
 
@@ -123,8 +128,10 @@ class RunLogger:
             "precision": observer.precision,
             "laws": [_law(track) for track in observer.tracks],
         }
+        self._stretches = Stretches(len(laws), 0 if old is None else old.looks)
         if self._path is not None:
             self._writer = LogWriter(self._path, self._rotate)
+            self._companion = Companion(self._path)
         self._begin(self.begun)
         if old is not None and old.run:
             text = f"went on after step {self.begun}"
@@ -160,8 +167,8 @@ class RunLogger:
             "seconds": round(max(0.0, noted["at"] - self._started), 3),
             "value": values,
             "predicted": predicted,
-            "residual": _known(observer.residual),
-            "gradient": _known(observer.gradient),
+            "residual": known(observer.residual),
+            "gradient": known(observer.gradient),
             "rates": noted["rates"],
         }
         if any(track.draws is not None for track in tracks):
@@ -169,6 +176,9 @@ class RunLogger:
         if noted["metrics"]:
             record["metrics"] = noted["metrics"]
         self._write(record)
+        if self._writer is not None and (extremes := self._stretches.add(record)) is not None:
+            self._writer.write(extremes)
+            self._companion.look()
 
     def _event(self, step: int, event: Event) -> None:
         told = {"what": event.what, "law": event.law, "text": event.text}
@@ -190,6 +200,7 @@ class RunLogger:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            self._companion.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
         if self._writer is not None:
@@ -217,10 +228,6 @@ def _law(track: Any) -> dict[str, Any]:
     }
 
 
-def _known(values: Any) -> list[float | None]:
-    return [None if np.isnan(v) else float(v) for v in values]
-
-
 class _Old:
     """What an earlier run left in the log, up to a step.
 
@@ -229,7 +236,8 @@ class _Old:
         laws: their texts.
         start: (h, size of its terms) of each at the first step.
         last: the last step.
-        predicted: at that step.
+        looks: how many there are, those that are void left out.
+        predicted: at the last of them.
         charts: coordinates that they are seen in.
         drawn: what draws had done by then, by family.
         violated: (since, reason) by family.
@@ -239,23 +247,53 @@ class _Old:
         self.run, self.last = "", 0
         self.laws: list[str] = []
         self.start: list[tuple[float, float]] = []
-        self.predicted: list[float | None] = []
         self.charts: list[tuple[int, ...]] = []
         self.drawn: dict[int, Drawn] = {}
         self.violated: dict[int, tuple[int, str]] = {}
-        for record in records(path):
-            kind = record.get("kind")
-            if kind == "run":
-                self._head(path, record)
-            elif until is not None and record.get("step", 0) > until:
-                continue
-            elif kind == "step":
-                self.last, self.predicted = int(record["step"]), record["predicted"]
-                told = enumerate(record.get("draws") or [])
-                self.drawn = {k: Drawn.read(one) for k, one in told if one is not None}
-            elif kind == "event" and record.get("what") == "violated":
-                known = int(record["step"]), str(record["text"])
+        parts: list[Path] = []
+        self._steps, self._places = array("q"), array("q")  # a long log has millions
+        for part, row, begin, line in whole_lines(path):
+            if part not in parts[-1:]:
+                parts.append(part)
+            step = step_of(line)  # most lines are not parsed
+            if step is None and not line.startswith(EXTREMES):
+                step = self._other(part, record_of(part, row, line), until)
+            if step is not None:
+                self._keep(step - 1)
+                self.last = step
+                self._steps.append(step)
+                self._places.append((len(parts) - 1) * PART + begin)
+        if until is not None:
+            self._keep(until)
+        self.looks = len(self._steps)
+        self.predicted: list[float | None] = [None] * len(self.laws)
+        if self._places:
+            newest, begin = divmod(self._places[-1], PART)
+            with parts[newest].open("rb") as file:
+                file.seek(begin)
+                line_read = json.loads(file.readline())
+            self.predicted = line_read["predicted"] or self.predicted
+            told = enumerate(line_read.get("draws") or [])
+            self.drawn = {k: Drawn.read(one) for k, one in told if one is not None}
+
+    def _keep(self, last: int) -> None:
+        """What speaks of later steps is void."""
+        while self._steps and self._steps[-1] > last:
+            self._steps.pop()
+            self._places.pop()
+
+    def _other(self, path: Path, record: Mapping[str, Any], until: int | None) -> int | None:
+        """A line that may be a step that another program wrote: then its number."""
+        kind = record.get("kind")
+        if kind == "step":
+            return int(record["step"])
+        if kind == "run":
+            self._head(path, record)
+        elif kind == "event" and record.get("what") == "violated":
+            known = int(record["step"]), str(record["text"])
+            if until is None or known[0] <= until:
                 self.violated.setdefault(int(record["law"]), known)
+        return None
 
     def _head(self, path: Path, record: Mapping[str, Any]) -> None:
         if record.get("schema") != SCHEMA:
@@ -264,6 +302,5 @@ class _Old:
         self.laws = [law["text"] for law in record["laws"]]
         self.charts = [tuple(map(int, law.get("chart", ()))) for law in record["laws"]]
         self.start = [(number(law["start"]), number(law["size"])) for law in record["laws"]]
-        self.predicted = self.predicted or [None] * len(self.laws)
-        went_on = self.last
-        self.violated = {k: v for k, v in self.violated.items() if v[0] <= went_on}
+        self._keep(self.last)
+        self.violated = {k: v for k, v in self.violated.items() if v[0] <= self.last}

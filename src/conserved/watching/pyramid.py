@@ -7,9 +7,12 @@ width is drawn from few of them, exactly, whichever rows are asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,36 +23,74 @@ FACTOR = 8  # blocks of one level in one of the next
 Floats = NDArray[np.float64]
 
 
-class Shelf:
-    """Records of one shape, appended to a file and read as an array."""
+def extremes(blocks: Floats) -> Floats:
+    """The least and the greatest of rows: (n, rows, curves) → (n, 2, curves)."""
+    return np.stack([np.fmin.reduce(blocks, 1), np.fmax.reduce(blocks, 1)], 1)
 
-    def __init__(self, path: Path, shape: tuple[int, ...], kind: str = "<f8") -> None:
-        self.path, self.shape, self.kind = path, shape, np.dtype(kind)
+
+class Shelf:
+    """Records of one shape, appended to a file and read as an array.
+
+    Args:
+        path: of the file.
+        shape: of a record.
+        kind: of a number.
+        below: another's file whose records come first; it is only read.
+    """
+
+    def __init__(
+        self, path: Path, shape: tuple[int, ...], kind: str = "<f8", below: Path | None = None
+    ) -> None:
+        self.path, self.shape, self.kind, self._below = path, shape, np.dtype(kind), below
         self._bytes = int(np.prod(shape)) * self.kind.itemsize
-        self._count = path.stat().st_size // self._bytes if path.exists() else 0
+        self._lower = self._in(below)  # records that are another's
+        self._count = self._lower + self._in(path)
+
+    def _in(self, path: Path | None) -> int:
+        there = path is not None and path.exists()
+        return path.stat().st_size // self._bytes if there and path is not None else 0
 
     def __len__(self) -> int:
         return self._count
 
     def append(self, records: NDArray[np.generic]) -> None:
-        """Add (n, *shape)."""
+        """Add (n, *shape).
+
+        Raises:
+            OSError: the file is gone, or cannot be written to.
+        """
         data = np.ascontiguousarray(records, dtype=self.kind)
-        with self.path.open("r+b" if self.path.exists() else "wb") as file:
-            file.seek(self._count * self._bytes)
+        with self.path.open("r+b" if self._count > self._lower else "wb") as file:
+            file.seek((self._count - self._lower) * self._bytes)
             file.write(data.tobytes())
         self._count += len(data)
 
+    def settle(self) -> None:
+        """Until it is on the disk."""
+        if self._count > self._lower:
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
+
     def cut(self, count: int) -> None:
         """Keep the first so many."""
-        self._count = min(self._count, count)
+        self._lower, self._count = min(self._lower, count), min(self._count, count)
 
-    def part(self, start: int, stop: int) -> NDArray[np.generic]:
-        """Records, mapped and not read: what is not looked at costs nothing."""
-        stop = min(stop, self._count)
-        if start >= stop:
-            return np.zeros((0, *self.shape), self.kind)
-        offset = start * self._bytes
-        return np.memmap(self.path, self.kind, "r", offset, (stop - start, *self.shape))
+    def part(self, start: int, stop: int, curves: Sequence[int] | None = None) -> NDArray[Any]:
+        """Records, mapped and not read, or of each those numbers that are asked for."""
+        pieces = []
+        for path, begin, end in (
+            (self._below, 0, self._lower),
+            (self.path, self._lower, self._count),
+        ):
+            first, count = max(start, begin), min(stop, end) - max(start, begin)
+            if path is not None and count > 0:
+                offset = (first - begin) * self._bytes
+                held = np.memmap(path, self.kind, "r", offset, (count, *self.shape))
+                pieces.append(held if curves is None else held[..., curves])
+        if len(pieces) == 1:
+            return pieces[0]
+        width = self.shape if curves is None else (*self.shape[:-1], len(curves))
+        return np.concatenate([np.zeros((0, *width), self.kind), *pieces])
 
 
 @dataclass(frozen=True)
@@ -73,6 +114,7 @@ class Pyramid:
     Args:
         folder: where the files lie; what is there already is used.
         curves: how many numbers a row has.
+        below: a folder of another's, whose blocks come first; it is only read.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -85,26 +127,40 @@ class Pyramid:
         ([223.0, 447.0, 671.0, 895.0, 999.0], [0, 224, 448, 672, 896])
     """
 
-    def __init__(self, folder: Path, curves: int) -> None:
-        self.folder, self.curves = folder, curves
+    def __init__(self, folder: Path, curves: int, below: Path | None = None) -> None:
+        self.folder, self.curves, self._below = folder, curves, below
         # of each block: the steps of its first and last row, and where the first stands in the log
-        self.places = Shelf(folder / "places", (3,), "<i8")
+        self.places = self._shelf("places", (3,), "<i8")
         self._levels = [self._level(0)]
-        while (folder / f"level{len(self._levels)}").exists():
-            self._levels.append(self._level(len(self._levels)))
+        while len(level := self._level(len(self._levels))):
+            self._levels.append(level)
         self._to(min(len(self.places), len(self._levels[0])))
         self._promote()  # what broke off may have stopped in between
         self._steps: list[int] = []  # rows of a block that is not full
         self._where: list[int] = []
-        self._rows: list[Floats] = []
+        self._rows = np.zeros((0, curves))
 
     def _level(self, number: int) -> Shelf:
-        return Shelf(self.folder / f"level{number}", (2, self.curves))
+        return self._shelf(f"level{number}", (2, self.curves))
+
+    def _shelf(self, name: str, shape: tuple[int, ...], kind: str = "<f8") -> Shelf:
+        below = None if self._below is None else self._below / name
+        return Shelf(self.folder / name, shape, kind, below)
+
+    def settle(self) -> None:
+        """Until all full blocks are on the disk."""
+        for shelf in (self.places, *self._levels):
+            shelf.settle()
 
     @property
     def rows(self) -> int:
         """How many there are."""
         return len(self.places) * BLOCK + len(self._rows)
+
+    @property
+    def partial(self) -> int:
+        """How many of them are in no full block."""
+        return len(self._steps)
 
     @property
     def bounds(self) -> tuple[int, int] | None:
@@ -124,18 +180,32 @@ class Pyramid:
         """
         self._steps += steps.tolist()
         self._where += where.tolist()
-        self._rows += list(rows)
+        self._rows = np.concatenate([self._rows, rows])
         full = len(self._rows) // BLOCK
         if not full:
             return
         count = full * BLOCK
-        blocks = np.stack(self._rows[:count]).reshape(full, BLOCK, self.curves)
+        blocks = self._rows[:count].reshape(full, BLOCK, self.curves)
         marks = np.array(self._steps[:count]).reshape(full, BLOCK)
         places = np.array(self._where[:count]).reshape(full, BLOCK)[:, 0]
-        low, high = np.fmin.reduce(blocks, 1), np.fmax.reduce(blocks, 1)
-        self._levels[0].append(np.stack([low, high], 1))
-        self.places.append(np.stack([marks[:, 0], marks[:, -1], places], 1))
-        del self._rows[:count], self._steps[:count], self._where[:count]
+        self._append(np.stack([marks[:, 0], marks[:, -1], places], 1), extremes(blocks))
+        self._rows = self._rows[count:].copy()  # and not a part of what is held besides
+        del self._steps[:count], self._where[:count]
+
+    def add_block(self, first: int, last: int, where: int, found: Floats) -> None:
+        """Append ``BLOCK`` rows of which the extremes are known; all blocks before are full.
+
+        Args:
+            first, last: their steps.
+            where: the first stands in the log.
+            found: (2, curves).
+        """
+        assert not self._steps
+        self._append(np.array([[first, last, where]]), found[None])
+
+    def _append(self, marks: NDArray[np.int64], found: Floats) -> None:
+        self._levels[0].append(found)
+        self.places.append(marks)
         self._promote()
 
     def _promote(self) -> None:
@@ -170,7 +240,7 @@ class Pyramid:
         count = int(np.searchsorted(kept[:, 1], step)) if len(kept) else 0
         lost = int(kept[count, 2]) if count < len(kept) else (self._where or [-1])[0]
         self._to(count)
-        self._steps, self._where, self._rows = [], [], []
+        self._steps, self._where, self._rows = [], [], self._rows[:0]
         return lost
 
     def _to(self, count: int) -> None:
@@ -193,6 +263,23 @@ class Pyramid:
         if block < len(self.places):
             return int(self.places.part(block, block + 1)[0, 2])
         return self._where[0] if self._where else -1
+
+    def agrees(self, block: int, steps: Sequence[int], rows: Floats) -> bool:
+        """Whether a block was made of these rows."""
+        ends = self.places.part(block, block + 1)[0, :2].tolist()
+        if [*steps[:1], *steps[-1:]] != ends or len(rows) != BLOCK:
+            return False
+        held = self._levels[0].part(block, block + 1)
+        return bool(np.array_equal(held, extremes(rows[None]), equal_nan=True))
+
+    def consistent(self) -> bool:
+        """Whether the newest block of each level is that of the blocks below it."""
+        for lower, upper in pairwise(self._levels):
+            if last := len(upper):
+                united = _united(lower.part(FACTOR * (last - 1), FACTOR * last))
+                if not np.array_equal(united, upper.part(last - 1, last)[0], equal_nan=True):
+                    return False
+        return True
 
     def columns(self, start: int, stop: int, curves: Sequence[int], most: int) -> Columns:
         """Extremes over at most so many stretches of rows start … stop, of a block at least.
@@ -222,7 +309,7 @@ class Pyramid:
     def _blocks(self, number: int, first: int, last: int, curves: list[int]) -> Floats:
         """Blocks of a level (n, 2, curves), the last of which may not be full."""
         shelf = self._levels[number]
-        full = np.array(shelf.part(first, last)[:, :, curves], dtype=np.float64)
+        full = np.array(shelf.part(first, last, curves), dtype=np.float64)
         if last <= len(shelf):
             return full
         rest = self._rest(number, curves)
@@ -231,10 +318,7 @@ class Pyramid:
     def _rest(self, number: int, curves: list[int]) -> Floats | None:
         """Extremes of the rows behind the last full block of a level."""
         if number == 0:
-            if not self._rows:
-                return None
-            rows = np.stack(self._rows)[:, curves]
-            return np.stack([np.fmin.reduce(rows, 0), np.fmax.reduce(rows, 0)])
+            return extremes(self._rows[None][..., curves])[0] if len(self._rows) else None
         begin = len(self._levels[number]) * FACTOR
         below = self._blocks(number - 1, begin, begin + FACTOR, curves)
         return _united(below) if len(below) else None

@@ -17,7 +17,7 @@ from typing import Any
 from conserved.errors import InputError
 from conserved.watching.log import SCHEMA, older_parts, part_path
 
-_PART = 1 << 48  # bytes: a place is number · _PART + byte
+PART = 1 << 48  # bytes: a place is number · PART + byte
 _CHUNK = 1 << 20
 _LONGEST = 1 << 28  # bytes of a line
 _START = 256  # bytes: they hold the name of the run
@@ -157,13 +157,13 @@ class Follower:
 
     def __init__(self, path: Path, place: int = 0) -> None:
         self.path = path
-        self.number, self.byte = divmod(place, _PART)
+        self.number, self.byte = divmod(place, PART)
         self._start = b""  # of the part that is read: another start is another file
 
     @property
     def place(self) -> int:
         """Where the next line begins."""
-        return self.number * _PART + self.byte
+        return self.number * PART + self.byte
 
     @property
     def seen(self) -> int:
@@ -200,11 +200,22 @@ class Follower:
                 return []
             self.number, self.byte, self._start = self.number + 1, 0, b""
 
+    def before(self, most: int) -> bytes:
+        """So many bytes of the part in front of the next line, or all of them.
+
+        Raises:
+            OSError: a log that cannot be read.
+        """
+        done = part_path(self.path, self.number + 1)
+        with (done if done.exists() else self.path).open("rb") as file:
+            file.seek(max(0, self.byte - most))
+            return file.read(min(most, self.byte))
+
     def _lines(self, data: bytes) -> list[tuple[int, bytes]]:
         lines = []
-        for line in data.splitlines(keepends=True):
+        for line in data[:-1].split(b"\n"):
             lines.append((self.place, line))
-            self.byte += len(line)
+            self.byte += len(line) + 1
         return lines
 
 
