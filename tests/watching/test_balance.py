@@ -123,6 +123,14 @@ def test_convolutions_with_batch_norm() -> None:
     assert told.change < 1e-12
     assert any("norm_up" in one.text and one.after < 1e-9 < one.before for one in told.families)
     assert not any(one.text.startswith("‖stem") for one in told.families)  # that needs eps → 0
+    assert {one.text for one in told.families} | {text for text, _ in told.others} == {
+        law.text for law in laws.laws
+    }
+    for line in str(told).splitlines()[len(told.families) : -2]:
+        assert "left alone: " in line
+        assert ("eps → 0" if line.startswith("‖") else "linear") in line
+    assert not cq.rebalance(model, x, laws=laws, only=[told.families[0].text]).others
+    assert cq.imbalance(model, laws=laws).others == told.others
 
 
 def test_what_cannot_be_balanced_is_left_alone() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,30 @@ def test_a_few_steps() -> None:
     watched = train(mlp(), 3)
     assert not watched.violated, watched.verdict()
     assert {t.outcome for t in watched.tracks} <= {"conserved", "drifting as predicted"}
+
+
+def idx(folder: Path, images: list[bytes], classes: bytes) -> None:
+    """Files as Debian's ``dataset-fashion-mnist`` has them (Y. LeCun's IDX: big-endian heads)."""
+    heads = struct.pack(">IIII", 0x803, len(images), 28, 28), struct.pack(">II", 0x801, len(images))
+    for name, held in (
+        ("train-images-idx3-ubyte.gz", heads[0] + b"".join(images)),
+        ("train-labels-idx1-ubyte.gz", heads[1] + classes),
+    ):
+        (folder / name).write_bytes(gzip.compress(held))
+
+
+@pytest.mark.parametrize("name", ["mlp", pytest.param("resnet", marks=pytest.mark.slow)])
+def test_images_of_debian(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from examples import training
+
+    idx(tmp_path, [bytes([k]) * 784 for k in range(200)], bytes(k % 10 for k in range(200)))
+    monkeypatch.setattr(training, "FASHION", tmp_path)
+    x, y = training.images()
+    assert x.shape == (200, 1, 14, 14)
+    assert x[51].unique().tolist() == pytest.approx([51 / 255])
+    assert y[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    watched = training.train(training.RUNS[name](0), 3)
+    assert not watched.violated, watched.verdict()
 
 
 @pytest.mark.slow

@@ -66,16 +66,17 @@ def test_extremes_that_a_log_says_are_those_of_its_lines(
     state = run(log, 75, rotate=rotate)
     run(log, 50, state=state, rotate=rotate)
     run(log, 90, state=state, step=70, rotate=rotate)
-    plain = opened(bare(log, tmp_path / "bare.jsonl"))
-    looked = []
+    looked: list[int] = []
     row = RowReader.row
     monkeypatch.setattr(RowReader, "row", lambda *given: looked.append(1) or row(*given))
+    plain = opened(bare(log, tmp_path / "bare.jsonl"))
+    all_lines = len(looked)
     found = opened(log)
     assert found.steps == 160
     assert numbers_of(found) == numbers_of(plain)
     said = [r for r in records(log) if r["kind"] == "extremes"]
     assert len(said) == 2 + 0 + 2  # of blocks that one process wrote from their beginning
-    assert len(looked) < 75 + 50 + 90 - 2 * BLOCK  # the others were parsed
+    assert len(looked) - all_lines < all_lines - 2 * BLOCK  # of which lines were not parsed
     if rotate < 10**9:
         assert older_parts(log)
 
@@ -179,6 +180,7 @@ run(Path(sys.argv[1]), 500)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_after_a_kill_the_index_is_right(tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"

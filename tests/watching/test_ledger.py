@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.errors import InputError
 from tests.watching.runs import mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
@@ -235,24 +236,36 @@ def _seeded(seed: int) -> Any:
     return torch.Generator().manual_seed(seed)
 
 
-def test_half_precision_with_skipped_steps() -> None:
+@pytest.mark.parametrize("given", [True, False])
+def test_half_precision_with_skipped_steps(given: bool) -> None:
+    """A step left out is no step of the optimizer; the log says it where the scaler is known."""
     model = mlp().float()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    taken = 0
-    with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
+    taken, told = 0, []
+    options = {"scaler": scaler} if given else {}
+    with cq.watch(model, optimizer, laws=mlp_laws(), sinks=[told.append], **options) as watched:
         for step in range(8):
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16):
                 loss = (model(torch.randn(8, 4, generator=_seeded(step))) ** 2).mean()
             scaler.scale(loss).backward()
-            if step == 4:
+            if step in (4, 7):
                 model[0].weight.grad[0, 0] = float("inf")  # what an overflow leaves
             scaler.step(optimizer)
             scaler.update()
-            taken += step != 4
-    assert watched.steps == taken == 7
+            taken += step not in (4, 7)
+    assert watched.steps == taken == 6
     assert not watched.violated, watched.verdict()
+    skipped = [(r["step"], r["law"]) for r in told if r.get("what") == "skipped"]
+    assert skipped == ([(5, None), (7, None)] if given else [])
+
+
+def test_a_scaler_is_one() -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    with pytest.raises(InputError, match="scaler"):
+        cq.watch(model, optimizer, laws=mlp_laws(), scaler=1024.0)  # type: ignore[arg-type]
 
 
 def test_tied_weights_and_checkpoints() -> None:

@@ -14,7 +14,7 @@ import pytest
 import conserved as cq
 from conserved.blocks.document import to_document
 from conserved.errors import ConservedError, InputError
-from conserved.watching.log import older_parts, records
+from conserved.watching.log import older_parts, part_path, records
 from tests.documents import PROJECT
 from tests.watching.runs import mlp, mlp_laws, train
 
@@ -137,6 +137,37 @@ def test_parts_are_put_aside(tmp_path: Path) -> None:
     assert len({r["run"] for r in records(log) if r["kind"] == "run"}) == 1
 
 
+def test_a_kill_between_two_parts(tmp_path: Path) -> None:
+    """One part is put aside and the next is not begun: the run goes on as one."""
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watched = started(log)
+    with watched:
+        train(model, optimizer, 5)
+    log.rename(part_path(log, 1))
+    with cq.watch(model, optimizer, laws=mlp_laws(), log=log) as again:
+        train(model, optimizer, 5)
+    assert again.steps == 10
+    assert steps(log) == list(range(1, 11))
+    assert len({r["run"] for r in records(log) if r["kind"] == "run"}) == 1
+
+
+def test_a_run_that_went_back_and_was_killed_at_once(tmp_path: Path) -> None:
+    """What stands above the newest run line and speaks of later steps is void."""
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watched = started(log)
+    with watched:
+        train(model, optimizer, 9)
+    predicted = [r["predicted"] for r in records(log) if r["kind"] == "step"]
+    with log.open("a") as file:
+        head = {**next(records(log)), "from": 4}
+        file.write(json.dumps(head) + "\n")
+    again = cq.watch(model, optimizer, laws=mlp_laws(), log=log)
+    assert again.steps == 4
+    np.testing.assert_allclose([t.predicted for t in again.tracks], predicted[3])
+    assert abs(np.array(predicted[8]) - predicted[3]).max() > 1e-6
+    again.close()
+
+
 def test_sinks_hear_what_the_log_says(tmp_path: Path) -> None:
     heard: list[Any] = []
     model, optimizer, watched = started(tmp_path / "run.jsonl", sinks=[heard.append])
@@ -184,3 +215,10 @@ def test_a_log_of_other_laws_is_refused(tmp_path: Path) -> None:
         list(records(tmp_path / "none.jsonl"))
     with pytest.raises(InputError, match="rotate"):
         started(tmp_path / "new.jsonl", rotate=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["checkpoints"]])
+def test_twenty_kills_at_random(tmp_path: Path, more: list[str]) -> None:
+    told = [sys.executable, "-m", "tests.watching.killed", str(tmp_path), "1", "20", *more]
+    subprocess.run(told, cwd=PROJECT, check=True)

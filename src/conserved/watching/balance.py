@@ -61,15 +61,18 @@ class Balance:
         size: Σ‖X‖² of all parameters before and after.
         change: the largest change of an output, as a share of the largest output; None where
             nothing was moved or no example was given.
+        others: families without two sides to balance: their laws, and why.
     """
 
     families: tuple[Standing, ...]
     size: tuple[float, float]
     change: float | None = None
     moved: bool = False
+    others: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        width = min(_SHOWN, max((len(one.text) for one in self.families), default=0))
+        texts = [*(one.text for one in self.families), *(text for text, _ in self.others)]
+        width = min(_SHOWN, max(map(len, texts), default=0))
         lines = []
         for one in self.families:
             text = one.text if len(one.text) <= width else f"{one.text[: width - 1]}…"
@@ -77,6 +80,9 @@ class Balance:
             if self.moved:
                 told = f"{one.before:.1e} → {one.after:.1e} of its terms"
             lines.append(f"{text:<{width}}  {told}{f'  ({one.note})' if one.note else ''}")
+        for law, why in self.others:
+            text = law if len(law) <= width else f"{law[: width - 1]}…"
+            lines.append(f"{text:<{width}}  {why}")
         before, after = self.size
         if self.moved:
             lines.append(f"Σ‖parameter‖²: {before:.6g} → {after:.6g}")
@@ -110,7 +116,7 @@ def imbalance(
         for one in sides
     )
     size = _size(held)
-    return Balance(found, (size, size))
+    return Balance(found, (size, size), others=_others(laws))
 
 
 def rebalance(
@@ -128,7 +134,8 @@ def rebalance(
     Queries against keys and values against outputs head by head, adapters of low rank, the units
     of an MLP, the gains of norms against what reads them: of each family Σ c X Xᵀ becomes 0, or
     what is wanted. Parameters are changed in place; the state of an optimizer is not, so call it
-    before one is made. Laws that hold for eps → 0 alone, and linear ones, are left alone.
+    before one is made. Laws that hold for eps → 0 alone, and linear ones, are left alone: the
+    printed balance lists them, and why.
 
     Args:
         model: in whatever precision; it is computed in float64.
@@ -177,17 +184,29 @@ def rebalance(
         Standing(one.law.text, one.blocks, off, one.off(held), note)
         for one, off, note in zip(sides, before, notes, strict=True)
     )
-    return Balance(found, (size, _size(held)), _change(outputs, _outputs(model, example)), True)
+    change = _change(outputs, _outputs(model, example))
+    others = _others(laws) if only is None else ()
+    return Balance(found, (size, _size(held)), change, True, others)
 
 
 def _movable(laws: BlockLaws) -> list[BlockLaw]:
-    """Quadratic families, true with eps too, whose terms have both signs."""
-    out = []
-    for law in laws.laws:
-        signs = {c > 0 for c, _ in law.family.terms}
-        if law.family.key[0] == "quadratic" and not law.without_eps and len(signs) == 2:
-            out.append(law)
-    return out
+    """Families that can be moved to 0 while the function stays."""
+    return [law for law in laws.laws if not _immovable(law)]
+
+
+def _others(laws: BlockLaws) -> tuple[tuple[str, str], ...]:
+    return tuple((law.text, why) for law in laws.laws if (why := _immovable(law)))
+
+
+def _immovable(law: BlockLaw) -> str:
+    """Why a family has no balance, or ""."""
+    if law.family.key[0] != "quadratic":
+        return "left alone: it is linear, its symmetry a shift and no scale"
+    if law.without_eps:
+        return "left alone: true for eps → 0 only, so that the function would change"
+    if len({c > 0 for c, _ in law.family.terms}) == 1:
+        return "left alone: its terms have one sign, so that h = 0 asks for zeros"
+    return ""
 
 
 class _Sides:

@@ -88,9 +88,12 @@ def whole_lines(path: str | os.PathLike[str]) -> Iterator[tuple[Path, int, int, 
         InputError: no such file.
     """
     newest = Path(path)
-    if not newest.is_file():
+    parts = older_parts(newest)
+    if newest.is_file():
+        parts.append(newest)
+    elif newest.exists() or not parts:  # a kill may come when one is put aside, and no other begun
         raise InputError("log", str(path), "is no file" if newest.exists() else "no such file")
-    for part in (*older_parts(newest), newest):
+    for part in parts:
         begin = 0
         with part.open("rb") as file:
             for number, line in enumerate(file, 1):

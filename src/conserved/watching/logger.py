@@ -17,7 +17,7 @@ import numpy as np
 from conserved.errors import InputError
 from conserved.watching.companion import Companion
 from conserved.watching.draws import Drawn
-from conserved.watching.log import SCHEMA, LogWriter, number, record_of, whole_lines
+from conserved.watching.log import SCHEMA, LogWriter, number, older_parts, record_of, whole_lines
 from conserved.watching.reading import PART
 from conserved.watching.rows import EXTREMES, Stretches, known, step_of
 from conserved.watching.rules import in_words
@@ -90,8 +90,9 @@ class RunLogger:
         self.metrics: dict[str, float] = {}
         self.history = History()
         self._writer: LogWriter | None = None
-        there = self._path is not None and self._path.exists()
-        self._old = _Old(self._path, step) if self._path is not None and there else None
+        path = self._path
+        there = path is not None and (path.exists() or older_parts(path))
+        self._old = _Old(path, step) if path is not None and there else None
         before = self._old.last if self._old is not None else 0
         self.begun = before if step is None else step
         self._started = perf_counter()
@@ -135,7 +136,7 @@ class RunLogger:
         self._begin(self.begun)
         if old is not None and old.run:
             text = f"went on after step {self.begun}"
-            self._event(self.begun, Event("resumed", text))
+            self.event(self.begun, Event("resumed", text))
 
     def _begin(self, step: int) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -154,7 +155,7 @@ class RunLogger:
             self._writer.begin_part()
             self._begin(step - 1)
         for event in observer.events:
-            self._event(step, event)
+            self.event(step, event)
         tracks, noted = observer.tracks, self._noted
         values = [track.value for track in tracks]
         predicted = [track.predicted for track in tracks]
@@ -180,7 +181,8 @@ class RunLogger:
             self._writer.write(extremes)
             self._companion.look()
 
-    def _event(self, step: int, event: Event) -> None:
+    def event(self, step: int, event: Event) -> None:
+        """Something to mark."""
         told = {"what": event.what, "law": event.law, "text": event.text}
         self._write({"kind": "event", "step": step, **told})
 

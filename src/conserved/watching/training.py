@@ -25,10 +25,11 @@ from conserved.watching.observer import Observer
 from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sink
 from conserved.watching.tensors import inner, parameters
-from conserved.watching.tracks import Track
+from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.amp import GradScaler
     from torch.optim import Optimizer
 
 Record = Mapping[str, Any]
@@ -68,11 +69,14 @@ class Watch:
         every: int,
         logger: RunLogger,
         observer: Observer | Beside,
+        scaler: GradScaler | None = None,
     ) -> None:
         self.laws = laws
         self.steps = logger.begun
         self._observer, self._logger, self._every = observer, logger, every
         self._model, self._optimizers = model, tuple(optimizers)
+        self._scaler = scaler
+        self._scale = 0.0 if scaler is None else scaler.get_scale()
         self._closed = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False
@@ -95,6 +99,7 @@ class Watch:
 
     def _forward(self, module: Any, inputs: Any) -> None:
         self._observer.note_precision()
+        self._notice_scale()
         if not self._closure:
             self._depth = 0  # a step that failed did not end
 
@@ -123,6 +128,17 @@ class Watch:
             self._observer.after(soon=self._every == 1)
         else:
             self._observer.skip()
+
+    def _notice_scale(self) -> None:
+        """A scaler that leaves a step out does not call the optimizer, but lowers its scale."""
+        if self._scaler is None:
+            return
+        scale = self._scaler.get_scale()
+        if scale < self._scale:
+            text = f"the scaler left this step out: overflow; its scale is {scale:g} now"
+            self._observer.settle()  # the step before it stands above it
+            self._logger.event(self.steps + 1, Event("skipped", text))
+        self._scale = scale
 
     def note(self, **metrics: float) -> None:
         """Numbers for the next line of the log, such as ``loss=loss.item()``."""
@@ -167,6 +183,7 @@ class Watch:
         self._hooks = []
         if not self._closed:
             self._closed = True
+            self._notice_scale()
             self._observer.settle()
             self._logger.close(self.steps, self._observer)
 
@@ -196,6 +213,7 @@ def watch(
     step: int | None = None,
     rotate: int = ROTATE,
     sinks: Sequence[Any] = (),
+    scaler: GradScaler | None = None,
     unfreezing: bool = False,
     ranks: bool | None = None,
     cache: bool = True,
@@ -223,6 +241,8 @@ def watch(
         rotate: bytes after which a part of the log is put aside.
         sinks: loggers that are told besides: a TensorBoard ``SummaryWriter``, ``mlflow``, a W&B
             run, a Lightning logger, or functions of each record of the log.
+        scaler: of mixed precision. With it the log has an event for each step that it leaves out,
+            of which the optimizer hears nothing.
         unfreezing: whether parameters that are frozen now will be trained later: laws with them
             are found too, and wait.
         ranks: whether ranks of ``torch.distributed`` must agree; by default where the model is
@@ -246,6 +266,8 @@ def watch(
         optimizers = list(optimizer)
     if not optimizers:
         raise InputError("optimizer", "()", "give one at least")
+    if scaler is not None and not hasattr(scaler, "get_scale"):
+        raise InputError("scaler", type(scaler).__name__, "give a torch.amp.GradScaler")
     told = given(laws)
     alone = bool(told.exact) and told.blocks is None and example is None
     known = without_blocks(model, loss) if alone else told.blocks
@@ -261,7 +283,9 @@ def watch(
     exact = followed(told, parameters(model), optimizers, charts=charts, augment=augment, seed=seed)
     make = Observer if exact is None else partial(Beside, exact)
     observer = make(model, optimizers, found, agree=agree, seed=seed, told=logger.step)
-    return Watch(model, optimizers, found, every=every, logger=logger, observer=observer)
+    return Watch(
+        model, optimizers, found, every=every, logger=logger, observer=observer, scaler=scaler
+    )
 
 
 def _with_frozen(
