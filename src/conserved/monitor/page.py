@@ -146,6 +146,7 @@ def _page(
         style=Markup(_style()),
         scripts=[Markup(script) for script in _scripts()],
         data=Markup(embedded(data)),
+        names=names,
         version=f"conserved {__version__}",
         name=run.path.name,
         head=run.head,

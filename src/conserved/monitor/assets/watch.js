@@ -231,9 +231,10 @@
     }
     byId("events-section").hidden = !state.events.length;
     byId("events-section").querySelector("tbody").replaceChildren(
-      ...state.events.toReversed().map(([step, what, , text]) => {
-        const row = element("tr");
-        row.append(element("td", step.toLocaleString("en"), "n"), element("td", what), element("td", text));
+      ...state.events.toReversed().map(([step, what, law, text]) => {
+        const row = element("tr"), told = element("td", names[law] ?? text);
+        if (names[law] !== undefined) told.append(element("small", text));
+        row.append(element("td", step.toLocaleString("en"), "n"), element("td", what), told);
         return row;
       }),
     );
