@@ -145,9 +145,14 @@ def point(browser: Browser, step: int) -> None:
     browser.settle()
 
 
-def reading(browser: Browser, step: int) -> str:
+def pointed(browser: Browser, step: int) -> str:
+    """What the figure says while the cursor is there; it follows when the page finds time."""
     point(browser, step)
-    assert browser.one("#worst .shown").text == f"at step {step}"
+    return str(browser.one("#worst .shown").text)
+
+
+def reading(browser: Browser, step: int) -> str:
+    until(lambda: pointed(browser, step) == f"at step {step}")
     return str(browser.one("#worst .legend output").text)
 
 
