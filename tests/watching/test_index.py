@@ -169,13 +169,13 @@ companion._PIECE, index._SAVE = 1 << 12, 0.0
 from tests.watching.test_index import run
 from tests.watching import runs
 runs_left = int(sys.argv[2])
-from conserved.watching.book import Book
-step = Book.step
+from conserved.watching.logger import RunLogger
+step = RunLogger.step
 def killed(self, number, observer):
     step(self, number, observer)
     if number == runs_left:
         os.kill(os.getpid(), signal.SIGKILL)
-Book.step = killed
+RunLogger.step = killed
 run(Path(sys.argv[1]), 500)
 """
 
