@@ -165,7 +165,6 @@ class Index:
         self._settle()
         where = self.pyramid.waiting
         following = self.follower.place if where is None else where
-        self.pyramid.settle()
         note = {
             "schema": SCHEMA,
             "run": self.head.run,
@@ -185,6 +184,7 @@ class Index:
         try:
             if self.kept:
                 self.save()
+                self.pyramid.settle()  # not before: a disk may keep a run waiting for long
         except OSError:
             pass  # a log that is gone: its index is made again
         finally:
