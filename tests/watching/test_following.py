@@ -19,6 +19,9 @@ import conserved as cq
 from conserved.errors import InputError
 from conserved.kernel.real import Reals
 from conserved.law import Layout, Polynomial, PolynomialLaw
+from conserved.monitor.run import Run
+from conserved.monitor.text import summary
+from conserved.monitor.view import rows
 from conserved.simulate import GradientDescent, simulate
 from conserved.simulate.data import Dataset
 from conserved.simulate.dynamics import Course
@@ -200,6 +203,27 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
     np.testing.assert_allclose(one.draws.kept[3:], other.draws.kept[3:], rtol=1e-6)
     assert one.predicted == pytest.approx(other.predicted, rel=1e-6)
     assert (one.value, one.start) == pytest.approx((other.value, other.start), rel=1e-6)
+
+
+def test_the_monitor_says_what_a_law_is_due_to(tmp_path: Path) -> None:
+    """Closed, and while it runs: how far draws have come is an event."""
+    log = tmp_path / "run.jsonl"
+    train(drawn(ORDERS[SETS]), augment="random", log=log)
+    lines = log.read_text("utf-8").splitlines(keepends=True)
+    under_way = tmp_path / "more.jsonl"
+    under_way.write_text("".join(lines[:-1]), "utf-8")
+    for path in log, under_way:
+        run = Run(path)
+        run.update()
+        (row,) = [row for row in rows(run) if row.due]
+        assert row.due == "due to the data symmetry (permutation)"
+        assert row.due in row.found.reason
+        assert row.outcome == "drifting as predicted"
+        assert "due to the data symmetry" in " ".join(summary(run).split())
+        (event,) = [event for event in run.events if event.what == "diffusing"]
+        assert (event.step, event.law) == (128, row.law)
+        assert "of the spread that they predict" in event.text
+        run.close()
 
 
 def test_data_that_are_not_moved_are_told() -> None:

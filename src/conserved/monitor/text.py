@@ -16,6 +16,7 @@ _WIDTH = 100
 _LAW = 66  # characters of a law
 _ROWS = 60  # laws that are listed
 _IN = 2 * " "
+_OWN = 32 * " "
 _HEAD = f"  {'drift':>10}  {'beyond':>7}  {'⟨∇h, g⟩':>7}"
 
 
@@ -62,6 +63,8 @@ def _listed(outcome: Outcome, rows: Sequence[view.Row], shown: Sequence[view.Row
             text = row.text if len(row.text) <= _LAW else f"{row.text[: _LAW - 1]}…"
             drift, beyond, slope = map(short, (row.drift, row.residual, row.gradient))
             lines.append(f"  {drift:>10}  {beyond:>7}  {slope:>7}  {text}")
+            if row.due:
+                lines += wrap(row.found.own, _WIDTH, initial_indent=_OWN, subsequent_indent=_OWN)
     if len(shown) < len(rows):
         lines.append(f"  … and {len(rows) - len(shown):,} more")
     return lines
@@ -91,6 +94,7 @@ def summary_json(run: Run) -> dict[str, Any]:
                 "block": row.block,
                 "outcome": row.outcome,
                 "since": row.found.since,
+                "due": row.due,
                 "reason": row.found.reason,
                 **{name: state[name][row.law] for name in ("drift", "residual", "gradient")},
             }

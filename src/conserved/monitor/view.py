@@ -35,6 +35,7 @@ class Row:
         found: the verdict.
         drift: (h − h(0)) / size at the last look.
         residual, gradient: the largest of the run, in roundings; NaN where there is none.
+        due: what the law is due to, "" for the architecture.
     """
 
     law: int
@@ -44,6 +45,7 @@ class Row:
     drift: float
     residual: float
     gradient: float
+    due: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -100,11 +102,12 @@ def rows(run: Run) -> list[Row]:
             rule=run.head.optimizer,
             why_not=law.why_not or RATIO_LOST,
             precision=run.head.precision,
+            due=law.due,
         )
         found = told.get(k) or track.finding
         numbers = float(drift[k]), float(residual[k]), float(gradient[k])
         block = block_of(law.tensors)
-        out.append(Row(k, law.text, block, found, *numbers))
+        out.append(Row(k, law.text, block, found, *numbers, law.due))
     return out
 
 

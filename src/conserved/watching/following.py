@@ -16,6 +16,7 @@ from conserved.errors import InputError
 from conserved.law import Law, Layout
 from conserved.watching import rules as kinds
 from conserved.watching.account import Floats, Rules, Step
+from conserved.watching.draws import FIRST
 from conserved.watching.exact import Given, check_layout, flat
 from conserved.watching.followed import Followed
 from conserved.watching.gradients import precisions
@@ -147,6 +148,9 @@ class Follower:
         for one in self._followed:
             one.after(*ends[one.law.layout], self._rules(one))
             self._note(one)
+            if one.track.draws is not None and _marked(one.track.draws.looks):
+                law = self._followed.index(one)
+                self.events.append(Event("diffusing", one.track.draws.words, law))
 
     def skip(self) -> None:
         """A step was taken that is not looked at."""
@@ -181,6 +185,11 @@ class Follower:
             max((rates[k] for k in mine), default=0.0),
             unknown,
         )
+
+
+def _marked(looks: int) -> bool:
+    """Whether a run under way tells how far draws have come: at 128, 256, 512, … looks."""
+    return looks >= FIRST and not looks & (looks - 1)
 
 
 def _checked(laws: Sequence[Law], named: Mapping[str, Any]) -> Sequence[Law]:

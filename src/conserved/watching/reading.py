@@ -37,6 +37,7 @@ class WatchedLaw:
         why_not: why it is not, where it is not.
         start: its value at step 0.
         size: of its terms, against which a drift is small or large.
+        due: what it is due to, "" for the architecture.
     """
 
     text: str
@@ -48,6 +49,7 @@ class WatchedLaw:
     why_not: str
     start: float
     size: float
+    due: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def _law(law: Mapping[str, Any]) -> WatchedLaw:
         why_not=_text(law, "why_not"),
         start=_real(law, "start"),
         size=_real(law, "size") or 1.0,
+        due=_text(law, "due"),
     )
 
 

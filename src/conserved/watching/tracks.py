@@ -15,7 +15,8 @@ class Event:
     """Something to mark.
 
     Attributes:
-        what: "violated", "skipped", "frozen", "unfrozen", "changed", "resumed" or "optimizer".
+        what: "violated", "skipped", "frozen", "unfrozen", "changed", "resumed", "optimizer" or
+            "diffusing".
         text: in words.
         law: the family, or None.
     """
