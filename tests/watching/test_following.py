@@ -31,6 +31,7 @@ from conserved.simulate.recorder import Recorder
 from conserved.watching.charts import charted
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
+slow = pytest.mark.slow
 SETS, SHIFTS = "permutation", "shift"
 ORDERS = {
     SETS: [list(order) for order in permutations(range(4))],
@@ -166,6 +167,7 @@ def test_a_part_of_the_group_is_told() -> None:
     assert track.since > 128
 
 
+@slow
 def test_wider_networks_keep_a_range() -> None:
     track = symmetric(train(whole(SETS), hidden=2, steps=15))
     assert (track.text, track.outcome) == (
@@ -250,7 +252,7 @@ def polynomial_of(degree: int) -> PolynomialLaw:
 
 
 @pytest.mark.parametrize("options", SGD, ids=lambda o: "-".join(o))
-@pytest.mark.parametrize("degree", [2, 4, 6])
+@pytest.mark.parametrize("degree", [4, pytest.param(2, marks=slow), pytest.param(6, marks=slow)])
 def test_a_law_of_any_degree_has_a_ledger(degree: int, options: dict[str, Any]) -> None:
     from torch import nn
 
@@ -371,7 +373,7 @@ def test_the_same_numbers_through_simulate() -> None:
     assert track.moved == pytest.approx(moved.max(), rel=1e-9)
 
 
-@pytest.mark.slow
+@slow
 def test_the_spread_is_that_over_seeds() -> None:
     """What one run predicts from its own draws, beside what simulate predicts without any."""
     analysis, (x, y) = found(), data()
