@@ -110,10 +110,28 @@ def test_a_change_behind_the_back_of_autograd() -> None:
     named(watched(model, between=change), "4.weight changed between steps 5 and 6")
 
 
-def test_a_wrong_momentum() -> None:
-    model = mlp().float()
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_half_precision_is_no_fault(kind: Any, momentum: float) -> None:
+    model = mlp().to(kind)
+    options = {"lr": 0.02, "momentum": momentum, "weight_decay": 0.01}
+    found = watched(model, torch.optim.SGD(model.parameters(), **options))
+    assert not found.violated, found.verdict()
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_what_half_precision_moves_is_not_said_to_be_nothing(kind: Any) -> None:
+    model = mlp().to(kind)
+    found = watched(model, torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-4))
+    assert {track.outcome for track in found.tracks} == {"drifting"}
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32])
+def test_a_wrong_momentum(kind: Any) -> None:
+    model = mlp().to(kind)
     optimizer = WrongMomentum(model.parameters(), lr=0.02, momentum=0.9)
-    named(watched(model, optimizer), "momentum is 0.5 where its group says 0.9", since=1)
+    told = "0.499" if kind is torch.bfloat16 else "0.5"
+    named(watched(model, optimizer), f"momentum is {told} where its group says 0.9", since=1)
 
 
 def test_a_wrong_rate() -> None:

@@ -54,6 +54,9 @@ EPS_SHARE = 1e-2
 STILL = 100.0
 """What rounding may have moved a law by in a whole run, where single errors were not measured."""
 
+STILL_SHARE = 1e-2
+"""The most of that as a share of its terms: roundings of half precision are no small change."""
+
 _RESCALES = "{} rescales every entry of the gradient, so θ does not move along it"
 _ADAPTIVE = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta")
 NOT_ALONG: Mapping[str, str] = {

@@ -23,6 +23,7 @@ _AT_ONCE = 16  # parameters
 # that one entry may be off by: unlike laws, which average, and at the size of that entry, where
 # fused steps round in another order; a setting that is wrong is off by far more
 _ROUNDINGS = 1000.0
+_HALF_ROUNDINGS = 4.0  # the same in half precision: each operation of a step rounds once
 
 
 @dataclass(eq=False)
@@ -98,9 +99,7 @@ class StepCheck:
             old, rule = self._before[name], rules.get(name)
             if rule is None or old.gradient is None:
                 continue
-            double = parameters[name].element_size() == 8
-            eps = float(np.finfo(np.float64 if double else np.float32).eps)
-            told = _fault(rule, old, theta[name], speeds.get(name), eps)
+            told = _fault(rule, old, theta[name], speeds.get(name), _slack(parameters[name]))
             if told:
                 wrong[name] = told
         self._turn = (self._turn + 1) % len(self._turns)
@@ -129,12 +128,20 @@ def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> A
     return torch.as_tensor(chosen, device=parameter.device)
 
 
-def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, eps: float) -> str:
+def _slack(parameter: nn.Parameter) -> float:
+    """A share of what is added up that an entry may be off by."""
+    import torch
+
+    eps = float(torch.finfo(parameter.dtype).eps)
+    return eps * (_ROUNDINGS if parameter.element_size() >= 4 else _HALF_ROUNDINGS)
+
+
+def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, slack: float) -> str:
     """In words, or ""."""
     steps = rule.steps
     assert old.gradient is not None
     pull = rule.sign * old.gradient + steps.decay * old.theta
-    moved, size = pull, np.abs(pull)
+    moved, size = pull, np.abs(old.gradient) + steps.decay * np.abs(old.theta)
     if steps.momentum:
         if velocity is None:
             return "it has no velocity, though its group has momentum"
@@ -142,38 +149,40 @@ def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, ep
         if old.velocity is not None:
             fresh = steps.momentum * old.velocity + (1 - steps.dampening) * pull
             size = np.maximum(size, np.abs(old.velocity))
-        if _off(velocity, fresh, size, eps):
-            return _momentum(rule, old, pull, velocity, size, eps)
+        if _off(velocity, fresh, size, slack):
+            return _momentum(rule, old, pull, velocity, size, slack)
         moved = pull + steps.momentum * velocity if steps.nesterov else velocity
     kept = (1 - steps.rate * steps.decoupled) * old.theta
     size = np.abs(old.theta) + steps.rate * size
-    if _off(theta, kept - steps.rate * moved, size, eps):
-        return _rate(rule, kept, moved, theta, size, eps)
+    if _off(theta, kept - steps.rate * moved, size, slack):
+        return _rate(rule, kept, moved, theta, size, slack)
     return ""
 
 
-def _off(found: Floats, wanted: Floats, size: Floats, eps: float) -> bool:
+def _off(found: Floats, wanted: Floats, size: Floats, slack: float) -> bool:
     """Whether they differ by more than rounding; what is not finite is told elsewhere."""
     gap = np.abs(found - wanted)
-    unit = eps * np.maximum(size, size.max(initial=0) * 1e-3)
-    return bool(np.isfinite(gap).all() and (gap > _ROUNDINGS * unit).any())
+    most = slack * np.maximum(size, size.max(initial=0) * 1e-3)
+    return bool(np.isfinite(gap).all() and (gap > most).any())
 
 
 def _momentum(
-    rule: Rule, old: _Entries, pull: Floats, velocity: Floats, size: Floats, eps: float
+    rule: Rule, old: _Entries, pull: Floats, velocity: Floats, size: Floats, slack: float
 ) -> str:
     said = rule.steps.momentum
     if old.velocity is not None and (held := old.velocity @ old.velocity):
         rest = velocity - (1 - rule.steps.dampening) * pull
         fitted = float(rest @ old.velocity / held)
-        if not _off(velocity, velocity - rest + fitted * old.velocity, size, eps):
+        if not _off(velocity, velocity - rest + fitted * old.velocity, size, slack):
             return f"its momentum is {fitted:.3g} where its group says {said:g}"
     return f"its velocity is not that of momentum {said:g}"
 
 
-def _rate(rule: Rule, kept: Floats, moved: Floats, theta: Floats, size: Floats, eps: float) -> str:
+def _rate(
+    rule: Rule, kept: Floats, moved: Floats, theta: Floats, size: Floats, slack: float
+) -> str:
     if held := moved @ moved:
         fitted = float((kept - theta) @ moved / held)
-        if not _off(theta, kept - fitted * moved, size, eps):
+        if not _off(theta, kept - fitted * moved, size, slack):
             return f"its rate is {fitted:.3g} where its group says {rule.steps.rate:g}"
     return "it moved otherwise than its gradient and its group say"

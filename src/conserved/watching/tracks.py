@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from conserved.dynamics.outcomes import STILL, Evidence, Finding, Outcome, judged
+from conserved.dynamics.outcomes import STILL, STILL_SHARE, Evidence, Finding, Outcome, judged
 from conserved.watching.draws import Drawn
 
 RATIO_LOST = "the rates of its tensors changed their ratio"
@@ -91,7 +91,7 @@ class Track:
         found = judged(
             Evidence(
                 moved=self.moved,
-                still=self.moved <= STILL * self.precision,
+                still=self.moved <= min(STILL * self.precision, STILL_SHARE),
                 share=" of its terms",
                 residual=None if self.predicted is None else self.residual,
                 gradient=self.worst,
