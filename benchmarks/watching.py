@@ -64,7 +64,7 @@ class Loop:
         torch.manual_seed(seed)
         self.model = GPT(96, **SHAPE)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.05, momentum=0.9)
-        self.example = torch.zeros(1, 3, dtype=torch.long)
+        self.example = torch.zeros(ROWS, TOKENS, dtype=torch.long)
 
     def watch(self, every: int = 1) -> Any:
         import conserved as cq

@@ -94,7 +94,8 @@ def violations(found: cq.BlockLaws, model: Model) -> tuple[float, float]:
     worst = {False: 0.0, True: 0.0}
     for one in found.laws:
         weights = {one.family.key: weights_of(one.family.key, lambda s: rng.normal(size=s))}
-        row = Terms([c for _, c in one.family.terms], weights).row(Reals(), named, slopes)
+        terms = Terms([c for _, c in one.family.terms], weights)
+        (row,) = terms.rows(Reals(), named, slopes)
         total = abs(row @ np.array([float(c) for c, _ in one.family.terms]))
         size = whole * sum(float(np.linalg.norm(named[n])) for n in one.family.tensors)
         worst[one.without_eps] = max(worst[one.without_eps], float(total / size))

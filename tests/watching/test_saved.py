@@ -61,6 +61,7 @@ def test_what_laws_follow_from_makes_the_name() -> None:
     others = {
         name(kind="cross-entropy"),
         name(x=torch.zeros(1, 2, 4)),
+        name(x=torch.cat([X, X])),  # which may act on one another
         name(lambda m: m[0].requires_grad_(False)),
         name(lambda m: m.eval()),
         name(lambda m: m.__setitem__(1, torch.nn.Tanh())),
@@ -70,7 +71,7 @@ def test_what_laws_follow_from_makes_the_name() -> None:
         name(lambda m: m[1].register_buffer("scale", torch.zeros(1))),
         name(lambda m: setattr(m[4], "bias", m[4].bias.__class__(m[4].bias[:2]))),
     }
-    assert len(others) == 10
+    assert len(others) == 11
     assert own not in others
 
 

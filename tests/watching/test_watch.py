@@ -216,3 +216,23 @@ def test_unusable_arguments() -> None:
         cq.check_gradients(model, laws=laws())
     with pytest.raises(InputError, match="give an input of the model"):
         cq.check_gradients(model, lambda: loss_of(model))
+
+
+def test_a_batch_as_in_training_is_an_example(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And a run on inputs of another size is told of."""
+    monkeypatch.setenv("CONSERVED_CACHE", str(tmp_path))
+    model = model_of()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    batch = torch.randint(7, (4, 5), generator=DATA)
+    with cq.watch(model, optimizer, batch, loss="cross-entropy") as w:
+        loss_of(model).backward()
+        optimizer.step()
+        assert not w.violated
+        assert "proved" not in w.verdict()
+        loss_of(model)
+        model(batch[:, :4])
+        assert w.verdict().endswith(
+            "The laws were proved for inputs of shape 5; the run has inputs of 4."
+        )

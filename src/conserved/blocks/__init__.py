@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.arithmetic.threads import threads_for
-from conserved.blocks.identities import verified
+from conserved.blocks.identities import Proofs
 from conserved.blocks.laws import functions, laws_of, least
-from conserved.blocks.patterns import columns_of
 from conserved.blocks.probe import RealSamples
+from conserved.blocks.reading import Read, reading
 from conserved.blocks.sketch import Family, candidates
-from conserved.blocks.splits import cuts_of, splits_of
-from conserved.errors import InputError
 from conserved.kernel.deadline import OutOfTimeError, late, time_share, within
 from conserved.kernel.loss import Loss
 from conserved.kernel.primes import BLAS_PRIMES
-from conserved.kernel.program import Program
 from conserved.kernel.residues import residues
 from conserved.law import Law, Layout
 from conserved.law.lines import lines
@@ -86,6 +83,8 @@ class BlockLaws:
         lower: at least so many independent functions, those that hold with eps alone.
         lower_without_eps: the same for eps → 0.
         primes: mod which the identities were tested.
+        inputs: shapes of the inputs of one example, at which they were tested.
+        batch: how many examples are one datum, where examples act on one another.
         notes: how the model was read.
         seconds: wall time.
     """
@@ -97,6 +96,8 @@ class BlockLaws:
     lower: int
     lower_without_eps: int
     primes: tuple[int, ...]
+    inputs: tuple[tuple[int, ...], ...]
+    batch: int | None = None
     notes: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
@@ -112,6 +113,12 @@ class BlockLaws:
                     out.append((plain(one.family), one.functions, without))
         return tuple(out)
 
+    @property
+    def size(self) -> str:
+        """Of the data at which the laws were tested, in words."""
+        many = f"batches of {self.batch} " if self.batch else ""
+        return f"for {many}inputs of shape {in_words(self.inputs)}"
+
     def text(self) -> str:
         """The laws, one pattern a line, and what they rest on."""
         shown = self.lines
@@ -125,8 +132,8 @@ class BlockLaws:
         more = f", {at_zero:,} for eps → 0" if at_zero != self.lower else ""
         told = [
             f"At least {self.lower:,} independent laws{more}.",
-            f"Each an identity on the whole model at {len(self.primes)} random points mod random "
-            f"primes; {self.seconds:.3g} s.",
+            f"Each an identity on the whole model {self.size}, at {len(self.primes)} random points "
+            f"mod random primes; {self.seconds:.3g} s.",
         ]
         notes = [f"note: {note}" for note in self.notes]
         return "\n".join([head, "", *rows, *([""] if rows else []), *told, *notes])
@@ -167,6 +174,8 @@ class BlockLaws:
                 for text, count, without in self.lines
             ],
             "primes": list(self.primes),
+            "inputs": [list(shape) for shape in self.inputs],
+            "batch": self.batch,
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
@@ -190,13 +199,17 @@ def block_laws(
 
     Args:
         model: a PyTorch module, or a network.
-        example, batch, tokens, output: how the module is read, as for ``from_torch``.
+        example: a batch as in training, at whose size the laws are proved.
+        batch: a datum is a batch of so many examples; by default one example where examples do not
+            act on one another, else all that are given.
+        tokens, output: how the module is read, as for ``from_torch``.
         loss: its text form, or a loss.
         seed: draws points and primes.
         budget: seconds; what there was no time for is noted.
 
     Returns:
-        Quadratic and linear laws along the axes of tensors. There may be others.
+        Quadratic and linear laws along the axes of tensors, identities for inputs of this size.
+        There may be others.
 
     Raises:
         InputError: the module cannot be read.
@@ -216,38 +229,65 @@ def _found(
     model: Any, example: Any, loss: str | Loss, batch: Any, tokens: Any, output: Any, seed: int
 ) -> BlockLaws:
     loss = parse_loss(loss) if isinstance(loss, str) else loss
-    name, programs, start, notes = _programs(model, example, batch, tokens, output)
-    loss.check(programs[-1].shape)
+    read = reading(model, example, batch, tokens, output)
+    loss.check(read.program.shape)
     rng = np.random.default_rng(seed)
-    free = programs[-1]  # with eps → 0: whatever holds with eps holds there too
-    primes: list[int] = []
+    notes = read.notes
+    proofs = Proofs(read.program, read.free, loss, rng)
     with threads_for(0):
-        columns = columns_of(free.parameters, splits_of(free), cuts_of(free))
         try:
             with time_share(1 / 2):
-                found = candidates(columns, RealSamples(free, loss, start, rng), seed)
+                found = _searched(read, loss, rng, seed)
         except OutOfTimeError:
             found, notes = [], (*notes, "the budget was used up before any law was found")
-        with time_share(1 / len(programs)):
-            with_eps = held = verified(free, loss, found, rng, primes)
-        if len(programs) > 1:
-            with_eps = verified(programs[0], loss, held, rng, primes)
+        with time_share(1 / 2 if read.without_eps else 1):
+            held = proofs.held(found)
+            if read.short is not None and len(held) < len(found):  # some are of short inputs alone
+                held = _again(read, loss, rng, seed, proofs, held)
+        with_eps = proofs.with_eps(held)
     if found and late():
         notes = (*notes, _CUT)
+    free = read.free
     layout, shapes = Layout(free.parameters), dict(free.parameters)
     laws = tuple(_told(BlockLaw(f, layout, f not in with_eps)) for f in held)
     kept = [one for one in laws if not one.without_eps]
     lower = max(least(with_eps, shapes), _rank(kept, layout))
     return BlockLaws(
-        name,
+        read.name,
         loss.spec,
         free.size,
         laws,
         lower,
         max(lower, least(held, shapes), _rank(laws, layout)),
-        tuple(primes),
+        tuple(proofs.primes),
+        read.inputs,
+        read.batch,
         notes,
     )
+
+
+def _searched(read: Read, loss: Loss, rng: np.random.Generator, seed: int) -> list[Family]:
+    """Candidates, not proved."""
+    columns, shapes = read.columns(), dict(read.free.parameters)
+    sample = RealSamples(read.free, loss, read.start, rng)
+    short = None if read.short is None else RealSamples(read.short, loss, read.start, rng)
+    return candidates(columns, shapes, sample, seed, cheap=short)
+
+
+def _again(
+    read: Read,
+    loss: Loss,
+    rng: np.random.Generator,
+    seed: int,
+    proofs: Proofs,
+    held: list[Family],
+) -> list[Family]:
+    """The same without a shorter input; those known already where the time ends."""
+    try:
+        again = proofs.held(_searched(replace(read, short=None), loss, rng, seed))
+    except OutOfTimeError:
+        return held
+    return held if late() else again
 
 
 def _rank(laws: Sequence[BlockLaw], layout: Layout) -> int:
@@ -286,30 +326,21 @@ def restricted(laws: BlockLaws, trained: Collection[str]) -> BlockLaws:
     )
 
 
-Start = dict[str, Any]
-
-
-def _programs(
-    model: Any, example: Any, batch: int | None, tokens: int | None, output: str | int | None
-) -> tuple[str, list[Program], Start, tuple[str, ...]]:
-    """The program, then, where that differs, the same for eps → 0; and the model's own θ."""
-    if isinstance(model, Network):
-        return model.spec, [model.program], {}, ()
-    if example is None:
-        raise InputError("example", "None", "give an input of the module, with a batch axis")
-    from conserved.networks.torch import programs_of
-
-    programs, notes = programs_of(model, example, batch=batch, tokens=tokens, output=output)
-    start = {n: p.detach().double().cpu().numpy() for n, p in model.named_parameters()}
-    start = {n: value.reshape(value.shape or (1,)) for n, value in start.items()}
-    return type(model).__name__, programs, start, notes
-
-
 def _told(law: BlockLaw) -> BlockLaw:
     """The law with its text."""
     shown = lines(list(law.laws))
     text = "; ".join(line.text for line in shown) if shown else plain(law.family)
     return replace(law, text=text)
+
+
+def in_words(shapes: Sequence[Sequence[int]]) -> str:
+    """Shapes of inputs.
+
+    Example:
+        >>> in_words([(3, 32, 32), ()])
+        '3×32×32 and 1'
+    """
+    return " and ".join("×".join(map(str, shape)) or "1" for shape in shapes)
 
 
 def plain(family: Family) -> str:

@@ -28,6 +28,8 @@ def to_document(laws: BlockLaws) -> dict[str, Any]:
         "lower_without_eps": laws.lower_without_eps,
         "primes": list(laws.primes),
         "notes": list(laws.notes),
+        "inputs": [list(shape) for shape in laws.inputs],
+        "batch": laws.batch,
         "seconds": laws.seconds,
         "families": [
             {
@@ -67,6 +69,8 @@ def from_document(held: Mapping[str, Any]) -> BlockLaws:
             int(held["lower"]),
             int(held["lower_without_eps"]),
             tuple(held["primes"]),
+            tuple(map(tuple, held["inputs"])),
+            held["batch"],
             tuple(held["notes"]),
             float(held["seconds"]),
         )

@@ -1,4 +1,4 @@
-"""Candidates of a whole model tested as identities, at random points mod random primes."""
+"""Families of laws as identities at random points mod random primes: what holds is a law."""
 
 from __future__ import annotations
 
@@ -22,58 +22,106 @@ _TOP = 2**23  # a bound for them: those of BLAS
 _TRIES = 6
 
 
-def verified(
-    program: Program,
-    loss: Loss,
-    families: Sequence[Family],
-    rng: np.random.Generator,
-    primes: list[int],
-) -> list[Family]:
-    """The families whose identity holds at fresh points with fresh R, mod fresh primes.
-
-    Where the time ends, those of the points that there was time for; none without a point.
+class Proofs:
+    """Tests of the families of one model.
 
     Args:
-        program, loss: of the model.
-        families: candidates.
-        rng: draws primes, points and R.
-        primes: those used are added.
+        program: of the model.
+        free: the same for eps → 0.
+        loss: of the model.
+        rng: draws primes and points.
+
+    Attributes:
+        primes: mod which families were tested.
     """
-    held, tests = list(families), 0
-    try:
-        while held and tests < PROBES:
-            at = _probe(program, loss, rng)
-            held = [family for family in held if _holds(family, at, rng)]
-            primes.append(int(at.scalars.prime))
-            tests += 1
-    except OutOfTimeError:
-        return held if tests else []
-    return held
 
+    def __init__(
+        self, program: Program, free: Program, loss: Loss, rng: np.random.Generator
+    ) -> None:
+        self.program, self.free, self.loss, self.rng = program, free, loss, rng
+        self.primes: list[int] = []
+        self._exact: set[Family] = set()  # that need the roots as they are
 
-def _probe(program: Program, loss: Loss, rng: np.random.Generator) -> Probe:
-    for _ in range(_TRIES):
-        prime = Statement(program, loss).prime(rng, _TOP)
+    def held(self, families: Sequence[Family]) -> list[Family]:
+        """Those that hold for eps → 0, in their order."""
+        held = self._tested(self.free, families)
+        others = [family for family in families if family not in held]
+        self._exact = set(self._at_roots(self.free, others))
+        return [family for family in families if family in held or family in self._exact]
+
+    def with_eps(self, families: Sequence[Family]) -> list[Family]:
+        """Those of them that hold with eps too."""
+        if self.program is self.free:
+            return list(families)
+        held = self._tested(self.program, [f for f in families if f not in self._exact])
+        held += self._at_roots(self.program, [f for f in families if f in self._exact])
+        return [family for family in families if family in held]
+
+    def _at_roots(self, program: Program, families: Sequence[Family]) -> list[Family]:
+        """Those that hold where roots are roots; none where these are too many to find a point."""
+        if not program.has_roots:
+            return []
         try:
-            return probe(program, loss, residues(prime), rng)
-        except DegenerateSampleError as error:
-            last = error
-    ((_, shape),) = program.inputs
-    advice = f"{last}: an input of fewer tokens or pixels has fewer square roots in its norms"
-    raise InputError("example", "×".join(map(str, shape)), advice) from last
+            return self._tested(program, families, exact=True)
+        except InputError:
+            return []
+
+    def _tested(
+        self, program: Program, families: Sequence[Family], *, exact: bool = False
+    ) -> list[Family]:
+        """Those whose identity holds at fresh points with fresh R, mod fresh primes.
+
+        Where the time ends, those of the points that there was time for; none without a point.
+        """
+        held, tests = list(families), 0
+        try:
+            while held and tests < PROBES:
+                at = self._probe(program, exact)
+                fine = hold(held, at, self.rng)
+                held = [family for family, holds in zip(held, fine, strict=True) if holds]
+                self.primes.append(int(at.scalars.prime))
+                tests += 1
+        except OutOfTimeError:
+            return held if tests else []
+        return held
+
+    def _probe(self, program: Program, exact: bool) -> Probe:
+        for _ in range(_TRIES):
+            prime = Statement(program, self.loss).prime(self.rng, _TOP)
+            try:
+                return probe(program, self.loss, residues(prime), self.rng, exact=exact)
+            except DegenerateSampleError as error:
+                last = error
+        ((_, shape),) = program.inputs
+        raise InputError("example", "×".join(map(str, shape)), str(last)) from last
 
 
-def _holds(family: Family, at: Probe, rng: np.random.Generator) -> bool:
+def hold(families: Sequence[Family], at: Probe, rng: np.random.Generator) -> list[bool]:
+    """For each family whether its slope along a gradient is 0, and along a random direction not.
+
+    Args:
+        families: any.
+        at: the point and the gradient.
+        rng: draws R and the direction.
+    """
     scalars = at.scalars
-    weights = {family.key: weights_of(family.key, lambda shape: scalars.random(rng, shape))}
-    terms = Terms([c for _, c in family.terms], weights)
-    factors = [scalars.fraction(c.numerator, c.denominator) for c, _ in family.terms]
+    columns = list(dict.fromkeys(column for family in families for _, column in family.terms))
+    keys = dict.fromkeys(column.key for column in columns)
+    weights = {key: weights_of(key, lambda shape: scalars.random(rng, shape)) for key in keys}
+    terms, place = Terms(columns, weights), {column: k for k, column in enumerate(columns)}
+    tensors = dict.fromkeys(column.tensor for column in columns)
+    anywhere = {n: scalars.random(rng, at.gradient[n].shape) for n in tensors}
 
-    def slope(along: Mapping[str, Array]) -> Array:
-        row = terms.row(scalars, at.parameters, along)
-        total = scalars.mul(row, np.array(factors, dtype=scalars.dtype)).sum()
-        return scalars.reduce(np.asarray(total))
+    def slopes(along: Mapping[str, Array]) -> list[bool]:
+        (row,) = terms.rows(scalars, at.parameters, along)
+        found = []
+        for family in families:
+            factors = [scalars.fraction(c.numerator, c.denominator) for c, _ in family.terms]
+            mine = row[[place[column] for _, column in family.terms]]
+            total = scalars.mul(mine, np.array(factors, dtype=scalars.dtype)).sum()
+            found.append(bool(scalars.reduce(np.asarray(total)).any()))
+        return found
 
-    anywhere = {n: scalars.random(rng, at.gradient[n].shape) for n in family.tensors}
     # a function that is the same along every direction is no law but 0
-    return not slope(at.gradient).any() and bool(slope(anywhere).any())
+    met = zip(slopes(at.gradient), slopes(anywhere), strict=True)
+    return [not along and there for along, there in met]

@@ -135,11 +135,12 @@ class Terms:
 
     Args:
         columns: any.
-        weights: R for each of their keys, (blocks, size, size).
+        weights: R for each of their keys, as many of them for all: (count, blocks, size, size).
     """
 
     def __init__(self, columns: Sequence[Column], weights: Weights) -> None:
         self.columns = tuple(columns)
+        self._count = len(weights[self.columns[0].key]) if self.columns else 1
         self._plain: dict[tuple[str, int, int], tuple[list[int], Array]] = {}
         self._blocks: dict[tuple[str, int], list[_Cells]] = {}
         plain: dict[tuple[str, int, int], list[tuple[int, Array]]] = {}
@@ -148,12 +149,12 @@ class Terms:
             if column.pattern.size > 1:
                 self._add_cells(index, column, mine)
                 continue
-            spread = np.zeros(column.extent or column.length, dtype=mine.dtype)
-            spread[places] = mine
+            spread = np.zeros((self._count, column.extent or column.length), dtype=mine.dtype)
+            spread[:, places] = mine
             place = (column.tensor, column.axis, column.degree)
             plain.setdefault(place, []).append((index, spread))
         for place, held in plain.items():
-            self._plain[place] = [i for i, _ in held], np.stack([w for _, w in held])
+            self._plain[place] = [i for i, _ in held], np.stack([w for _, w in held], axis=1)
 
     def _add_cells(self, index: int, column: Column, weights: Array) -> None:
         places = column.places()
@@ -163,13 +164,13 @@ class Terms:
         mine = self._blocks.setdefault((column.tensor, column.axis), [])
         for known in mine:
             if np.array_equal(known.places, cells[order]):
-                known.columns.append((index, weights[owner[order]]))
+                known.columns.append((index, weights, owner[order]))
                 return
-        mine.append(_Cells(cells[order], [(index, weights[owner[order]])]))
+        mine.append(_Cells(cells[order], [(index, weights, owner[order])]))
 
-    def row(self, scalars: Scalars, parameters: Tensors, gradient: Tensors) -> Array:
-        """⟨∇h_c, g⟩/degree for each column c."""
-        out = np.zeros(len(self.columns), dtype=scalars.dtype)
+    def rows(self, scalars: Scalars, parameters: Tensors, gradient: Tensors) -> Array:
+        """⟨∇h_c, g⟩/degree for each R and column c, (count, columns)."""
+        out = np.zeros((self._count, len(self.columns)), dtype=scalars.dtype)
         totals: dict[tuple[str, int], list[Array]] = {}
         for (name, axis, degree), (where, spread) in self._plain.items():
             if (name, degree) not in totals:
@@ -177,15 +178,17 @@ class Terms:
                 if degree == 2:
                     there = scalars.mul(parameters[name], there)
                 totals[name, degree] = [scalars.reduce(sums) for sums in _sums(there)]
-            out[where] = scalars.matmul(spread, totals[name, degree][axis][:, None])[:, 0]
+            flat = spread.reshape(-1, spread.shape[2])
+            found = scalars.matmul(flat, totals[name, degree][axis][:, None])
+            out[:, where] = found.reshape(spread.shape[:2])
         for (name, axis), blocks in self._blocks.items():
             here, there = (_slices(held[name], axis) for held in (parameters, gradient))
             for cells in blocks:
                 # (cell, size, size): the rows of each cell against one another
                 gram = scalars.matmul(here[cells.places], there[cells.places].swapaxes(1, 2))
-                for index, weights in cells.columns:
-                    summed = scalars.reduce(scalars.mul(gram, weights).sum(axis=(1, 2)))
-                    out[index] = scalars.reduce(summed.sum())
+                for index, weights, owner in cells.columns:
+                    flat = weights[:, owner].reshape(self._count, -1)
+                    out[:, index] = scalars.matmul(flat, gram.reshape(-1, 1))[:, 0]
         return out
 
 
@@ -195,11 +198,11 @@ class _Cells:
 
     Attributes:
         places: (cell, size) positions on the axis.
-        columns: (which, R of each cell).
+        columns: (which, R of its key, which block of R each cell has).
     """
 
     places: Array
-    columns: list[tuple[int, Array]]
+    columns: list[tuple[int, Array, Array]]
 
 
 def _sums(tensor: Array) -> Iterator[Array]:
@@ -215,17 +218,18 @@ def _slices(tensor: Array, axis: int) -> Array:
     return moved.reshape(moved.shape[0], -1)
 
 
-def weights_of(key: Key, draw: Any) -> Array:
-    """A random symmetric R for the columns of a key, (blocks, size, size).
+def weights_of(key: Key, draw: Any, count: int = 1) -> Array:
+    """Random symmetric R for the columns of a key, (count, blocks, size, size).
 
     Args:
         key: of the columns.
         draw: shape ↦ random scalars.
+        count: how many R.
     """
     _, blocks, size = key
-    lower = draw((blocks, size, size))
+    lower = draw((count, blocks, size, size))
     upper = np.triu(np.ones((size, size), dtype=bool))
-    made: Array = np.where(upper, lower, lower.swapaxes(1, 2))
+    made: Array = np.where(upper, lower, lower.swapaxes(2, 3))
     return made
 
 

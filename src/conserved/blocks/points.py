@@ -22,6 +22,7 @@ from conserved.kernel.roots import is_square
 from conserved.kernel.scalars import Array
 
 _TRIES = 400  # lines along which parameters are moved for one root
+_SOON = 24  # lines after which most of many roots exist, or never will
 _REDRAWS = 16  # of a parameter in a row
 _DRAWN = ("parameter", "input", *CHOICES)
 _LINE, _LEAST, _ENTRIES = 2**13, 32, 2**17  # points looked at on a line, and entries of all
@@ -30,11 +31,17 @@ Pair = tuple[int, int]
 
 
 class Point:
-    """A point that is moved until every root of the program exists."""
+    """A random point, which ``settle`` moves until every root of the program exists."""
 
-    def __init__(self, program: Program, scalars: Residues, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        program: Program,
+        scalars: Residues,
+        rng: np.random.Generator,
+        ring: type[FormalRing] = FormalRing,
+    ) -> None:
         self.program, self.scalars, self.rng = program, scalars, rng
-        self.ring = FormalRing(scalars, salt=int(rng.integers(2**62)))
+        self.ring = ring(scalars, salt=int(rng.integers(2**62)))
         self.tensors = {n: scalars.random(rng, shape) for n, shape in program.parameters}
         self.inputs = [scalars.random(rng, (1, 1, *shape)) for _, shape in program.inputs]
         self._gates: dict[int, Array] = {}
@@ -80,6 +87,8 @@ class Point:
             missing = ~is_square(self.scalars, values[source][0, 0, 0])
             if not missing.any():
                 return
+            if attempt == _SOON and missing.sum() > max(_SOON, missing.size // 4):
+                break
             check_time()
             if not free:
                 free, shared = self._free(source, settled)

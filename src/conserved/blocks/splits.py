@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from conserved.blocks.patterns import Split
 from conserved.kernel.program import Node, Program
 
@@ -68,6 +70,28 @@ def cuts_of(program: Program) -> dict[int, list[Part]]:
         if sum(sizes) == length and len(sizes) <= _CUTS:
             found[length] |= taken
     return {length: sorted(parts) for length, parts in found.items() if parts}
+
+
+def unused_entries(program: Program) -> dict[str, int]:
+    """How many entries of a parameter no input of this size reaches, where there are such.
+
+    Seen where all that is made of the parameter is made of slices, or of some of its rows.
+    """
+    used = {name: np.zeros(shape, dtype=np.bool_) for name, shape in program.parameters}
+    for node in program.nodes:
+        for source in (program.nodes[i] for i in node.args):
+            if source.op != "parameter":
+                continue
+            mask = used[source.data[0]]
+            if node.op == "slice":
+                mask[tuple(slice(*cut) for cut in node.data)] = True
+            elif node.op == "gather":
+                axis, rows = node.data
+                np.moveaxis(mask, axis, 0)[list(rows)] = True
+            else:
+                mask[...] = True
+    missing = {name: int((~mask).sum()) for name, mask in used.items() if mask.any()}
+    return {name: count for name, count in missing.items() if count}
 
 
 def _equal(length: int, count: int) -> Iterator[Part]:

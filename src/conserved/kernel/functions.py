@@ -96,6 +96,10 @@ class FormalRing(Jets):
         self.used_roots = True
         return super().square_root(x)
 
+    def root_slope(self, x: Array, root: Array) -> Array:
+        """The derivative of √x, given x and √x."""
+        return self.inverse(self.scale(root, 2))
+
     def one(self) -> Array:
         return np.ones((1, 1, 1), dtype=self.scalars.dtype)
 

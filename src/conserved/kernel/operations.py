@@ -83,8 +83,9 @@ def _reciprocal(ring: FormalRing, node: Node, args: Sequence[Array]) -> Result:
 
 
 def _root(ring: FormalRing, node: Node, args: Sequence[Array]) -> Result:
-    root = ring.square_root(args[0])
-    slope = ring.inverse(ring.scale(root, 2))
+    (x,) = args
+    root = ring.square_root(x)
+    slope = ring.root_slope(x, root)
     return root, (lambda g: ring.mul(g, slope),)
 
 

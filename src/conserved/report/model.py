@@ -101,7 +101,7 @@ def _setting(laws: BlockLaws) -> list[tuple[str, str, str, str]]:
 def _verified(laws: BlockLaws) -> str:
     primes = " and ".join(map(str, laws.primes))
     return (
-        f"Each family is an identity of the whole model, tested at {len(laws.primes)} random "
-        f"points modulo random primes, {primes}. There may be laws of other forms: no upper bound "
-        "is known."
+        f"Each family is an identity of the whole model {laws.size}, tested at {len(laws.primes)} "
+        f"random points modulo random primes, {primes}. There may be laws of other forms: no upper "
+        "bound is known."
     )

@@ -63,7 +63,7 @@ def laws_for(
 def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
     """No laws of blocks, for a model of which others are known."""
     count = sum(p.numel() for p in model.parameters())
-    return BlockLaws(type(inner(model)).__name__, kind, count, (), 0, 0, ())
+    return BlockLaws(type(inner(model)).__name__, kind, count, (), 0, 0, (), ())
 
 
 def _found(model: nn.Module, example: Any, kind: str, batch: int | None) -> BlockLaws:
@@ -137,7 +137,7 @@ def _parts(model: nn.Module, example: Any, kind: str) -> Iterator[str]:
 
     yield kind
     inputs = [example] if isinstance(example, torch.Tensor) else list(example)
-    yield from (f"{tuple(x.shape[1:])} {x.dtype}" for x in inputs)
+    yield from (f"{tuple(x.shape)} {x.dtype}" for x in inputs)
     first: dict[int, str] = {}
     for name, p in model.named_parameters(remove_duplicate=False):
         own = first.setdefault(id(p), name)

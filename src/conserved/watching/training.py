@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from conserved.blocks import BlockLaws
+from conserved.blocks import BlockLaws, in_words
 from conserved.dynamics.outcomes import said_once
 from conserved.errors import InputError
 from conserved.notebook import frame
@@ -80,6 +80,7 @@ class Watch:
         self._closed = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False
+        self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
         saved = Hook(lambda *_, **__: observer.settle())  # a checkpoint has all that is known
@@ -100,6 +101,10 @@ class Watch:
     def _forward(self, module: Any, inputs: Any) -> None:
         self._observer.note_precision()
         self._notice_scale()
+        if shapes := [tuple(x.shape) for x in inputs if hasattr(x, "shape")]:
+            each, known = tuple(shape[1:] for shape in shapes), self.laws.inputs
+            if known and known not in (each, tuple(shapes)):  # without a batch axis the second
+                self._other = each
         if not self._closure:
             self._depth = 0  # a step that failed did not end
 
@@ -158,6 +163,9 @@ class Watch:
             lines.append(f"{_cut(track.text, width):<{width}}  {told}")
         if waiting:
             lines.append(f"{len(waiting)} families were not tested: {waiting[0].waiting}")
+        if self._other:
+            met = in_words(self._other)
+            notes = [*notes, f"The laws were proved {self.laws.size}; the run has inputs of {met}."]
         return "\n".join([*lines, *(["", *notes] if notes else [])])
 
     @property
@@ -225,8 +233,8 @@ def watch(
         model: of the run; also in ``torch.compile`` or ``DistributedDataParallel``.
         optimizer: of the run, whose ``step`` is hooked; several where several share the model, the
             one that steps first in front.
-        example: an input of the model, from which its laws are found, or taken from the cache
-            where they were found before; or give ``laws``. A few tokens are enough.
+        example: a batch as in training, from which the laws are found, or taken from the cache
+            where they were found before; or give ``laws``.
         laws: of ``block_laws``; or an ``Analysis`` of the model, laws of one, or a list of all
             these: they are followed one by one, beside the laws of the model where there is an
             ``example`` too.

@@ -48,7 +48,7 @@ def fault_of_gradient(
     """
     import torch
 
-    with _untouched(module), torch.random.fork_rng(devices=[]), torch.enable_grad(), quietly():
+    with untouched(module), torch.enable_grad():
         torch.manual_seed(0)
         given = [
             torch.randn_like(x) if x.is_floating_point() else torch.randint_like(x, max(tokens, 1))
@@ -113,11 +113,14 @@ def _array(x: Tensor) -> Any:
 
 
 @contextmanager
-def _untouched(module: nn.Module) -> Iterator[None]:
-    """Buffers, such as running statistics, are afterwards what they were."""
+def untouched(module: nn.Module) -> Iterator[None]:
+    """Buffers, such as running statistics, and random numbers are afterwards what they were."""
+    import torch
+
     held = {name: buffer.clone() for name, buffer in module.named_buffers()}
     try:
-        yield
+        with torch.random.fork_rng(devices=[]), quietly():
+            yield
     finally:
         for name, buffer in module.named_buffers():
             if name in held:

@@ -280,28 +280,3 @@ def _pruned(recording: Recording, output: int, shapes: dict[str, tuple[int, ...]
     parameters = tuple((name, shape) for name, shape in shapes.items() if name in used)
     inputs = next(node.shape for node in moved if node.op == "input")
     return Program(parameters, (("x", inputs),), moved, place[output])
-
-
-def programs_of(
-    module: nn.Module,
-    example: Tensor | Sequence[Tensor],
-    *,
-    batch: int | None = None,
-    tokens: int | None = None,
-    output: str | int | None = None,
-) -> tuple[list[Program], tuple[str, ...]]:
-    """The program of a module of any size, then, where that differs, with eps → 0; and notes.
-
-    Raises:
-        InputError: as ``read_module``.
-    """
-    reading = Reading(module, examples(example, batch), batch, tokens, output)
-    own = reading.run(eps=True)
-    reading.require_gradient(own.program)
-    programs = [own.program]
-    if own.constants.eps:
-        other = reading.run(eps=False)
-        if other.program != own.program:
-            programs.append(other.program)
-    tied = tuple(f"{name} is {first}" for name, first in reading.found.tied.items())
-    return programs, (*own.constants.lines(), *tied)
