@@ -200,6 +200,19 @@ def test_a_gradient_that_is_not_finite() -> None:
     named(watched(model, before=spoil), "not finite")
 
 
+def test_a_gradient_far_above_those_before_is_rounded_at_its_own_size() -> None:
+    model = mlp().float()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.9)
+
+    def grow(step: int) -> None:
+        for p in model.parameters():
+            p.grad *= 1e7 if step == 20 else 1.0
+
+    with cq.watch(model, optimizer, laws=mlp_laws()) as found:
+        train(model, optimizer, 24, before=grow)
+    assert not found.violated, found.verdict()
+
+
 def test_causes_are_named_by_the_assertion() -> None:
     model = mlp().float()
     x, y = torch.randn(8, 4), torch.randn(8, 3)

@@ -193,6 +193,26 @@ def test_a_closure_is_looked_at_when_it_has_run() -> None:
     settled(watched, model)
 
 
+def test_a_closure_that_fails_ends_its_step_alone() -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def failing() -> Any:
+        _closed(model, optimizer)
+        raise MemoryError
+
+    with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
+        for step in range(6):
+            if step == 2:
+                with pytest.raises(MemoryError):
+                    optimizer.step(failing)
+            else:
+                optimizer.step(lambda: _closed(model, optimizer))
+    assert watched.steps == 5
+    assert {track.looks for track in watched.tracks} == {5}
+    settled(watched, model)
+
+
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "LBFGS"])
 def test_others_drift_without_error(optimizer: str) -> None:
     model = mlp()

@@ -129,6 +129,65 @@ def test_a_change_between_steps_is_told_of_the_step_that_met_it(tmp_path: Path) 
     assert known == [True, True, True, False, True, True]
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_checkpoint_of_averaged_weights_is_no_violation(kept: bool, tmp_path: Path) -> None:
+    """An average of the weights takes their place, is saved, and they are put back."""
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+
+    def between(step: int) -> None:
+        if step == 4:
+            held = [p.detach().clone() for p in model.parameters()]
+            for p in model.parameters():
+                p.data.mul_(0.9)
+            model.state_dict()
+            for p, value in zip(model.parameters(), held, strict=True):
+                if kept:
+                    p.data.copy_(value)
+
+    with watch:
+        train(model, optimizer, 8, between=between)
+    reasons = [track.reason for track in watch.tracks]
+    if kept:
+        assert not watch.violated, watch.verdict()
+    else:
+        assert all("changed between steps 4 and 5" in reason for reason in reasons)
+    known = [None not in line["residual"] for line in lines(log)]
+    assert known == [step != 4 for step in range(1, 9)]
+
+
+def test_a_group_may_be_taken_away(tmp_path: Path) -> None:
+    model = mlp()
+    groups = [{"params": list(layer.parameters())} for layer in (model[0], model[2], model[4])]
+    optimizer = torch.optim.SGD(groups, lr=0.02, momentum=0.9)
+
+    def between(step: int) -> None:
+        if step == 3:
+            for p in optimizer.param_groups.pop(-1)["params"]:
+                p.requires_grad_(False).grad = None
+
+    with cq.watch(model, optimizer, laws=mlp_laws(), log=tmp_path / "run.jsonl") as watch:
+        train(model, optimizer, 6, between=between)
+    assert watch.steps == 6
+    assert not watch.violated, watch.verdict()
+
+
+def test_a_step_not_taken_has_no_residual(tmp_path: Path) -> None:
+    """A fused optimizer leaves a step out by itself."""
+    log = tmp_path / "run.jsonl"
+    model = mlp().float()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, fused=True)
+
+    def before(step: int) -> None:
+        optimizer.found_inf = torch.full((), float(step == 4))
+
+    with cq.watch(model, optimizer, laws=mlp_laws(), log=log) as watch:
+        train(model, optimizer, 6, before=before)
+    assert not watch.violated, watch.verdict()
+    known = [None not in line["residual"] for line in lines(log)]
+    assert known == [step != 4 for step in range(1, 7)]
+
+
 def test_a_fault_of_the_last_step_is_found_at_the_end(tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
     model, optimizer, watch = watched(log)

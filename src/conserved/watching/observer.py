@@ -72,7 +72,8 @@ class Observer:
         self._tester = Tester(sums, REFUSED, precisions(named))
         self._groups = kinds.groups_of(self.optimizers, named)
         self._ledger = Ledger(sums, self._groups)
-        self._ledger.begin(kinds.rules_of(self.optimizers))
+        self._rules = kinds.rules_of(self.optimizers)  # those of the ledger's groups
+        self._ledger.begin(self._rules)
         self._check = StepCheck(named, seed)
         self._ranks = Ranks() if agree else None
         self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
@@ -83,7 +84,8 @@ class Observer:
         self.texts = [law.text for law in sums.laws]
         self.events: list[Event] = []
         self.looking = False
-        self.residual = self.gradient = np.full(len(sums.laws), np.nan)
+        self._unknown = np.full(len(sums.laws), np.nan)
+        self.residual = self.gradient = self._unknown
         self._values = Values(sums, self._tester, self._ledger, named, self.precision)
         self.tracks = self._tracks()
         self._offset = np.zeros(len(self.tracks))
@@ -174,16 +176,16 @@ class Observer:
             wanted.update(self._pending.wanted)
         elif changed or not self._fresh:
             wanted.update(("xx", "x"))
-        wanted.update(("xb", "b") if self._ledger.wants_velocity(rules).any() else ())
+        wanted.update(("xb", "b") if self._ledger.wants_velocity(self._rules).any() else ())
         found = look(self._sums, sorted(wanted), **held)
         if self._pending is not None:
             self._settle(found, changed)
         elif "xx" in found:
             self._values.remember(found)
-        self.events = []
-        self._step, self._named = step + 1, named
+        self.events, self.residual = [], self._unknown
+        self._step, self._named, self._rules = step + 1, named, rules
         self._notice(named)
-        if changed and self._fresh:
+        if changed:
             self._changed(changed)
         unknown = self._ledger.wants_velocity(rules)
         if unknown.any():
@@ -205,6 +207,9 @@ class Observer:
         self._looks += 1
         told = {**found, "xx": self._values.square}
         tested = self._tester.test(told, norms, self._skipped, self.half)
+        if norms is None and tested.violated.any():  # it may be larger than those before it
+            norms = mean_squares(sums.names, slopes)
+            tested = self._tester.test(told, norms, self._skipped, self.half)
         self.gradient = per_family(sums, tested.roundings)
         half = bool(self.half)
         report = report_on(sums, tested, told, self._skipped, self._named, self.texts, half=half)
@@ -282,7 +287,6 @@ class Observer:
         """A step was taken that is not looked at."""
         if self._pending is not None:
             step, self._pending = self._pending, None
-            self.residual = np.full(len(self._sums.laws), np.nan)
             self._told(step.number, self)
         self._fresh = False
         self._ledger.tilt[:] = np.nan
@@ -323,6 +327,7 @@ class Observer:
             held = {"x": self._named, "g": slopes or {}, "b": velocity}
             changed = self._sums.names if self._check.changed(self._named) else ()
             self._settle(look(self._sums, self._pending.wanted, **held), changed)
+            self._fresh = not changed  # what was changed may be put back
 
     def not_taken(self) -> bool:
         """Whether the optimizer left the step out, for its gradients overflowed."""

@@ -79,7 +79,7 @@ class Watch:
         self._scale = 0.0 if scaler is None else scaler.get_scale()
         self._closed = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
-        self._closure = False
+        self._closure = False  # whether a closure is under way
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
@@ -113,20 +113,40 @@ class Watch:
         if self._depth > 1 or self.steps % self._every:
             return None
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
-        self._closure = closure is not None
         if closure is None:
             self._observer.before(self.steps)
             return None
-        wrapped = _once(closure, lambda: self._observer.before(self.steps))
+        wrapped = self._looked_at(closure)
         if "closure" in kwargs:
             return args, {**kwargs, "closure": wrapped}
         return (args[0], wrapped, *args[2:]), kwargs
+
+    def _looked_at(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        """A closure whose first gradient is looked at."""
+        done = False
+
+        def wrapped() -> Any:
+            nonlocal done
+            self._closure = True
+            try:
+                made = closure()
+            except BaseException:
+                self._depth = 0  # of this step there is no end to come
+                raise
+            finally:
+                self._closure = False
+            if not done:
+                done = True
+                self._observer.before(self.steps)
+            return made
+
+        return wrapped
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._depth -= 1
         if self._depth > 0:
             return
-        self._depth, self._closure = 0, False
+        self._depth = 0
         self.steps += 1
         if self._observer.looking:
             self._logger.note(self._observer.rates)
@@ -315,21 +335,6 @@ def _rank() -> int:
     import torch.distributed as dist
 
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-
-
-def _once(closure: Callable[[], Any], told: Callable[[], None]) -> Callable[[], Any]:
-    """A closure that tells when it has made its first gradient."""
-    done = False
-
-    def wrapped() -> Any:
-        nonlocal done
-        made = closure()
-        if not done:
-            done = True
-            told()
-        return made
-
-    return wrapped
 
 
 def _cut(text: str, width: int) -> str:
