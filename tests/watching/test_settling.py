@@ -12,7 +12,7 @@ import pytest
 
 import conserved as cq
 from conserved.watching.log import records
-from tests.watching.runs import mlp, mlp_laws, train
+from tests.watching.runs import batches, mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch")
 
@@ -172,20 +172,37 @@ def test_a_group_may_be_taken_away(tmp_path: Path) -> None:
     assert not watch.violated, watch.verdict()
 
 
-def test_a_step_not_taken_has_no_residual(tmp_path: Path) -> None:
-    """A fused optimizer leaves a step out by itself."""
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_fused_optimizer_takes_the_scale_off_itself(
+    given: bool, exact: bool, momentum: float, tmp_path: Path
+) -> None:
+    """It also leaves a step out by itself: that counts, and nothing is tested."""
     log = tmp_path / "run.jsonl"
     model = mlp().float()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, fused=True)
-
-    def before(step: int) -> None:
-        optimizer.found_inf = torch.full((), float(step == 4))
-
-    with cq.watch(model, optimizer, laws=mlp_laws(), log=log) as watch:
-        train(model, optimizer, 6, before=before)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.02, momentum=momentum, nesterov=momentum > 0, fused=True
+    )
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=3)
+    laws = [mlp_laws(), *(mlp_laws().laws[0].laws if exact else ())]
+    options = {"scaler": scaler} if given else {}
+    with cq.watch(model, optimizer, laws=laws, log=log, **options) as watch:
+        for step, (x, y) in enumerate(batches(10), 1):
+            optimizer.zero_grad()
+            scaler.scale(((model(x.float()) - y.float()) ** 2).mean()).backward()
+            if step in (4, 10):
+                model[0].weight.grad[0, 0] = float("inf")  # what an overflow leaves
+            scaler.step(optimizer)
+            scaler.update()
+    assert len(watch.tracks) == len(laws) + 1
     assert not watch.violated, watch.verdict()
-    known = [None not in line["residual"] for line in lines(log)]
-    assert known == [step != 4 for step in range(1, 7)]
+    assert {track.outcome for track in watch.tracks} == {"drifting as predicted"}
+    for name in ("residual", "gradient"):
+        known = [None not in line[name] for line in lines(log)]
+        assert known == [step not in (4, 10) for step in range(1, 11)]
+    skipped = [record["step"] for record in records(log) if record.get("what") == "skipped"]
+    assert skipped == [4, 10]
 
 
 def test_a_fault_of_the_last_step_is_found_at_the_end(tmp_path: Path) -> None:

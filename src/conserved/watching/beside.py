@@ -103,15 +103,22 @@ class Beside:
         """Look at the gradient that a step is about to use."""
         self._observer.before(step)
         named = parameters(self._model)
-        self._follower.before(step + 1, named, gradients(named), self._observer.half)
+        left_out = self.not_taken()
+        slopes = {} if left_out else gradients(named, self.optimizers)
+        why = "the step was not taken" if left_out else ""
+        self._follower.before(step + 1, named, slopes, self._observer.half, why)
         for track in self._follower.tracks:
             track.rule = self._observer.rule
 
     def after(self, *, soon: bool) -> None:
         """Note what a step did; exact laws settle it at once."""
-        if not self._observer.not_taken():
+        if not self.not_taken():
             self._follower.after()
         self._observer.after(soon=soon)
+
+    def not_taken(self) -> bool:
+        """As ``Observer.not_taken``."""
+        return self._observer.not_taken()
 
     def settle(self) -> None:
         """Have the ledger of the last step ready."""

@@ -105,16 +105,21 @@ class Follower:
         one.resume(start, size, predicted)
 
     def before(
-        self, step: int, named: Mapping[str, Any], slopes: Mapping[str, Any], half: float
+        self,
+        step: int,
+        named: Mapping[str, Any],
+        slopes: Mapping[str, Any],
+        half: float,
+        why_not: str,
     ) -> None:
-        """Look at the gradients that step number ``step`` is about to use."""
+        """Look at the gradients that step number ``step`` is about to use, or say why not."""
         self._number, self._named, self.events = step, named, []
         velocity = kinds.velocities(self._optimizers, named)
         groups = kinds.groups_of(self._optimizers, named)
         seen = {layout: self._seen(layout, named, slopes, velocity) for layout in self._floor}
         for one in self._followed:
             frozen = [n for n in one.names if not named[n].requires_grad or n not in groups]
-            waiting = f"{frozen[0]} is not trained" if frozen else ""
+            waiting = f"{frozen[0]} is not trained" if frozen else why_not
             one.before(seen[one.law.layout], half, waiting)
             self._note(one)
 

@@ -14,6 +14,7 @@ from conserved.watching.tensors import whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 
 class _Factor:
@@ -113,9 +114,19 @@ def _kind(tensor: Tensor) -> Any:
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
-def gradients(parameters: Mapping[str, nn.Parameter]) -> dict[str, Any]:
-    """Of those that have one."""
-    return {name: p.grad for name, p in parameters.items() if p.grad is not None}
+def gradients(
+    parameters: Mapping[str, nn.Parameter], optimizers: Sequence[Optimizer] = ()
+) -> dict[str, Any]:
+    """Of those that have one; without the scale that fused optimizers take off in their step."""
+    scales = {
+        p: scale
+        for optimizer in optimizers
+        if (scale := getattr(optimizer, "grad_scale", None)) is not None
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    held = {name: p for name, p in parameters.items() if p.grad is not None}
+    return {name: p.grad / scales[p] if p in scales else p.grad for name, p in held.items()}
 
 
 def mean_squares(names: Sequence[str], held: Mapping[str, Any]) -> Floats:

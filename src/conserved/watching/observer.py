@@ -167,9 +167,9 @@ class Observer:
     def before(self, step: int) -> None:
         """Test the gradient that a step is about to use, and settle the step before."""
         named = parameters(self._model)
-        velocity, slopes = kinds.velocities(self.optimizers, named), gradients(named)
-        rules = kinds.rules_of(self.optimizers)
-        changed = self._check.before(named, velocity)
+        velocity, rules = kinds.velocities(self.optimizers, named), kinds.rules_of(self.optimizers)
+        slopes = gradients(named, self.optimizers)
+        changed = self._check.before(named, slopes, velocity)
         held = {"x": named, "g": slopes, "b": velocity}
         wanted = {"xg", "g", *(["gg"] if kinds.needs_gradient_squares(rules) else [])}
         if self._pending is not None:
@@ -192,7 +192,9 @@ class Observer:
             if "xb" not in found:
                 found |= look(self._sums, ("xb", "b"), **held)
             self._measure_tilt(found, unknown, velocity, rules)
-        self._test(found, slopes)
+        self.gradient = self._unknown
+        if not self.not_taken():
+            self._test(found, slopes)
         self._found, self._slopes, self.looking = found, slopes, True
 
     def _test(self, found: Mapping[str, Floats], slopes: Mapping[str, Any]) -> None:

@@ -58,12 +58,15 @@ class StepCheck:
         self._before: dict[str, _Entries] = {}
 
     def before(
-        self, parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Any]
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        gradients: Mapping[str, Any],
+        velocity: Mapping[str, Any],
     ) -> list[str]:
         """Note the entries before a step; parameters that changed since the last one."""
         names = self._turns[self._turn]
         theta = self._entries(names, parameters)
-        slopes = self._entries(names, {n: parameters[n].grad for n in names})
+        slopes = self._entries(names, gradients)
         speeds = self._entries(names, velocity)
         self._before = {n: _Entries(theta[n], slopes.get(n), speeds.get(n)) for n in names}
         return self._moved(parameters, theta)

@@ -106,7 +106,7 @@ class Tester:
         """
         slots = np.where(self.sums.linear[self.sums.owner], found["g"], found["xg"])
         pairing = self.degree * self.sums.total(slots)
-        unit = self.unit(found["xx"], found.get("gg", 0 * slots), norms)
+        unit = self.unit(found["xx"], found.get("gg", np.zeros(len(slots))), norms)
         own = np.maximum(self._own_precision, precision)
         tested = Tested(pairing, unit, own, np.zeros(0, dtype=bool))
         rounding = np.minimum(self.limit * own, NO_ROUNDING)

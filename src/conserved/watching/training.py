@@ -77,7 +77,7 @@ class Watch:
         self._model, self._optimizers = model, tuple(optimizers)
         self._scaler = scaler
         self._scale = 0.0 if scaler is None else scaler.get_scale()
-        self._closed = False
+        self._closed = self._left_out = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False  # whether a closure is under way
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
@@ -148,6 +148,7 @@ class Watch:
             return
         self._depth = 0
         self.steps += 1
+        self._left_out = self._observer.looking and self._observer.not_taken()
         if self._observer.looking:
             self._logger.note(self._observer.rates)
             self._observer.after(soon=self._every == 1)
@@ -159,7 +160,7 @@ class Watch:
         if self._scaler is None:
             return
         scale = self._scaler.get_scale()
-        if scale < self._scale:
+        if scale < self._scale and not self._left_out:
             text = f"the scaler left this step out: overflow; its scale is {scale:g} now"
             self._observer.settle()  # the step before it stands above it
             self._logger.event(self.steps + 1, Event("skipped", text))
