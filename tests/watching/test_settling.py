@@ -129,6 +129,45 @@ def test_a_change_between_steps_is_told_of_the_step_that_met_it(tmp_path: Path) 
     assert known == [True, True, True, False, True, True]
 
 
+def exact() -> list[Any]:
+    """Laws that are followed one by one."""
+    return list(mlp_laws().laws[0].laws)
+
+
+def test_a_change_is_told_of_exact_laws_too() -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def between(step: int) -> None:
+        if step == 4:
+            model[2].weight.data[0, 0] += 0.5
+
+    with cq.watch(model, optimizer, laws=exact()) as watch:
+        train(model, optimizer, 8, between=between)
+    assert {(track.since, track.reason) for track in watch.tracks} == {
+        (5, "2.weight changed between steps 4 and 5")
+    }
+    assert all(track.residual < 10 for track in watch.tracks)
+
+
+@pytest.mark.parametrize("laws", [exact, mlp_laws])
+def test_what_is_frozen_for_a_while_goes_on(laws: Any) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def between(step: int) -> None:
+        if step in (4, 8):
+            model[2].weight.requires_grad_(step == 8).grad = None
+
+    with cq.watch(model, optimizer, laws=laws()) as watch:
+        train(model, optimizer, 12, between=between)
+    assert not watch.violated, watch.verdict()
+    assert {track.looks for track in watch.tracks} == {8}
+    for track in watch.tracks:
+        assert track.predicted == pytest.approx(track.value, rel=1e-12)
+        assert track.residual < 10
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_checkpoint_of_averaged_weights_is_no_violation(kept: bool, tmp_path: Path) -> None:
     """An average of the weights takes their place, is saved, and they are put back."""

@@ -9,6 +9,7 @@ from conserved.kernel.real import Reals
 from conserved.law import Law
 from conserved.simulate.judging import homogeneity
 from conserved.watching.account import Account, Floats, Rules, Step, point_of
+from conserved.watching.causes import changed_between
 from conserved.watching.charts import chart_at, charted
 from conserved.watching.draws import Draws
 from conserved.watching.exact import why
@@ -48,6 +49,7 @@ class Followed:
         self._degree = int(degrees[0]) if degrees is not None and one else None
         self._account = Account(law, self.names, self._degree)
         self._draws = Draws(self._signs, self._degree) if random else None
+        self._looked = False  # at the last step
         self._move(theta)
         self._start = self._predicted = self._at.value
         self._offset = 0.0
@@ -92,20 +94,38 @@ class Followed:
         self._at = point_of(self.law, theta)
         self._size = self._at.size / max(1, self._degree or 1)
 
-    def before(self, step: Step, half: float, waiting: str) -> None:
+    def _remember(self, theta: Floats) -> None:
+        """Be there, by whatever happened: nothing is predicted of it."""
+        old = self._at.value
+        self._move(theta)
+        self._predicted = self._predicted + self._at.value - old
+        self._forget()
+
+    def _forget(self) -> None:
+        """Velocities are measured anew."""
+        self._account.forget()
+        if self._draws is not None:
+            self._draws.skip()
+
+    def _changed(self, theta: Floats) -> list[str]:
+        """Parameters that are not where they were."""
+        layout, moved = self.law.layout, theta != self._at.theta
+        return [name for name in self.names if moved[layout.indices(name).ravel()].any()]
+
+    def before(self, number: int, step: Step, half: float, waiting: str) -> None:
         """Test the gradient that a step is about to use.
 
         Args:
+            number: of the step.
             step: what it finds.
             half: relative rounding of a gradient that went through half precision, else 0.
             waiting: why it cannot be tested, or "".
         """
         self._step, self.broken = step, ""
         self.residual = self.gradient = np.nan
-        if not np.array_equal(step.theta, self._at.theta):  # what happened since is taken as it is
-            old = self._at.value
-            self._move(step.theta)
-            self._predicted = self._predicted + self._at.value - old
+        if changed := self._changed(step.theta):
+            self._remember(step.theta)
+            self.broken = changed_between(changed, number) if self._looked else ""
         self.track.waiting = waiting
         if not waiting and not self._at.known:
             self.track.waiting = "it has no value at these parameters"
@@ -134,9 +154,12 @@ class Followed:
 
     def after(self, theta: Floats, pace: Floats, rules: Rules) -> None:
         """Settle the account of a step to θ⁺, b⁺."""
-        before = self._at
+        before, self._looked = self._at, True
+        if self.track.waiting:
+            self._remember(theta)
+            return
         self._move(theta)
-        if self.track.waiting or not self._at.known:
+        if not self._at.known:
             return
         leak = self._pairing if self._draws is not None else 0 * self._pairing
         change = self._account.change(self._step, before, self._at, pace, rules, leak)
@@ -185,9 +208,8 @@ class Followed:
 
     def skip(self) -> None:
         """A step was taken that is not looked at."""
-        self._account.forget()
-        if self._draws is not None:
-            self._draws.skip()
+        self._looked = False
+        self._forget()
 
 
 def _occurring(law: Law) -> tuple[str, ...]:

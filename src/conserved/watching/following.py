@@ -120,7 +120,7 @@ class Follower:
         for one in self._followed:
             frozen = [n for n in one.names if not named[n].requires_grad or n not in groups]
             waiting = f"{frozen[0]} is not trained" if frozen else why_not
-            one.before(seen[one.law.layout], half, waiting)
+            one.before(step, seen[one.law.layout], half, waiting)
             self._note(one)
 
     def _seen(

@@ -10,7 +10,7 @@ import numpy as np
 from conserved.blocks import BlockLaws
 from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, rates_in_words
 from conserved.watching import rules as kinds
-from conserved.watching.causes import listed
+from conserved.watching.causes import changed_between, listed
 from conserved.watching.gradients import (
     functions_of,
     per_family,
@@ -246,7 +246,7 @@ class Observer:
 
     def _changed(self, names: list[str]) -> None:
         """Parameters moved between two steps."""
-        text = f"{listed(names)} changed between steps {self._step - 1} and {self._step}"
+        text = changed_between(names, self._step)
         self.events.append(Event("changed", text))
         moved = set(names)
         for k, law in enumerate(self._sums.laws):
