@@ -45,7 +45,8 @@ NO_ROUNDING = 0.2
 """A share of its terms that is no rounding in any precision.
 
 ``REFUSED`` roundings of half precision are more than all: there this decides. In bfloat16 true laws
-were met at 5 %; a gradient that is doubled, or dropped, is off by 25 % of two terms.
+were met at 5 %; a gradient that is doubled, or dropped, is off by up to 25 % of two terms,
+and by less where it is not along the parameters.
 """
 
 EPS_SHARE = 1e-2

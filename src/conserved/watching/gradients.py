@@ -15,6 +15,7 @@ from conserved.law import Law
 from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.exact import given, pairings, why
 from conserved.watching.looking import gradients, look, mean_squares
+from conserved.watching.precision import products_of, rounding_of
 from conserved.watching.products import Floats
 from conserved.watching.saved import laws_for
 from conserved.watching.sums import Sums
@@ -153,7 +154,7 @@ def _of_blocks(
     found = look(sums, ("xx", "xg", "gg", "g"), x=named, g=slopes)
     frozen = functions_of(sums, [n for n, p in named.items() if not p.requires_grad])
     norms = mean_squares(sums.names, slopes)
-    tested = tester.test(found, norms, frozen)
+    tested = tester.test(found, norms, frozen, rounding_of(products_of(named.values())))
     return report_on(sums, tested, found, frozen, named, texts(laws.laws))
 
 
@@ -162,7 +163,7 @@ def _exact(
 ) -> GradientReport:
     """The same for laws of an exact analysis."""
     violations, worst = [], 0.0
-    precision = max(precisions(named).values())
+    precision = max(*precisions(named).values(), rounding_of(products_of(named.values())))
     for k, (law, (value, size)) in enumerate(zip(laws, pairings(laws, named, slopes), strict=True)):
         share = np.divide(np.abs(value), size, out=np.zeros_like(size), where=size > 0)
         relative = float(np.where(np.isfinite(share), share, np.inf).max(initial=0.0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conserved.watching.precision import all_digits
 from conserved.watching.products import Floats, entries
 from conserved.watching.sums import VECTORS, Plan, Sums
 from conserved.watching.tensors import whole
@@ -63,7 +64,7 @@ def look(sums: Sums, wanted: Sequence[str], **held: Mapping[str, Any]) -> dict[s
     numbers = {what: np.zeros(gather.length) for what, gather in gathers.items()}
     factors = {letter: _Factor(sums, tensors) for letter, tensors in held.items()}
     made: list[tuple[Floats, Tensor]] = []
-    with torch.no_grad():
+    with torch.no_grad(), all_digits():
         for name, plan in sums.plans.items():
             there = {k: factor.entries(name) for k, factor in factors.items() if factor.has(name)}
             made += _read(plan, there, numbers)

@@ -20,6 +20,7 @@ from conserved.watching.gradients import (
 )
 from conserved.watching.ledger import Ledger
 from conserved.watching.looking import gradients, look, mean_squares
+from conserved.watching.precision import products_of, rounding_of
 from conserved.watching.products import Floats
 from conserved.watching.ranks import Ranks
 from conserved.watching.rules import Rule, in_words
@@ -52,7 +53,8 @@ class Observer:
         events: of the last look, for whoever takes them.
         residual, gradient: (families,) of the last look, in roundings; nan where not known.
         rule: what makes laws drift, in words.
-        half: relative rounding of gradients that went through half precision, else 0.
+        half: relative rounding of gradients that went through half precision, or through products
+            of fewer digits; else 0.
     """
 
     def __init__(
@@ -77,7 +79,8 @@ class Observer:
         self._check = StepCheck(named, seed)
         self._ranks = Ranks() if agree else None
         self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
-        self.half, self._looks = 0.0, 0
+        self.half, self._autocast, self._looks = 0.0, 0.0, 0
+        self._products = products_of(named.values())
         self._slow, self._fast = np.inf, 0.0  # rates so far
         self.rule = self._words = in_words(self.optimizers)
         self._frozen = {n for n, p in named.items() if not p.requires_grad}
@@ -160,7 +163,7 @@ class Observer:
 
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
-                self.half = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
+                self._autocast = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
 
     # ---------------------------------------------------------------- before a step
 
@@ -199,7 +202,7 @@ class Observer:
 
     def _test(self, found: Mapping[str, Floats], slopes: Mapping[str, Any]) -> None:
         """The identity on a raw gradient."""
-        sums = self._sums
+        sums, self.half = self._sums, max(self._autocast, rounding_of(self._products))
         self._skipped = functions_of(sums, sorted(self._frozen))
         norms = None
         if self._ranks is not None or self._looks < _FIRST or self._looks % _EVERY == 0:
