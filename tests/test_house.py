@@ -265,7 +265,7 @@ def test_the_project_does_not_speak_of_the_workshop() -> None:
 
 
 def best_of(code: str, tries: int = 5) -> float:
-    """Seconds of a processor that a fresh interpreter takes for this: the least of several, warm."""
+    """Processor time of a fresh interpreter that runs this: the least of several, warm."""
 
     def spent() -> float:
         used = getrusage(RUSAGE_CHILDREN)

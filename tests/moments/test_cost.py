@@ -29,20 +29,16 @@ MEASURED = [
 ]
 
 
-def taken(problem: cq.Problem) -> float:
-    start = process_time()
-    cq.lie_closure(problem)
-    return process_time() - start
-
-
 @pytest.mark.parametrize("network, symmetry, labels", MEASURED)
 def test_estimates_are_honest(network, symmetry, labels):
     cq.lie_closure(problem_of("linear:4-2-1", "permutation"))  # imports are not counted
     problem = problem_of(network, symmetry, labels)
-    seconds = min(taken(problem) for _ in range(2))  # a busy machine slows one now and then
+    start = process_time()
+    cq.lie_closure(problem)
+    seconds = process_time() - start
     expected = estimate(problem).seconds
     assert expected < 5 * seconds + 0.1
-    assert seconds < 5 * expected + 0.1
+    assert seconds < 8 * expected + 0.1  # a busy machine takes more of a processor too
 
 
 def test_an_estimate_takes_no_time():
