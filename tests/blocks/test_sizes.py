@@ -110,6 +110,7 @@ def test_no_value_anywhere_is_one_line() -> None:
 
 
 class TestTokens:
+    @pytest.mark.slow
     def test_as_many_as_of_three(self) -> None:
         """A batch as in training; the laws of 3 tokens are counted elsewhere."""
         torch.manual_seed(0)
