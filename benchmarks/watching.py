@@ -7,10 +7,12 @@ both. All laws, every step; families that are matrices by one random combination
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -25,12 +27,19 @@ PARAMETERS = 10_770_432
 
 def run(repetitions: int) -> Result:
     """Overheads as shares, and seconds of the analysis."""
-    found = [_worker(seed, "first" if not seed else "kept") for seed in range(min(repetitions, 3))]
+    with TemporaryDirectory() as cache:
+        return _run(repetitions, cache)
+
+
+def _run(repetitions: int, cache: str) -> Result:
+    times = range(min(repetitions, 3))
+    found = [_worker(seed, "kept" if seed else "first", cache) for seed in times]
     for one in found:
         if (one["parameters"], one["violated"]) != (PARAMETERS, 0):
             raise WrongCountError(f"{one['parameters']} parameters, {one['violated']} violated")
     name = f"GPT, {PARAMETERS:,} parameters, batch {ROWS}×{TOKENS}"
-    peaks = [[_worker(seed, mode)["peak"] for mode in ("alone", "watched")] for seed in range(3)]
+    modes = "alone", "watched"
+    peaks = [[_worker(seed, mode, cache)["peak"] for mode in modes] for seed in range(3)]
     memory = tuple(100 * (watched / alone - 1) for alone, watched in peaks)
     details = {key: found[0][key] for key in ("step", "families")}
     always, rarely = (tuple(one[key] for one in found) for key in ("always", "rarely"))
@@ -45,9 +54,10 @@ def run(repetitions: int) -> Result:
     )
 
 
-def _worker(seed: int, mode: str) -> dict[str, Any]:
+def _worker(seed: int, mode: str, cache: str) -> dict[str, Any]:
     told = [sys.executable, "-m", "benchmarks.watching", str(seed), mode]
-    made = subprocess.run(told, cwd=ROOT, check=True, capture_output=True, text=True)
+    env = {**os.environ, "CONSERVED_CACHE": cache}
+    made = subprocess.run(told, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
     return answer
 
@@ -89,8 +99,6 @@ class Loop:
 
 def measure(seed: int, mode: str) -> dict[str, Any]:
     """One sample, in a process of its own."""
-    from conserved.watching.saved import folder
-
     loop = Loop(seed)
     if mode in ("alone", "watched"):
         held = loop.watch()  # the same modules are loaded in both
@@ -99,9 +107,6 @@ def measure(seed: int, mode: str) -> dict[str, Any]:
         loop.steps(4)
         return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
     begun = perf_counter()
-    if mode == "first":
-        for path in folder().glob("*.json"):
-            path.unlink()
     loop.watch().close()
     laws = perf_counter() - begun
     begun = perf_counter()

@@ -298,3 +298,14 @@ def test_extremes_of_what_is_not_known(tmp_path: Path) -> None:
     np.testing.assert_array_equal(low[:3], [np.nan, np.inf, -1.5])
     np.testing.assert_array_equal(high[3:6], [np.nan] * 3)
     assert len(FIELDS) == 4
+
+
+def test_a_folder_is_free_when_it_is_closed_though_a_child_still_holds_it(tmp_path: Path) -> None:
+    """A process that was forked to load data shares the handle, as a duplicate does."""
+    first = place.Place(tmp_path / "index")
+    assert first._handle is not None
+    held = os.dup(first._handle)
+    assert not place.Place(tmp_path / "index").kept
+    first.close()
+    assert place.Place(tmp_path / "index").kept
+    os.close(held)

@@ -37,7 +37,7 @@ class Place:
         self.below: Path | None = None
         self._release: Callable[[], object]
         handle = None if kept is None else _locked(kept)
-        self.kept = handle is not None
+        self.kept, self._handle = handle is not None, handle
         if kept is not None and handle is not None:
             self.folder = kept
             self._release = finalize(self, os.close, handle)
@@ -49,6 +49,9 @@ class Place:
 
     def close(self) -> None:
         """Another may write there; what is temporary is taken away."""
+        if self._handle is not None:
+            _unlock(self._handle)
+            self._handle = None
         self._release()
 
 
@@ -67,3 +70,10 @@ def _locked(folder: Path) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+def _unlock(handle: int) -> None:
+    """Also where processes that were forked hold it too, as those that load data do."""
+    import fcntl
+
+    fcntl.flock(handle, fcntl.LOCK_UN)
