@@ -103,10 +103,19 @@ def test_sums() -> None:
     assert text(totalled(long)) == "Σ_k Σ_i w[k,i] − b[1], i = 1 … 5, k = 1 … 4"
 
 
-def test_sums_over_different_ranges_are_not_told_by_one_index() -> None:
+def test_sums_over_different_ranges_have_indices_of_their_own() -> None:
     first = [(ONE, entry("w", i)) for i in range(1, 11)]
-    second = [(-ONE, entry("v", i)) for i in range(1, 8)]
-    assert text(totalled([*first, *second])).endswith("+ … (5 more terms)")
+    second = [(-ONE, entry("v", i, 2)) for i in range(1, 8)]
+    third = [(ONE, entry("u", i)) for i in range(1, 11)]
+    told = text(totalled([*first, *second, *third]))
+    assert told == "Σ_i w[i] − Σ_k v[k,2] + Σ_i u[i], i = 1 … 10, k = 1 … 7"
+    columns = [totalled([*first, *((-ONE, entry("v", i, j)) for i in range(1, 8))]) for j in (1, 2)]
+    assert text(listed(columns)) == "Σ_i w[i] − Σ_k v[k,j], i = 1 … 10, k = 1 … 7, j = 1 … 2"
+
+
+def test_without_letters_left_a_sum_is_written_out() -> None:
+    many = [(ONE, entry(f"w{name}", i)) for name in "abcde" for i in range(ord(name) - 90)]
+    assert text(totalled(many)).endswith("more terms)")
 
 
 def test_lists() -> None:

@@ -30,6 +30,7 @@ _TERMS = 4  # of a sum, from which on Σ is shorter
 _LAYERS = 3  # names or words that differ in a number, from which on an index is easier to read
 _MOST = 20_000  # formulas that are compared
 _SHOWN = 12  # of a list
+_SUMS = "ikmn"  # letters of a Σ
 _LETTERS = {"name": "lmn", "words": "kmn", "block": "hg", "entry": "jik"}
 
 Told = tuple[Formula, tuple[int, ...]]
@@ -122,20 +123,47 @@ def totalled(terms: Sequence[tuple[Fraction, Formula]], most: int = _SHOWN) -> F
 
 
 def _summed(terms: list[tuple[Fraction, Formula]]) -> list[tuple[Fraction, Formula]]:
-    """Terms of one pattern behind a Σ, as often as it goes; as they were where ranges differ."""
+    """Terms of one pattern behind a Σ, as often as it goes; as they were for want of letters."""
     told = terms
     while True:
         factors = [factor for factor, _ in told]
-        runs = _runs([term for _, term in told], factors, _TERMS, "ikmn")
+        runs = _runs([term for _, term in told], factors, _TERMS, _SUMS)
         if len(runs) == len(told):
             break
         told = [(factors[run.members[0]], run.total) for run in runs]
+    told = _apart(told)
     ranges = {
         (node.index, node.first, node.last)
         for node in nodes(tuple(told))
         if isinstance(node, Total)
     }
     return told if len(ranges) == len({index for index, *_ in ranges}) else terms
+
+
+def _apart(told: list[tuple[Fraction, Formula]]) -> list[tuple[Fraction, Formula]]:
+    """Sums over other ranges with other letters: Σ_i a[i] + Σ_k b[k], i = 1 … 5, k = 1 … 7."""
+    ranges: dict[str, tuple[int, int]] = {}
+    out = []
+    for factor, term in told:
+        if isinstance(term, Total):
+            letters = [term.index, *(letter for letter in _SUMS if letter != term.index)]
+            used = {index for number, _ in integers(term.body) for index, _ in number.parts}
+            reach = term.first, term.last
+            for letter in letters:
+                free = letter == term.index or letter not in used
+                if free and ranges.setdefault(letter, reach) == reach:
+                    term = _relettered(term, letter)
+                    break
+        out.append((factor, term))
+    return out
+
+
+def _relettered(total: Total, letter: str) -> Total:
+    def change(number: Affine) -> Affine:
+        parts = ((letter if i == total.index else i, factor) for i, factor in number.parts)
+        return Affine(number.constant, tuple(parts))
+
+    return Total(letter, total.first, total.last, mapped(total.body, change))
 
 
 def sentences(told: Sequence[str]) -> list[str]:
