@@ -79,3 +79,19 @@ def test_a_model_of_float64_is_not_rounded_more() -> None:
     with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
         train(model, optimizer, 3, before=spoil)
     assert watched.violated
+
+
+def test_an_evaluation_in_half_precision_rounds_no_gradient() -> None:
+    model = mlp().float()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def evaluate(step: int) -> None:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            model(torch.ones(1, 4))
+
+    def spoil(step: int) -> None:
+        model[2].weight.grad *= 1.02 if step == 5 else 1
+
+    with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
+        train(model, optimizer, 6, before=spoil, between=evaluate)
+    assert {track.since for track in watched.tracks} == {5}

@@ -158,11 +158,11 @@ class Observer:
         return kinds.why_not([owners[g] for g in groups], [rules[g] for g in groups])
 
     def note_precision(self) -> None:
-        """Called in the forward pass: whether it is made in half precision."""
+        """Called in the forward pass: whether a gradient comes of half precision."""
         import torch
 
         for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
+            if torch.is_grad_enabled() and torch.is_autocast_enabled(device):
                 self._autocast = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
 
     # ---------------------------------------------------------------- before a step
