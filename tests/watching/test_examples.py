@@ -84,8 +84,11 @@ def test_images_of_debian(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_the_notebook(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its cells run, and say what it shows."""
+def test_the_notebook(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its cells run, and say what it shows, on the digits that are everywhere."""
+    monkeypatch.setattr("examples.training.FASHION", tmp_path / "none")
     from tests.documents import PROJECT, timeless
 
     held = json.loads((PROJECT / "examples" / "watching.ipynb").read_text("utf-8"))

@@ -12,6 +12,7 @@ import pytest
 import conserved as cq
 from conserved.errors import InputError
 from conserved.watching import GradientError
+from tests.watching.runs import batches, mlp, mlp_laws
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -236,3 +237,35 @@ def test_a_batch_as_in_training_is_an_example(
         assert w.verdict().endswith(
             "The laws were proved for inputs of shape 5; the run has inputs of 4."
         )
+
+
+def in_turn(model: Any, first: Any, second: Any, steps: int) -> None:
+    """Each half is trained on a loss of its own, one after the other, as adversaries are."""
+    for x, y in batches(steps):
+        for optimizer, sign in ((first, 1), (second, -1)):
+            model.zero_grad()
+            (sign * ((model(x) - y) ** 2).mean()).backward()
+            optimizer.step()
+
+
+def test_optimizers_that_step_in_turn_are_told_and_not_judged() -> None:
+    model = mlp()
+    first = torch.optim.SGD(model[:2].parameters(), lr=0.01)
+    second = torch.optim.SGD(model[2:].parameters(), lr=0.01)
+    with (
+        cq.watch(model, [first, second], laws=mlp_laws()) as found,
+        pytest.warns(UserWarning, match="step on different gradients"),
+    ):
+        in_turn(model, first, second, 5)
+    assert not found.violated, found.verdict()
+
+
+def test_parts_of_a_model_have_watches_of_their_own() -> None:
+    model = mlp()
+    parts = model[:1], model[1:]  # the second has laws of its own
+    first, second = (torch.optim.SGD(part.parameters(), lr=0.01) for part in parts)
+    found = cq.watch(parts[1], second, laws=cq.block_laws(parts[1], torch.zeros(1, 6).double()))
+    in_turn(model, first, second, 5)
+    found.close()
+    assert found.steps == 5
+    assert {track.outcome for track in found.tracks} == {"drifting as predicted"}

@@ -134,6 +134,10 @@ class Beside:
         ]
         return [*self._observer.events, *own]
 
+    def drop(self) -> None:
+        """Look at this step no more."""
+        self._observer.drop()
+
     def skip(self) -> None:
         """A step was taken that is not looked at."""
         self._observer.skip()

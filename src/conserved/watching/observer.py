@@ -288,6 +288,10 @@ class Observer:
                 track.looks += 1
                 track.worst = max(track.worst, float(self.gradient[k]))
 
+    def drop(self) -> None:
+        """Look at this step no more."""
+        self.looking, self._slopes = False, {}
+
     def skip(self) -> None:
         """A step was taken that is not looked at."""
         if self._pending is not None:

@@ -7,6 +7,7 @@ gradients is tested alone, and drift is no error.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 Record = Mapping[str, Any]
+
+
+IN_TURN = (
+    "the optimizers step on different gradients, so that no step of theirs is looked at: "
+    "watch each part of the model with its own optimizer, conserved.watch(part, optimizer, …)"
+)
 
 
 class Hook:
@@ -80,6 +87,7 @@ class Watch:
         self._closed = self._left_out = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False  # whether a closure is under way
+        self._met: list[tuple[Any, int]] = []  # gradients of later optimizers at the last look
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
@@ -87,6 +95,7 @@ class Watch:
         self._hooks = [
             first.register_step_pre_hook(Hook(self._before)),
             last.register_step_post_hook(Hook(self._after)),
+            *(o.register_step_pre_hook(Hook(self._later)) for o in self._optimizers[1:]),
             model.register_forward_pre_hook(Hook(self._forward)),
             inner(model).register_state_dict_pre_hook(saved),  # type: ignore[no-untyped-call]
             *(o.register_state_dict_pre_hook(saved) for o in self._optimizers),
@@ -113,6 +122,7 @@ class Watch:
         if self._depth > 1 or self.steps % self._every:
             return None
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        self._met = [met for o in self._optimizers[1:] for met in _gradients(o)]
         if closure is None:
             self._observer.before(self.steps)
             return None
@@ -120,6 +130,15 @@ class Watch:
         if "closure" in kwargs:
             return args, {**kwargs, "closure": wrapped}
         return (args[0], wrapped, *args[2:]), kwargs
+
+    def _later(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Another optimizer steps; on gradients that were not there at the look, it is no step."""
+        if not self._observer.looking or self._depth > 1:
+            return
+        known = {(id(made), version) for made, version in self._met}
+        if any((id(made), version) not in known for made, version in _gradients(optimizer)):
+            self._observer.drop()
+            warnings.warn(IN_TURN, stacklevel=4)
 
     def _looked_at(self, closure: Callable[[], Any]) -> Callable[[], Any]:
         """A closure whose first gradient is looked at."""
@@ -336,6 +355,12 @@ def _rank() -> int:
     import torch.distributed as dist
 
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def _gradients(optimizer: Any) -> list[tuple[Any, int]]:
+    """Those that an optimizer is about to use, held, so that no other takes their place."""
+    held = (p.grad for group in optimizer.param_groups for p in group["params"])
+    return [(grad, grad._version) for grad in held if grad is not None]
 
 
 def _cut(text: str, width: int) -> str:
