@@ -11,6 +11,7 @@ from conserved.blocks import BlockLaws
 from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, rates_in_words
 from conserved.watching import rules as kinds
 from conserved.watching.causes import changed_between, listed
+from conserved.watching.families import tracks_of
 from conserved.watching.gradients import (
     functions_of,
     per_family,
@@ -27,7 +28,7 @@ from conserved.watching.rules import Rule, in_words
 from conserved.watching.steps import StepCheck
 from conserved.watching.tensors import parameters
 from conserved.watching.tested import Tester
-from conserved.watching.tracks import RATIO_LOST, Event, Track
+from conserved.watching.tracks import Event
 from conserved.watching.values import Step, Values
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ class Observer:
         self._unknown = np.full(len(sums.laws), np.nan)
         self.residual = self.gradient = self._unknown
         self._values = Values(sums, self._tester, self._ledger, named, self.precision)
-        self.tracks = self._tracks()
+        signed, size = self._signs * self._values.value, self._values.size
+        self.tracks = tracks_of(
+            sums, self.texts, signed, size, self.optimizers, self._groups, self.precision
+        )
         self._offset = np.zeros(len(self.tracks))
         self._fresh = True  # the values are those of the parameters as they are
         self._pending: Step | None = None
@@ -121,41 +125,6 @@ class Observer:
     def rates(self) -> list[float]:
         """Of each parameter group."""
         return [float(group["lr"]) for o in self.optimizers for group in o.param_groups]
-
-    def _tracks(self) -> list[Track]:
-        sums, rules = self._sums, kinds.rules_of(self.optimizers)
-        made = []
-        for k, law in enumerate(sums.laws):
-            mine = sums.family == k
-            value = float((self._signs * self._values.value)[mine].sum())
-            tensors = tuple(dict.fromkeys(c.tensor for _, c in law.family.terms))
-            unknown = self._why_not(tensors, rules)
-            made.append(
-                Track(
-                    text=self.texts[k],
-                    tensors=tensors,
-                    functions=law.functions,
-                    probed=law.family.key[2] > 1,
-                    without_eps=law.without_eps,
-                    degree=1 if law.family.key[0] == "linear" else 2,
-                    start=value,
-                    value=value,
-                    size=float(self._values.size[mine].sum()),
-                    predicted=None if unknown else value,
-                    rule=self._words,
-                    why_not=unknown or RATIO_LOST,
-                    precision=self.precision,
-                )
-            )
-        return made
-
-    def _why_not(self, tensors: Sequence[str], rules: Sequence[Rule | None]) -> str:
-        """Why no rule says how far a law of these parameters moves, or ""."""
-        groups = sorted({self._groups[name] for name in tensors if name in self._groups})
-        owners = [optimizer for optimizer in self.optimizers for _ in optimizer.param_groups]
-        if not groups:  # frozen so far
-            groups = list(range(len(rules)))
-        return kinds.why_not([owners[g] for g in groups], [rules[g] for g in groups])
 
     def note_precision(self) -> None:
         """Called in the forward pass: whether a gradient comes of half precision."""
