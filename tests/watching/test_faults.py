@@ -142,19 +142,6 @@ def test_a_wrong_rate() -> None:
     assert {t.tensors for t in found.violated} == {("0.weight", "0.bias", "2.weight")}
 
 
-def test_a_velocity_changed_by_hand() -> None:
-    """Only laws tell it: each single step is that of its optimizer."""
-    model = mlp()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-
-    def change(step: int) -> None:
-        if step == FROM:
-            optimizer.state[model[2].weight]["momentum_buffer"].mul_(1.5)
-
-    found = watched(model, optimizer, between=change)
-    named(found, "beyond what the ledger allows")
-
-
 def test_a_backward_with_a_dropped_term() -> None:
     class Normalise(torch.autograd.Function):
         """x/‖x‖, whose backward forgets that ‖x‖ depends on x."""

@@ -146,11 +146,6 @@ def _factor(
     return middle if len(order) > 1 or len(chosen) == 1 else None
 
 
-def changed_between(names: Sequence[str], step: int) -> str:
-    """Parameters moved between a step and the one before it."""
-    return f"{listed(names)} changed between steps {step - 1} and {step}"
-
-
 def listed(names: Sequence[str]) -> str:
     """The first of them."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -9,7 +9,7 @@ from conserved.kernel.real import Reals
 from conserved.law import Law
 from conserved.simulate.judging import homogeneity
 from conserved.watching.account import Account, Floats, Rules, Step, point_of
-from conserved.watching.causes import changed_between
+from conserved.watching.between import changed_between
 from conserved.watching.charts import chart_at, charted
 from conserved.watching.draws import Draws
 from conserved.watching.exact import why
@@ -50,6 +50,7 @@ class Followed:
         self._account = Account(law, self.names, self._degree)
         self._draws = Draws(self._signs, self._degree) if random else None
         self._looked = False  # at the last step
+        self._pace: Floats | None = None  # that it left
         self._move(theta)
         self._start = self._predicted = self._at.value
         self._offset = 0.0
@@ -107,9 +108,9 @@ class Followed:
         if self._draws is not None:
             self._draws.skip()
 
-    def _changed(self, theta: Floats) -> list[str]:
-        """Parameters that are not where they were."""
-        layout, moved = self.law.layout, theta != self._at.theta
+    def _changed(self, now: Floats, before: Floats | None) -> list[str]:
+        """Parameters of which something (D,) is not what it was."""
+        layout, moved = self.law.layout, now != (now if before is None else before)
         return [name for name in self.names if moved[layout.indices(name).ravel()].any()]
 
     def before(self, number: int, step: Step, half: float, waiting: str) -> None:
@@ -123,9 +124,14 @@ class Followed:
         """
         self._step, self.broken = step, ""
         self.residual = self.gradient = np.nan
-        if changed := self._changed(step.theta):
+        moved = self._changed(step.theta, self._at.theta)
+        paced = self._changed(step.velocity, self._pace)
+        if moved:
             self._remember(step.theta)
-            self.broken = changed_between(changed, number) if self._looked else ""
+        if paced:
+            self._forget()
+        if (moved or paced) and self._looked:
+            self.broken = changed_between(moved, number, paced)
         self.track.waiting = waiting
         if not waiting and not self._at.known:
             self.track.waiting = "it has no value at these parameters"
@@ -155,6 +161,7 @@ class Followed:
     def after(self, theta: Floats, pace: Floats, rules: Rules) -> None:
         """Settle the account of a step to θ⁺, b⁺."""
         before, self._looked = self._at, True
+        self._pace = pace if rules.steps is not None and rules.steps.momentum else None
         if self.track.waiting:
             self._remember(theta)
             return
@@ -208,7 +215,7 @@ class Followed:
 
     def skip(self) -> None:
         """A step was taken that is not looked at."""
-        self._looked = False
+        self._looked, self._pace = False, None
         self._forget()
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from conserved.blocks import BlockLaws
 from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, rates_in_words
 from conserved.watching import rules as kinds
-from conserved.watching.causes import changed_between, listed
+from conserved.watching.between import Between, Written, changed_between, written_between
+from conserved.watching.causes import listed
 from conserved.watching.families import tracks_of
 from conserved.watching.gradients import (
     functions_of,
@@ -97,6 +98,7 @@ class Observer:
         )
         self._offset = np.zeros(len(self.tracks))
         self._fresh = True  # the values are those of the parameters as they are
+        self._rewritten: Sequence[str] = ()  # told of
         self._pending: Step | None = None
         self._told = told
         self._named = named
@@ -141,24 +143,27 @@ class Observer:
         named = parameters(self._model)
         velocity, rules = kinds.velocities(self.optimizers, named), kinds.rules_of(self.optimizers)
         slopes = gradients(named, self.optimizers)
-        changed = self._check.before(named, slopes, velocity)
+        between = self._check.before(named, slopes, velocity, self._rule_of)
         held = {"x": named, "g": slopes, "b": velocity}
         wanted = {"xg", "g", *(["gg"] if kinds.needs_gradient_squares(rules) else [])}
         if self._pending is not None:
             wanted.update(self._pending.wanted)
-        elif changed or not self._fresh:
+        elif between != Between() or not self._fresh:
             wanted.update(("xx", "x"))
         wanted.update(("xb", "b") if self._ledger.wants_velocity(self._rules).any() else ())
         found = look(self._sums, sorted(wanted), **held)
+        told = Written()
         if self._pending is not None:
-            self._settle(found, changed)
+            told = self._settle(found, between)
         elif "xx" in found:
-            self._values.remember(found)
+            units = self._values.remember(found)
+            none = np.full_like(units, np.nan)  # of what they were
+            told = Written.judged(self._sums, between, units if self._fresh else none)
         self.events, self.residual = [], self._unknown
         self._step, self._named, self._rules = step + 1, named, rules
         self._notice(named)
-        if changed:
-            self._changed(changed)
+        self._changed([*between.moved, *told.changed], between.paced)
+        self._unsaid(told.unknown)
         unknown = self._ledger.wants_velocity(rules)
         if unknown.any():
             if "xb" not in found:
@@ -216,14 +221,28 @@ class Observer:
         for track in self.tracks:
             track.rule = rule
 
-    def _changed(self, names: list[str]) -> None:
-        """Parameters moved between two steps."""
-        text = changed_between(names, self._step)
+    @property
+    def _rule_of(self) -> dict[str, Rule | None]:
+        """Of each parameter, at the last step that was looked at."""
+        return {name: self._rules[group] for name, group in self._groups.items()}
+
+    def _changed(self, moved: list[str], paced: Sequence[str]) -> None:
+        """Parameters or velocities changed between two steps."""
+        names = {*moved, *paced}
+        if not names:
+            return
+        self._ledger.tilt[functions_of(self._sums, list(names))] = np.nan
+        text = changed_between(moved, self._step, paced)
         self.events.append(Event("changed", text))
-        moved = set(names)
         for k, law in enumerate(self._sums.laws):
-            if law.family.tensors & moved:
+            if law.family.tensors & names:
                 self._violate(k, text, self._step)
+
+    def _unsaid(self, names: Sequence[str]) -> None:
+        """Parameters were written to, and no law tells whether they changed: said once."""
+        if names and names != self._rewritten:
+            self.events.append(Event("changed", written_between(names, self._step)))
+            self._rewritten = names
 
     def _measure_tilt(
         self,
@@ -303,23 +322,31 @@ class Observer:
         if self._pending is not None:
             velocity = kinds.velocities(self.optimizers, self._named)
             held = {"x": self._named, "g": slopes or {}, "b": velocity}
-            changed = self._sums.names if self._check.changed(self._named) else ()
-            self._settle(look(self._sums, self._pending.wanted, **held), changed)
-            self._fresh = not changed  # what was changed may be put back
+            between = self._check.since(self._named, velocity, self._rule_of)
+            if between.changed:
+                between = Between(tuple(self._sums.names))
+            told = self._settle(look(self._sums, self._pending.wanted, **held), between)
+            self._fresh = not (between.changed or told.changed)  # it may be put back
 
     def not_taken(self) -> bool:
         """Whether the optimizer left the step out, for its gradients overflowed."""
         found = [getattr(optimizer, "found_inf", None) for optimizer in self.optimizers]
         return any(f is not None and float(f) > 0 for f in found)
 
-    def _settle(self, found: Mapping[str, Floats], changed: Sequence[str] = ()) -> None:
+    def _settle(self, found: Mapping[str, Floats], between: Between) -> Written:
         """Compare a step with its ledger; parameters that changed since tell nothing of it."""
         step, self._pending = self._pending, None
         assert step is not None
-        step.still |= functions_of(self._sums, changed)
+        step.still |= functions_of(self._sums, between.changed)
         units, gap = self._values.settle(step, found)
+        told = Written.judged(self._sums, between, units)
+        if told.changed:
+            mine = functions_of(self._sums, told.changed)
+            self._values.accept(mine, gap)
+            units[mine] = np.nan
         self._judge(step, units, gap)
         self._told(step.number, self)
+        return told
 
     def _judge(self, step: Step, units: Floats, gap: Floats) -> None:
         sums, now = self._sums, self._values

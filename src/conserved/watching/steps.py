@@ -1,17 +1,19 @@
 """A few entries of each parameter, followed exactly: does the optimizer do what its groups say?
 
 Laws move in second order of a step; single entries tell a wrong momentum, rate or decay in first
-order, and a parameter that was changed between two steps.
+order, and a parameter or a velocity that was changed between two steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
+from conserved.watching.between import Between
 from conserved.watching.products import Floats
 from conserved.watching.rules import Rule
 
@@ -35,6 +37,22 @@ class _Entries:
     velocity: Floats | None
 
 
+@dataclass(eq=False)
+class _Left:
+    """Tensors by name as a step left them: which, how often they were written to, some entries."""
+
+    marks: dict[str, tuple[Any, int] | None] = field(default_factory=dict)
+    entries: dict[str, Floats] = field(default_factory=dict)
+
+    def touched(self, tensors: Mapping[str, Any]) -> set[str]:
+        """Those that are others now, or were written to."""
+        return {name for name, mark in self.marks.items() if not _is(mark, tensors.get(name))}
+
+    def differ(self, names: Collection[str], now: Mapping[str, Floats]) -> set[str]:
+        """Those of these names whose entries are not what they were."""
+        return {n for n in names if n in self.marks and not _same(self.entries.get(n), now.get(n))}
+
+
 class StepCheck:
     """Follows sampled entries from step to step; of many parameters some at a time, by turns.
 
@@ -53,8 +71,7 @@ class StepCheck:
         names, turns = list(self._places), max(1, len(self._places) // _AT_ONCE)
         self._turns = [names[k::turns] for k in range(turns)]
         self._turn = 0
-        self._after: dict[str, Floats] = {}
-        self._versions: dict[str, int] = {}
+        self._left, self._pace = _Left(), _Left()
         self._before: dict[str, _Entries] = {}
 
     def before(
@@ -62,31 +79,48 @@ class StepCheck:
         parameters: Mapping[str, nn.Parameter],
         gradients: Mapping[str, Any],
         velocity: Mapping[str, Any],
-    ) -> list[str]:
-        """Note the entries before a step; parameters that changed since the last one."""
+        rules: Mapping[str, Rule | None],
+    ) -> Between:
+        """Note the entries before a step; what changed since the last one."""
         names = self._turns[self._turn]
-        theta = self._entries(names, parameters)
+        found, theta, speeds = self._since(names, parameters, velocity, rules)
         slopes = self._entries(names, gradients)
-        speeds = self._entries(names, velocity)
         self._before = {n: _Entries(theta[n], slopes.get(n), speeds.get(n)) for n in names}
-        return self._moved(parameters, theta)
+        return found
 
-    def changed(self, parameters: Mapping[str, nn.Parameter]) -> list[str]:
-        """Parameters that changed since the last step."""
-        return self._moved(parameters, self._entries(list(self._after), parameters))
+    def since(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        velocity: Mapping[str, Any],
+        rules: Mapping[str, Rule | None],
+    ) -> Between:
+        """What changed since the last step."""
+        return self._since(self._turns[self._turn], parameters, velocity, rules)[0]
 
-    def _moved(
-        self, parameters: Mapping[str, nn.Parameter], theta: Mapping[str, Floats]
-    ) -> list[str]:
-        moved = {n for n, v in self._versions.items() if parameters[n]._version != v}
-        for name, old in self._after.items():
-            if not np.array_equal(theta[name], old, equal_nan=True):
-                moved.add(name)
-        return [name for name in self._places if name in moved]
+    def _since(
+        self,
+        turn: Sequence[str],
+        parameters: Mapping[str, nn.Parameter],
+        velocity: Mapping[str, Any],
+        rules: Mapping[str, Rule | None],
+    ) -> tuple[Between, dict[str, Floats], dict[str, Floats]]:
+        """The same, with the entries of parameters and velocities whose turn it is."""
+        touched, renewed = self._left.touched(parameters), self._pace.touched(velocity)
+        theta = self._entries(self._among(touched, turn), parameters)
+        speeds = self._entries(self._among(renewed, turn), velocity)
+        moved = self._left.differ(touched.union(turn), theta)
+        kept = {n for n, r in rules.items() if r is not None and r.steps.momentum}
+        paced = self._pace.differ(renewed.union(turn), speeds) & kept
+        told = [tuple(self._among(names)) for names in (moved, paced, touched - moved)]
+        return Between(*told), theta, speeds
+
+    def _among(self, *chosen: Collection[str]) -> list[str]:
+        """Parameters in any of these, in their order."""
+        return [name for name in self._places if any(name in names for names in chosen)]
 
     def forget(self) -> None:
         """Parameters may have moved since."""
-        self._after, self._versions = {}, {}
+        self._left, self._pace = _Left(), _Left()
 
     def after(
         self,
@@ -106,9 +140,14 @@ class StepCheck:
             if told:
                 wrong[name] = told
         self._turn = (self._turn + 1) % len(self._turns)
-        self._after = self._entries(self._turns[self._turn], parameters)
-        self._versions = {name: parameters[name]._version for name in self._places}
+        self._left, self._pace = self._now(parameters), self._now(velocity)
         return wrong
+
+    def _now(self, tensors: Mapping[str, Any]) -> _Left:
+        """All tensors, for any of them may be written to before the next step."""
+        names = list(self._places)
+        marks = {name: _mark(tensors.get(name)) for name in names}
+        return _Left(marks, self._entries(names, tensors))
 
     def _entries(self, names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, Floats]:
         """In float64, of those that are there."""
@@ -122,6 +161,23 @@ class StepCheck:
             found = torch.cat(taken).double().cpu().numpy()
         ends = np.cumsum([len(self._places[n]) for n in there])
         return dict(zip(there, np.split(found, ends[:-1]), strict=True))
+
+
+def _mark(tensor: Any) -> tuple[Any, int] | None:
+    return None if tensor is None else (ref(tensor), tensor._version)
+
+
+def _is(mark: tuple[Any, int] | None, tensor: Any) -> bool:
+    """Whether a tensor is the one that was marked, and was not written to."""
+    if mark is None or tensor is None:
+        return mark is tensor
+    return mark[0]() is tensor and mark[1] == tensor._version
+
+
+def _same(one: Floats | None, other: Floats | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other, equal_nan=True)
 
 
 def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> Any:

@@ -95,11 +95,20 @@ class Values:
         self.value = self._ledger.value(self.square, self.line)
         self.size = np.maximum(self._ledger.size(self.square + self._spread), self._floor)
 
-    def remember(self, found: Mapping[str, Floats]) -> None:
-        """What happened since the last look is taken as it is."""
+    def remember(self, found: Mapping[str, Floats]) -> Floats:
+        """What happened since the last look is taken as it is.
+
+        Returns:
+            (F,) how far that moved h, in units of rounding.
+        """
         before = self.value
         self._take(found)
         self.predicted += self.value - before
+        return _units(self.value - before, self._precision * self.size)
+
+    def accept(self, functions: NDArray[np.bool_], gap: Floats) -> None:
+        """Of these functions take as it is what a step did beyond its ledger."""
+        self.predicted[functions] += np.nan_to_num(gap[functions])
 
     def settle(self, step: Step, found: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """What a step did to each function beyond its ledger.
@@ -128,8 +137,13 @@ class Values:
         was = self.value
         self._take(found)
         observed = self.value - was
-        with np.errstate(divide="ignore", invalid="ignore"):
-            units = np.abs(observed - change) / unit
-        units[(unit == 0) & (observed == change)] = 0.0
         self.predicted += np.where(np.isnan(change), observed, change)
-        return units, observed - change
+        return _units(observed - change, unit), observed - change
+
+
+def _units(gap: Floats, unit: Floats) -> Floats:
+    """How many roundings a gap is; none where both are 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        units = np.abs(gap) / unit
+    units[(unit == 0) & (gap == 0)] = 0.0
+    return units
