@@ -1,7 +1,7 @@
 """The log of a watched run of 1,000 laws: what it costs to write, and to read again.
 
-Some 2,000 looks; a run of a million is 500 times as long, in parts of the same size. Seconds are
-those of the processor: writing and reading take one core.
+Some 2,000 looks; a run of a million is 500 times as long (``long_log``). Seconds are those of the
+processor: writing and reading take one core.
 """
 
 from __future__ import annotations
@@ -50,11 +50,12 @@ def run(repetitions: int) -> Result:
     )
 
 
-def _head() -> dict[str, Any]:
+def head(laws: int) -> dict[str, Any]:
+    """The first line."""
     law = {"functions": 8, "degree": 2, "ledger": True, "start": 1.0, "size": 2.0}
-    laws = [{**law, "text": f"law {k}", "tensors": [f"layers.{k}.w"]} for k in range(LAWS)]
+    several = [{**law, "text": f"law {k}", "tensors": [f"layers.{k}.w"]} for k in range(laws)]
     named = {"model": "Model", "parameters": 10**7, "loss": "mse", "optimizer": "SGD"}
-    rest = {"part": 0, "from": 0, "every": 1, "precision": 2.0**-23, "laws": laws}
+    rest = {"part": 0, "from": 0, "every": 1, "precision": 2.0**-23, "laws": several}
     return {"kind": "run", "schema": "conserved.watch/1", "run": "0" * 16, **named, **rest}
 
 
@@ -99,7 +100,7 @@ def _sample(folder: Path, seed: int) -> dict[str, float]:
 def _write(path: Path, seed: int) -> tuple[float, float]:
     """Seconds in all, and for what is written beside the looks."""
     writer, stretches, companion = LogWriter(path, 10**12), Stretches(LAWS, 0), Companion(path)
-    writer.write(_head())
+    writer.write(head(LAWS))
     lines = besides = 0.0
     for look in _looks(seed):
         begun = process_time()

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from conserved.errors import InputError
+from conserved.monitor import view
+from conserved.monitor.page import offline_page
 from conserved.monitor.run import Run
+from conserved.monitor.text import summary
 from conserved.watching.log import part_path
 from tests.monitor import logs
 
@@ -189,6 +192,51 @@ def test_another_run_in_the_same_file(tmp_path: Path) -> None:
     logs.write(path, logs.step(200), mode="a")
     assert not run.update()
     assert run.steps == 199
+
+
+def test_a_log_that_another_run_has_taken_is_drawn_from_the_index(tmp_path: Path) -> None:
+    """Until it is read anew: a page asks in between, and a report may be under way."""
+    path = logs.write(tmp_path / "run.jsonl", logs.head(), *(logs.step(n) for n in range(1, 90)))
+    run = read(path)
+    other = logs.head(run="f" * 16)
+    logs.write(path, other, *(logs.step(n, laws=2) for n in range(1, 200)))
+    assert list(shown(run, 1, 89)) == [1, 33, 65]
+    assert "</html>" in offline_page(run)
+    run = read(logs.write(path, logs.head(), *(logs.step(n) for n in range(1, 90))))
+    logs.write(path, other)  # shorter than what was read
+    assert list(shown(run, 1, 89)) == [1, 33, 65]
+
+
+def test_rows_of_a_run_are_not_those_of_the_next(tmp_path: Path) -> None:
+    def begun(value: float, run: str) -> Path:
+        more = {"predicted": None, "residual": None, "gradient": None}
+        several = (logs.step(n, value=[value] * 3, **more) for n in range(1, 10))
+        return logs.write(tmp_path / "run.jsonl", logs.head(run=run * 16), *several)
+
+    run = read(begun(1.5, "a"))
+    assert shown(run, 1, 9)[9][0, 0] == 1.5
+    begun(2.5, "b")  # byte by byte as long
+    run.update()
+    assert shown(run, 1, 9)[9][0, 0] == 2.5
+
+
+def test_a_log_without_a_look_is_shown(tmp_path: Path) -> None:
+    """Of laws, of none, and of laws that have no value."""
+    nothing = dict.fromkeys(logs.FIELDS)
+    no_laws = {**logs.head(), "laws": []}
+    cases = [
+        [logs.head()],
+        [no_laws],
+        [no_laws, *(logs.step(n, 0) for n in range(1, 9))],
+        [logs.head(), *(logs.step(n, **nothing) for n in range(1, 40))],
+        [logs.head(), *(logs.step(n) for n in range(1, 40)), logs.head()],  # and back to step 0
+    ]
+    for number, lines in enumerate(cases):
+        run = read(logs.write(tmp_path / f"{number}.jsonl", *lines))
+        picture = view.curves(run, range(min(2, len(run.head.laws))), 0, 100, 600)
+        assert len(picture["x"]) == run.pyramid.rows
+        assert "</html>" in offline_page(run)
+        assert summary(run)
 
 
 @pytest.mark.parametrize(

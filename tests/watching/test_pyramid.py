@@ -49,12 +49,30 @@ def test_extremes_are_exact(count: int, pieces: int, most: int, ends: tuple[floa
         seen = pyramid.columns(start, stop, [2, 0], most)
         assert_exact(seen, steps, rows, [2, 0])
         assert len(seen.first) <= most + 1
+        assert 2 * len(seen.first) + 2 >= min(most, (stop - start) // BLOCK)
         assert seen.first[0] <= steps[start]
         assert seen.last[-1] >= steps[stop - 1]
         assert (seen.first[1:] > seen.last[:-1]).all()  # no row twice ...
         inside = (steps >= seen.first[0]) & (steps <= seen.last[-1])
         places = np.searchsorted(seen.first, steps[inside], side="right") - 1
         assert (steps[inside] <= seen.last[places]).all()  # ... and none left out
+
+
+@pytest.mark.parametrize("most", [7, 18, 24, 60, 200])
+def test_few_blocks_are_read_for_a_picture(tmp_path: Path, most: int) -> None:
+    """Each holds all numbers of all laws: 64 kB of 1,000."""
+    pyramid, _, _ = filled(tmp_path, 40_000)
+    read: list[int] = []
+    blocks = pyramid._blocks
+
+    def counted(number: int, first: int, last: int, curves: list[int]) -> np.ndarray:
+        read.append(last - first)
+        return blocks(number, first, last, curves)
+
+    pyramid._blocks = counted  # type: ignore[method-assign]
+    seen = pyramid.columns(0, pyramid.rows, [0], most)
+    assert len(seen.first) >= most // 2
+    assert read[0] <= 4 * (most + 1)
 
 
 def test_a_shifted_extreme_is_seen(tmp_path: Path) -> None:

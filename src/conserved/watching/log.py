@@ -58,7 +58,7 @@ class LogWriter:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """One line."""
-        os.write(self._file, _line(record).encode())
+        os.write(self._file, line_of(record).encode())
 
     def close(self) -> None:
         """Nothing is written after this."""
@@ -131,7 +131,8 @@ def records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
         yield record_of(part, number, line)
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def line_of(record: Mapping[str, Any]) -> str:
+    """A record as it is written."""
     parts = [
         f"{_text(key)}:{_value(value, _FEW.get(key, _DIGITS))}" for key, value in record.items()
     ]
