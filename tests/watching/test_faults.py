@@ -119,6 +119,33 @@ def test_half_precision_is_no_fault(kind: Any, momentum: float) -> None:
     assert not found.violated, found.verdict()
 
 
+def test_velocities_that_die_out_are_no_fault() -> None:
+    """Where no gradient comes any more, 0.9ᵏ has fewer and fewer digits from the 830th step on."""
+    model = mlp().float()
+
+    def drop(step: int) -> None:
+        if step > 2:
+            for p in model.parameters():
+                p.grad.zero_()
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.1)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as found:
+        train(model, optimizer, 50, before=drop)
+    assert not found.violated, found.verdict()
+
+
+def test_small_gradients_of_float16_have_fewer_digits() -> None:
+    model = mlp().half()
+
+    def shrink(step: int) -> None:
+        for p in model.parameters():
+            p.grad.mul_(1e-4)
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    found = watched(model, optimizer, before=shrink)
+    assert not [t for t in found.violated if "its optimizer" in t.reason], found.verdict()
+
+
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
 def test_what_half_precision_moves_is_not_said_to_be_nothing(kind: Any) -> None:
     model = mlp().to(kind)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 import numpy as np
@@ -26,6 +26,7 @@ _AT_ONCE = 16  # parameters
 # fused steps round in another order; a setting that is wrong is off by far more
 _ROUNDINGS = 1000.0
 _HALF_ROUNDINGS = 4.0  # the same in half precision: each operation of a step rounds once
+_LEAST = 2.0**-126  # numbers of float32 below it may be taken for 0
 
 
 @dataclass(eq=False)
@@ -187,15 +188,23 @@ def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> A
     return torch.as_tensor(chosen, device=parameter.device)
 
 
-def _slack(parameter: nn.Parameter) -> float:
-    """A share of what is added up that an entry may be off by."""
+class _Slack(NamedTuple):
+    """What an entry may be off by: a share of what is added up, and as it is."""
+
+    share: float
+    least: float
+
+
+def _slack(parameter: nn.Parameter) -> _Slack:
+    """In the precision of a parameter."""
     import torch
 
-    eps = float(torch.finfo(parameter.dtype).eps)
-    return eps * (_ROUNDINGS if parameter.element_size() >= 4 else _HALF_ROUNDINGS)
+    kind = torch.finfo(parameter.dtype)
+    share = float(kind.eps) * (_ROUNDINGS if parameter.element_size() >= 4 else _HALF_ROUNDINGS)
+    return _Slack(share, max(_LEAST, share * float(kind.tiny)))
 
 
-def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, slack: float) -> str:
+def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, slack: _Slack) -> str:
     """In words, or ""."""
     steps = rule.steps
     assert old.gradient is not None
@@ -218,15 +227,15 @@ def _fault(rule: Rule, old: _Entries, theta: Floats, velocity: Floats | None, sl
     return ""
 
 
-def _off(found: Floats, wanted: Floats, size: Floats, slack: float) -> bool:
+def _off(found: Floats, wanted: Floats, size: Floats, slack: _Slack) -> bool:
     """Whether they differ by more than rounding; what is not finite is told elsewhere."""
     gap = np.abs(found - wanted)
-    most = slack * np.maximum(size, size.max(initial=0) * 1e-3)
+    most = slack.share * np.maximum(size, size.max(initial=0) * 1e-3) + slack.least
     return bool(np.isfinite(gap).all() and (gap > most).any())
 
 
 def _momentum(
-    rule: Rule, old: _Entries, pull: Floats, velocity: Floats, size: Floats, slack: float
+    rule: Rule, old: _Entries, pull: Floats, velocity: Floats, size: Floats, slack: _Slack
 ) -> str:
     said = rule.steps.momentum
     if old.velocity is not None and (held := old.velocity @ old.velocity):
@@ -238,7 +247,7 @@ def _momentum(
 
 
 def _rate(
-    rule: Rule, kept: Floats, moved: Floats, theta: Floats, size: Floats, slack: float
+    rule: Rule, kept: Floats, moved: Floats, theta: Floats, size: Floats, slack: _Slack
 ) -> str:
     if held := moved @ moved:
         fitted = float((kept - theta) @ moved / held)
