@@ -270,6 +270,7 @@ class Observer:
 
     def _mark_tested(self) -> None:
         out = per_family(self._sums, self._skipped.astype(np.float64)) > 0
+        self.gradient[out] = np.nan
         for k, track in enumerate(self.tracks):
             track.waiting = "its parameters are frozen" if out[k] else ""
             if not out[k]:

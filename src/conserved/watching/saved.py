@@ -21,7 +21,7 @@ from conserved._version import __version__
 from conserved.blocks import BlockLaws, block_laws, restricted
 from conserved.errors import InputError
 from conserved.files import write_whole
-from conserved.watching.tensors import inner
+from conserved.watching.tensors import check_values, inner
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,8 +42,10 @@ def laws_for(
     """Those given, else those kept, else those found now, which are kept.
 
     Raises:
-        InputError: neither laws nor an example; or the module cannot be read.
+        InputError: neither laws nor an example; a model without values, or one that cannot be
+            read.
     """
+    check_values(model)
     if laws is not None:
         return laws
     if example is None:
@@ -62,6 +64,7 @@ def laws_for(
 
 def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
     """No laws of blocks, for a model of which others are known."""
+    check_values(model)
     count = sum(p.numel() for p in model.parameters())
     return BlockLaws(type(inner(model)).__name__, kind, count, (), 0, 0, (), ())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conserved.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -24,13 +26,31 @@ def inner(model: nn.Module) -> nn.Module:
 
 
 def parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Each parameter once, by the name it has without wrappers."""
+    """Each real parameter once, by the name it has without wrappers; no law speaks of others."""
     found = {}
     for name, parameter in inner(model).named_parameters():
+        if not parameter.is_floating_point():
+            continue
         for wrapper in _WRAPPERS:
             name = name.replace(wrapper, "")
         found[name] = parameter
     return found
+
+
+def check_values(model: nn.Module) -> None:
+    """Refuse a model whose parameters have no values.
+
+    Raises:
+        InputError: one has no shape yet, or is on the meta device.
+    """
+    import torch
+
+    for name, parameter in inner(model).named_parameters():
+        if torch.nn.parameter.is_lazy(parameter):
+            raise InputError("model", name, "has no shape yet: run the model once")
+        if parameter.is_meta:
+            advice = "is on the meta device, without values: model.to_empty(…), and set them"
+            raise InputError("model", name, advice)
 
 
 def whole(tensor: Any) -> Tensor:

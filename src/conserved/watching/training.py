@@ -191,6 +191,9 @@ class Watch:
 
     def verdict(self) -> str:
         """One line for each family, and below what several have in common."""
+        if not self.tracks:
+            told = "no quadratic or linear law along the axes of its tensors holds for all data"
+            return f"{self.laws.network}: {told}"
         lines: list[str] = []
         waiting = [t for t in self.tracks if not t.looks and t.waiting]
         shown = [t for t in self.tracks if t.looks or not t.waiting]

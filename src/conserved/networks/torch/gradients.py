@@ -109,7 +109,8 @@ def _difference(theirs: Mapping[str, Any], read: Mapping[str, Any]) -> str:
 
 
 def _array(x: Tensor) -> Any:
-    return x.detach().double().cpu().numpy()
+    held = x.detach().to_dense() if x.is_sparse else x.detach()
+    return held.double().cpu().numpy()
 
 
 @contextmanager
