@@ -9,6 +9,7 @@ from conserved.watching.gradients import sums_of
 from conserved.watching.looking import look
 
 torch = pytest.importorskip("torch")
+TorchFunctionMode = torch.overrides.TorchFunctionMode
 
 SHAPES = [(3,), (1, 5), (700, 3), (5, 9000), (4, 3, 2, 2), (600, 2, 3), (2, 300, 1), (1, 1)]
 
@@ -19,7 +20,9 @@ def pair(shape, dtype):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_sums_along_each_axis_and_of_all_entries(shape):
+@pytest.mark.parametrize("parts", ["_CACHED", "_FEW"])
+def test_sums_along_each_axis_and_of_all_entries(shape, parts, monkeypatch):
+    monkeypatch.setattr(products, "_parts", lambda _: getattr(products, parts))
     x, y = pair(shape, torch.float64)
     a, b = (products.entries(t) for t in (x, y))
     for axis in range(len(shape)):
@@ -60,6 +63,36 @@ def test_long_sums_in_single_precision_stay_near(shape, axis):
     found = products.along(axis, [(x, x)])[0]
     assert found.dtype == torch.float64
     assert np.abs(found.numpy() / exact - 1).max() < 10 * np.finfo(np.float32).eps
+
+
+class Calls(TorchFunctionMode):
+    """Counts what is asked of torch; views launch nothing, and count here all the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.made += 1
+        return function(*args, **(kwargs or {}))
+
+
+def asked(x):
+    """How often, for all sums that there are."""
+    with Calls() as calls:
+        for axis in (0, 1):
+            products.along(axis, [(x, x), (x, x), (x, x)])
+            products.line(axis, x)
+        products.total(x, x)
+    return calls.made
+
+
+def test_an_accelerator_is_asked_few_times(monkeypatch):
+    assert products._parts(torch.empty(2, device="meta")) is products._FEW
+    x = torch.ones(512, 4096)
+    many = asked(x)
+    monkeypatch.setattr(products, "_parts", lambda _: products._FEW)
+    assert 5 * asked(x) < many
 
 
 def test_entries_are_those_of_the_tensor_and_never_less_than_single_precision():
