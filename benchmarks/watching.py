@@ -12,6 +12,9 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
@@ -20,6 +23,7 @@ from benchmarks.machine import ROOT
 from benchmarks.measure import Measurement, Result, WrongCountError
 
 FIRST, STEPS, RARELY = 8, 32, 8  # steps before and in a sample; a look at every so many
+OVERHEAD, LONG = 0.02, 64  # the share of time that looks may take; steps of a sample of it
 ROWS, TOKENS = 8, 128
 SHAPE = {"dim": 384, "heads": 6, "layers": 6, "context": TOKENS}
 PARAMETERS = 10_770_432
@@ -42,11 +46,22 @@ def _run(repetitions: int, cache: str) -> Result:
     peaks = [[_worker(seed, mode, cache)["peak"] for mode in modes] for seed in range(3)]
     memory = tuple(100 * (watched / alone - 1) for alone, watched in peaks)
     details = {key: found[0][key] for key in ("step", "families")}
-    always, rarely = (tuple(one[key] for one in found) for key in ("always", "rarely"))
+    always, rarely, paid = (
+        tuple(one[key] for one in found) for key in ("always", "rarely", "paid")
+    )
+    often = {"steps between looks": [one["between"] for one in found]}
     return Result(
         [
             Measurement(f"{name}: time, a look at every step", "%", always, 2.0, strict=False),
             Measurement(f"{name}: time, a look at every {RARELY}th step", "%", rarely, 2.0),
+            Measurement(
+                f"{name}: time, overhead={OVERHEAD}",
+                "%",
+                paid,
+                100 * OVERHEAD,
+                strict=False,
+                details=often,
+            ),
             Measurement(f"{name}: memory", "%", memory, 1.0, strict=False, details=details),
             Measurement(f"{name}: laws, first time", "s", (found[0]["laws"],), 120.0),
             Measurement(f"{name}: laws, from the cache", "s", tuple(o["kept"] for o in found), 2.0),
@@ -60,6 +75,41 @@ def _worker(seed: int, mode: str, cache: str) -> dict[str, Any]:
     made = subprocess.run(told, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
     return answer
+
+
+def batched(values: list[float], size: int) -> list[list[float]]:
+    """Parts of a list, all of one size."""
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+@dataclass
+class Share:
+    """Seconds of the hooks of a watch in each step, and of the step without them."""
+
+    hooks: list[float]
+    steps: list[float]
+    watched: Any
+
+    @property
+    def percent(self) -> float:
+        """Of the steps."""
+        return 100 * sum(self.hooks) / sum(self.steps)
+
+    @property
+    def looked(self) -> list[int]:
+        """Steps of which the hooks took long."""
+        return [k for k, hook in enumerate(self.hooks) if hook > 10 * median(self.hooks)]
+
+    def between_looks(self) -> Share:
+        """From after one look to the end of another.
+
+        Raises:
+            WrongCountError: there are no two.
+        """
+        if len(self.looked) < 2:
+            raise WrongCountError(f"{len(self.looked)} looks in {len(self.hooks)} steps")
+        chosen = slice(self.looked[0] + 1, self.looked[-1] + 1)
+        return Share(self.hooks[chosen], self.steps[chosen], self.watched)
 
 
 class Loop:
@@ -76,43 +126,45 @@ class Loop:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.05, momentum=0.9)
         self.example = torch.zeros(ROWS, TOKENS, dtype=torch.long)
 
-    def watch(self, every: int = 1) -> Any:
+    def watch(self, **pace: Any) -> Any:
         import conserved as cq
 
-        options = {"loss": "cross-entropy", "every": every}
+        options = {"loss": "cross-entropy", **pace}
         return cq.watch(self.model, self.optimizer, self.example, **options)
 
-    def steps(self, count: int) -> float:
-        """Seconds of so many steps."""
+    def steps(self, count: int) -> None:
+        """Take so many."""
         import torch
         from torch.nn import functional as F
 
-        begun = perf_counter()
         for _ in range(count):
             tokens = torch.randint(96, (ROWS, TOKENS + 1))
             self.optimizer.zero_grad()
             logits = self.model(tokens[:, :-1]).flatten(0, 1)
             F.cross_entropy(logits, tokens[:, 1:].flatten()).backward()
             self.optimizer.step()
-        return perf_counter() - begun
 
-    def share(self, every: int) -> tuple[float, float, Any]:
-        """What the hooks of a watch take of a step without them, in %; such a step; the watch."""
+    def share(self, count: int, **pace: Any) -> Share:
+        """What the hooks of a watch take of steps without them."""
         marks: list[float] = []
         mark = lambda *_: marks.append(perf_counter())  # noqa: E731
         around = [self.optimizer.register_step_pre_hook(mark)]
         around.append(self.optimizer.register_step_post_hook(mark))
-        w = self.watch(every)
+        w = self.watch(**pace)
         around.append(self.optimizer.register_step_pre_hook(mark))
         around.append(self.optimizer.register_step_post_hook(mark))
         self.steps(FIRST)  # the first looks have more to measure
         marks.clear()
-        taken = self.steps(STEPS)
+        begun = perf_counter()
+        self.steps(count)
         w.close()
         for hook in around:
             hook.remove()
-        looked = sum(b - a for a, b in zip(marks[::2], marks[1::2], strict=True))
-        return 100 * looked / (taken - looked), (taken - looked) / STEPS, w
+        # four marks a step: around the hook before it, and around the one after it
+        hooks = [d - c + b - a for a, b, c, d in batched(marks, 4)]
+        whole = [b - a for a, b in pairwise([begun, *marks[3::4]])]
+        steps = [one - hook for one, hook in zip(whole, hooks, strict=True)]
+        return Share(hooks, steps, w)
 
 
 def measure(seed: int, mode: str) -> dict[str, Any]:
@@ -130,15 +182,19 @@ def measure(seed: int, mode: str) -> dict[str, Any]:
     begun = perf_counter()
     loop.watch().close()
     kept = perf_counter() - begun
-    found = {key: loop.share(every) for key, every in (("always", 1), ("rarely", RARELY))}
+    always, rarely = loop.share(STEPS), loop.share(STEPS, every=RARELY)
+    paid = loop.share(LONG, overhead=OVERHEAD).between_looks()
     return {
-        **{key: share for key, (share, _, _) in found.items()},
-        "step": found["always"][1],
+        "always": always.percent,
+        "rarely": rarely.percent,
+        "paid": paid.percent,
+        "between": len(paid.hooks) / len(paid.looked),
+        "step": sum(always.steps) / STEPS,
         "laws": laws,
         "kept": kept,
         "parameters": sum(p.numel() for p in loop.model.parameters()),
-        "families": len(found["always"][2].tracks),
-        "violated": sum(len(w.violated) for _, _, w in found.values()),
+        "families": len(always.watched.tracks),
+        "violated": sum(len(one.watched.violated) for one in (always, rarely, paid)),
     }
 
 

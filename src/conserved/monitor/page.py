@@ -184,6 +184,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     head = run.head
     first, last = run.pyramid.bounds or (0, 0)
     looks = "every step" if head.every == 1 else f"every {head.every:,} steps"
+    if head.overhead is not None:
+        looks += f" where {head.overhead:.3g} of the time pays for it"
     count = sum(law.functions for law in head.laws)
     facts = [
         ("log", run.path.name),

@@ -18,6 +18,7 @@ from conserved.errors import InputError
 from conserved.watching.companion import Companion
 from conserved.watching.draws import Drawn
 from conserved.watching.log import SCHEMA, LogWriter, number, older_parts, record_of, whole_lines
+from conserved.watching.pace import Pace
 from conserved.watching.reading import PART
 from conserved.watching.rows import EXTREMES, Stretches, known, step_of
 from conserved.watching.rules import in_words
@@ -67,7 +68,7 @@ class RunLogger:
         rotate: bytes of a part.
         sinks: called with each record.
         step: how many steps the run has taken; None where it goes on from the log's last.
-        every: steps between looks.
+        pace: of the looks.
 
     Attributes:
         begun: steps taken before the first.
@@ -81,12 +82,12 @@ class RunLogger:
         rotate: int,
         sinks: Sequence[Callable[[Mapping[str, Any]], None]],
         step: int | None,
-        every: int,
+        pace: Pace,
     ) -> None:
         if rotate < 1:
             raise InputError("rotate", rotate, "a part has 1 byte or more")
         self._path = None if log is None else Path(log)
-        self._rotate, self._sinks, self._every = rotate, tuple(sinks), every
+        self._rotate, self._sinks, self._pace = rotate, tuple(sinks), pace
         self.metrics: dict[str, float] = {}
         self.history = History()
         self._writer: LogWriter | None = None
@@ -125,7 +126,8 @@ class RunLogger:
             "parameters": model.parameters,
             "loss": model.loss,
             "optimizer": in_words(observer.optimizers),
-            "every": self._every,
+            "every": self._pace.every,
+            "overhead": self._pace.overhead,
             "precision": observer.precision,
             "laws": [_law(track) for track in observer.tracks],
         }

@@ -11,6 +11,15 @@ from conserved.watching.products import Floats
 _ALIKE = 1e-5  # relative: of norms that differ by the order of sums alone
 
 
+def world() -> tuple[int, int]:
+    """The rank of this process, and how many there are."""
+    import torch.distributed as dist
+
+    if not dist.is_available() or not dist.is_initialized():
+        return 0, 1
+    return dist.get_rank(), dist.get_world_size()
+
+
 class Ranks:
     """Compares what all ranks see; each must ask in the same step."""
 
@@ -21,9 +30,7 @@ class Ranks:
             names: of the parameters.
             norms: mean squares of the gradients, then of the parameters.
         """
-        import torch.distributed as dist
-
-        if not dist.is_initialized() or dist.get_world_size() == 1:
+        if world()[1] == 1:
             return {}
         told: dict[str, str] = {}
         every = _gathered(np.concatenate(norms))

@@ -60,7 +60,8 @@ class Head:
         run: an identifier.
         model, loss, optimizer: in words.
         parameters: D.
-        every: steps between two looks.
+        every: steps between two looks, at least.
+        overhead: the share of the time of training that looks may take; None for any.
         precision: relative rounding of the parameters.
         time: when it was begun, ISO 8601.
         laws: in the order of every array.
@@ -72,6 +73,7 @@ class Head:
     loss: str
     optimizer: str
     every: int
+    overhead: float | None
     precision: float
     time: str
     laws: tuple[WatchedLaw, ...]
@@ -95,6 +97,7 @@ def head_of(line: Mapping[str, Any]) -> Head:
         loss=_text(line, "loss"),
         optimizer=_text(line, "optimizer"),
         every=max(1, _whole(line, "every")),
+        overhead=_real(line, "overhead") or None,
         precision=_real(line, "precision") or 2.0**-23,
         time=_text(line, "time"),
         laws=tuple(map(_law, laws)),

@@ -53,6 +53,14 @@ def check_values(model: nn.Module) -> None:
             raise InputError("model", name, advice)
 
 
+def finish(model: nn.Module) -> None:
+    """Wait for what an accelerator still has to do."""
+    import torch
+
+    for device in {p.device.type for p in model.parameters()} - {"cpu", "meta"}:
+        getattr(torch, device).synchronize()
+
+
 def whole(tensor: Any) -> Tensor:
     """A tensor detached, dense, of one axis at least, and gathered where ranks hold parts of it."""
     held = tensor.detach()

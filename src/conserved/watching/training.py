@@ -23,9 +23,11 @@ from conserved.watching.exact import given
 from conserved.watching.following import Augment, followed
 from conserved.watching.logger import ROTATE, RunLogger
 from conserved.watching.observer import Observer
+from conserved.watching.pace import Pace
+from conserved.watching.ranks import world
 from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sink
-from conserved.watching.tensors import inner, parameters
+from conserved.watching.tensors import finish, inner, parameters
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -73,14 +75,14 @@ class Watch:
         optimizers: Sequence[Optimizer],
         laws: BlockLaws,
         *,
-        every: int,
+        pace: Pace,
         logger: RunLogger,
         observer: Observer | Beside,
         scaler: GradScaler | None = None,
     ) -> None:
         self.laws = laws
         self.steps = logger.begun
-        self._observer, self._logger, self._every = observer, logger, every
+        self._observer, self._logger, self._pace = observer, logger, pace
         self._model, self._optimizers = model, tuple(optimizers)
         self._scaler = scaler
         self._scale = 0.0 if scaler is None else scaler.get_scale()
@@ -119,12 +121,12 @@ class Watch:
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
         self._depth += optimizer is self._optimizers[0]
-        if self._depth > 1 or self.steps % self._every:
+        if self._depth > 1 or not self._pace.due(self.steps):
             return None
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         self._met = [met for o in self._optimizers[1:] for met in _gradients(o)]
         if closure is None:
-            self._observer.before(self.steps)
+            self._look()
             return None
         wrapped = self._looked_at(closure)
         if "closure" in kwargs:
@@ -156,10 +158,14 @@ class Watch:
                 self._closure = False
             if not done:
                 done = True
-                self._observer.before(self.steps)
+                self._look()
             return made
 
         return wrapped
+
+    def _look(self) -> None:
+        with self._pace.before(self.steps):
+            self._observer.before(self.steps)
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._depth -= 1
@@ -170,7 +176,8 @@ class Watch:
         self._left_out = self._observer.looking and self._observer.not_taken()
         if self._observer.looking:
             self._logger.note(self._observer.rates)
-            self._observer.after(soon=self._every == 1)
+            with self._pace.after() as soon:
+                self._observer.after(soon=soon)
         else:
             self._observer.skip()
 
@@ -260,6 +267,7 @@ def watch(
     batch: int | None = None,
     loss: str = "mse",
     every: int = 1,
+    overhead: float | None = None,
     log: str | Path | None = None,
     step: int | None = None,
     rotate: int = ROTATE,
@@ -287,6 +295,7 @@ def watch(
         batch, loss: how the model is read, for ``block_laws``: examples that are one datum, where
             batch norm sees batches; the kind of loss.
         every: look at every so many steps.
+        overhead: look as often as this share of the time of training pays for, such as 0.02.
         log: a file of JSON lines (docs/watch.md), which goes on if it is there.
         step: how many steps the run has taken, where it does not go on from the log's last.
         rotate: bytes after which a part of the log is put aside.
@@ -310,8 +319,9 @@ def watch(
     """
     from torch.nn.parallel import DistributedDataParallel
 
-    if every < 1:
-        raise InputError("every", every, "a step is looked at every 1, 2, 3, … steps")
+    pace = Pace(every, overhead, ready=partial(finish, model))
+    if overhead is not None and world()[1] > 1:
+        raise InputError("overhead", overhead, "ranks look at the same steps: give every=")
     optimizers: list[Any] = [optimizer]
     if isinstance(optimizer, Sequence):
         optimizers = list(optimizer)
@@ -326,16 +336,16 @@ def watch(
     if unfreezing and example is not None:
         found = _with_frozen(model, found, example, loss, batch=batch, cache=cache)
     agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
-    if log is not None and _rank():
+    if log is not None and world()[0]:
         log = None  # the first writes for all
     to = [sink(one) for one in sinks]
-    logger = RunLogger(log, rotate=rotate, sinks=to, step=step, every=every)
+    logger = RunLogger(log, rotate=rotate, sinks=to, step=step, pace=pace)
     charts = logger.charts[len(found.laws) :]
     exact = followed(told, parameters(model), optimizers, charts=charts, augment=augment, seed=seed)
     make = Observer if exact is None else partial(Beside, exact)
     observer = make(model, optimizers, found, agree=agree, seed=seed, told=logger.step)
     return Watch(
-        model, optimizers, found, every=every, logger=logger, observer=observer, scaler=scaler
+        model, optimizers, found, pace=pace, logger=logger, observer=observer, scaler=scaler
     )
 
 
@@ -352,12 +362,6 @@ def _with_frozen(
         more = laws_for(model, None, example, loss, **reading)
     known = {law.family for law in laws.laws}
     return replace(laws, laws=laws.laws + tuple(l for l in more.laws if l.family not in known))
-
-
-def _rank() -> int:
-    import torch.distributed as dist
-
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def _gradients(optimizer: Any) -> list[tuple[Any, int]]:
