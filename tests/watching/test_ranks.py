@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import conserved as cq
 from conserved.blocks.document import to_document
+from conserved.errors import InputError
 from conserved.watching.log import records
 from conserved.watching.ranks import Ranks
 from tests.documents import PROJECT
-from tests.watching.runs import mlp_laws
+from tests.watching.runs import mlp, mlp_laws
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 if not torch.distributed.is_available():
@@ -58,10 +60,19 @@ def test_alone_there_is_nobody_to_differ_from() -> None:
 def test_ranks_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from conserved.watching import ranks
 
-    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
+    monkeypatch.setattr(ranks, "world", lambda: (0, 3))
     seen = np.array([[1.0, 2.0, 5.0, np.nan], [1.0, 2.0, 5.0, np.nan], [1.0, 2.1, 5.0, np.nan]])
     monkeypatch.setattr(ranks, "_gathered", lambda mine: seen)
     told = Ranks().differences(["a", "b"], np.ones(2), np.ones(2))
     assert list(told) == ["b"]
     assert "the gradient of b is not the same on all ranks (rank 2 differs)" in told["b"]
+
+
+def test_ranks_look_at_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from conserved.watching import training
+
+    monkeypatch.setattr(training, "world", lambda: (0, 2))
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(InputError, match=r"overhead.*every="):
+        cq.watch(model, optimizer, laws=mlp_laws(), overhead=0.02)
