@@ -12,7 +12,7 @@ import pytest
 
 import conserved as cq
 from conserved.analysis import Analysis
-from conserved.kernel.deadline import late, time_limit, time_share, untimed, within
+from conserved.kernel.deadline import late, stoppable, time_limit, time_share, untimed, within
 from tests.cli.shell import shell
 
 
@@ -62,7 +62,7 @@ def test_no_time_at_all_is_said() -> None:
     found = cq.analyze(cq.Problem.from_text("linear:3-2-2"), budget=1e-9)
     assert str(found.count) == "at most 10"
     assert "budget" in found.closure.stopped
-    assert found.notes == ("the search for laws was ended by the budget",)
+    assert found.notes == ("the search for laws was not finished: the budget was used up",)
 
 
 def test_a_budget_that_is_enough_changes_nothing() -> None:
@@ -71,6 +71,40 @@ def test_a_budget_that_is_enough_changes_nothing() -> None:
     assert (plain.count, plain.laws) == (within_it.count, within_it.laws)
     assert plain.explanation.reasons == within_it.explanation.reasons
     assert plain.notes == within_it.notes == ()
+
+
+@pytest.mark.parametrize("network, options", PROBLEMS)
+def test_a_quarter_more_time_than_it_takes_is_enough(
+    network: str, options: dict[str, str], clock: Iterator[int]
+) -> None:
+    """What a step leaves of its share is for those behind it, and the last may use all."""
+    problem = cq.Problem.from_text(network, **options)
+    start = next(clock)
+    whole = cq.analyze(problem, budget=1e9)
+    found = cq.analyze(problem, budget=5 / 4 * (next(clock) - start))
+    assert (found.count, found.architecture, found.laws) == (
+        whole.count,
+        whole.architecture,
+        whole.laws,
+    )
+    assert found.explanation.reasons == whole.explanation.reasons
+
+
+def test_whoever_stops_it_gets_what_is_known() -> None:
+    """As when the time is up: bounds hold, laws are kept, and the reason is named."""
+    problem = cq.Problem.from_text("linear:6-3-2", symmetry="permutation")
+    whole, looks = cq.analyze(problem).count, itertools.count()
+    with stoppable() as stop:
+
+        def report(stage: str, rank: int, dimension: int) -> None:
+            if stage == "brackets up to length 2" and next(looks):
+                stop.ask()
+
+        found = cq.analyze(problem, progress=report)
+    assert 0 < found.count.lower <= whole.lower
+    assert whole.upper <= found.count.upper < problem.state.size
+    assert "the run was interrupted" in " ".join((found.closure.stopped, *found.notes))
+    assert "budget" not in " ".join(found.verdict)
 
 
 HEAVY = [  # each takes far longer in another step
@@ -134,6 +168,11 @@ def test_shares_and_ends() -> None:
         assert not late()
     with time_limit(0), pytest.raises(AssertionError), untimed():
         assert late()
+    with stoppable() as stop, time_limit(1e6):
+        stop.ask()
+        assert late()
+        with untimed():
+            assert not late()
     with time_limit(1e6), time_share(0):
         assert late()
     with time_limit(0), time_share(1):

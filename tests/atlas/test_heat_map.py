@@ -84,7 +84,7 @@ TURNED = result(symmetry="rotation:5", upper=2)
 
 
 def test_every_doubt_is_marked_with_its_reason():
-    unclosed = replace(TURNED, closed=False, stopped="the budget is used up")
+    unclosed = replace(TURNED, closed=False, stopped="the budget was used up")
     doubted = replace(
         result(symmetry="rotation:7", upper=13), rigorous=False, note="arguments may be dependent"
     )
@@ -94,7 +94,7 @@ def test_every_doubt_is_marked_with_its_reason():
     row, other = [line for line in text.splitlines() if line.startswith((" mse", "mse", "poly:"))]
     assert row.split() == ["mse", "1?", "12?", "×"]
     assert other.split() == ["poly:3", "–"]
-    assert "? the budget is used up [poly:2-1-1,power=2 mse rotation:5 invariant]" in text
+    assert "? the budget was used up [poly:2-1-1,power=2 mse rotation:5 invariant]" in text
     assert "? arguments may be dependent [" in text
     assert "× not enough memory [" in text
     assert (

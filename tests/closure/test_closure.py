@@ -168,7 +168,7 @@ def test_a_spent_budget_leaves_a_valid_bound(text: str, monkeypatch: pytest.Monk
     monkeypatch.setattr("conserved.kernel.deadline.perf_counter", lambda: next(clock))
     closure = cq.lie_closure(problem, budget=60)
     assert not closure.closed
-    assert closure.stopped == "the budget is used up"
+    assert closure.stopped == "the budget was used up"
     assert closure.upper >= cq.lie_closure(problem).upper
     assert closure.rank > 0
 

@@ -178,9 +178,9 @@ def test_an_open_count_is_not_called_certified() -> None:
     assert "Room is left for 3 more" in text
     unsure = replace(plain, closure=replace(plain.closure, rigorous=False, note="values repeat"))
     assert "upper bound itself is not a proof. Values repeat." in words(render(unsure))
-    early = replace(plain.closure, closed=False, stopped="the budget is used up")
+    early = replace(plain.closure, closed=False, stopped="the budget was used up")
     told = words(render(replace(plain, closure=early, laws=())))
-    assert "was not finished (the budget is used up)" in told
+    assert "was not finished (the budget was used up)" in told
 
 
 def test_bars_and_slices_add_up() -> None:

@@ -109,4 +109,4 @@ def test_time_that_ends_while_points_are_drawn(monkeypatch: pytest.MonkeyPatch) 
         run(state, FIRST)
     assert drawn == [1]
     assert state.laws == []
-    assert state.notes == ["the search for laws was ended by the budget"]
+    assert state.notes == ["the search for laws was not finished: the budget was used up"]

@@ -25,7 +25,7 @@ def test_time_used_up_before_quadratic_laws_is_said(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ansatz, "_linear", slow)
     found = find_laws(Problem.from_text("linear:3-2-2"), budget=0.2)
     assert found.laws == ()
-    assert found.notes == ("the search for laws was ended by the budget",)
+    assert found.notes == ("the search for laws was not finished: the budget was used up",)
 
 
 def cliques_one_by_one(held: NDArray[np.bool_]) -> list[list[int]]:

@@ -257,7 +257,7 @@ def test_a_search_cut_short_is_said(
     run(words)
     shown = capsys.readouterr()
     assert "No law to watch" in shown.out
-    assert "there may be more laws: the search for laws was ended by the budget" in shown.err
+    assert "there may be more laws: the search for laws was not finished: the budget" in shown.err
     assert "--law FILE" in shown.err
 
 

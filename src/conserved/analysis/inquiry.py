@@ -9,18 +9,19 @@ from typing import Any
 
 from conserved.analysis.answer import Analysis
 from conserved.certificate.recipe import existence_of
-from conserved.closure import NO_TIME, Closure, Progress, lie_closure, no_closure
+from conserved.closure import Closure, Progress, lie_closure, no_closure
 from conserved.closure.cost import estimate
 from conserved.dynamics import Gradient
 from conserved.errors import DegenerateSampleError, RankLimitError
 from conserved.explain import Explanation, explain, flow_reasons
-from conserved.kernel.deadline import OutOfTimeError, time_share, within
+from conserved.kernel.deadline import OutOfTimeError, ended_by, time_share, within
 from conserved.kernel.flow import GRADIENT, OUTPUTS, SIGN
 from conserved.kernel.span import Existence
 from conserved.law import Law
 from conserved.problem import Problem
 from conserved.search import State, run, ways_for
 
+_MOST = 9 / 10  # for a step that those behind it can do little without
 _COMPARED = 1000  # parameters up to which gradient flow is counted beside another flow
 
 
@@ -70,26 +71,27 @@ class Inquiry:
         What a step leaves of its share of the time is for those behind it.
         """
         problem, everything = self.problem, self.problem.architecture()
-        with time_share(1 / 3 if problem.restricted else 1):
+        with time_share(1 / 2 if problem.restricted else 1):
             first, architecture = self._for_all_data(everything)
         closure, last, why = architecture, first, Explanation(())
         if problem.restricted:
-            with time_share(3 / 4):
+            with time_share(_MOST):
                 closure = self._closure(problem, first.rank)
             last = self._state(problem, known=first.laws, upper=closure.upper)
             if closure.ranks:
-                with time_share(3 / 4):
+                with time_share(_MOST):
                     run(last)
         laws = [*last.known, *last.laws]
-        with time_share(3 / 4):
+        beside = self._beside(closure)
+        with time_share(_MOST if problem.restricted or beside else 1):
             proved = of_all = self._proved(problem, closure, laws)
         if problem.restricted:
-            if closure.ranks:
-                with time_share(1 / 2):
-                    why = explain(problem, closure, architecture, last.laws, last.lifted)
             owned = [law for law in laws if law.origin == "architecture"]
             with time_share(1 / 2):
                 of_all = self._proved(everything, architecture, owned)
+            if closure.ranks:
+                with time_share(1 / 2 if beside else 1):
+                    why = explain(problem, closure, architecture, last.laws, last.lifted)
         why = replace(why, reasons=(*self._flow_reasons(closure), *why.reasons))
         return self._answer(
             closure,
@@ -104,19 +106,23 @@ class Inquiry:
     def _for_all_data(self, everything: Problem) -> tuple[State, Closure]:
         """What is found of the laws for all data, and how many there are at most."""
         state = self._state(everything)
-        with time_share(1 / 4):
+        with time_share(1 / 2):
             run(state, ways_for(everything, first=True))
-        with time_share(3 / 4):
+        with time_share(_MOST):
             closure = self._closure(everything, state.rank)
         if closure.ranks:
             state.upper = closure.upper
-            with time_share(3 / 4):
+            with time_share(_MOST):
                 run(state)
         return state, closure
 
+    def _beside(self, closure: Closure) -> bool:
+        """Whether gradient flow is counted as well, to tell what another flow made of it."""
+        return self.problem.moves not in (GRADIENT, OUTPUTS, SIGN) and bool(closure.ranks)
+
     def _flow_reasons(self, closure: Closure) -> tuple[str, ...]:
         """What the flow made of the laws of gradient flow."""
-        if self.problem.moves in (GRADIENT, OUTPUTS, SIGN) or not closure.ranks:
+        if not self._beside(closure):
             return flow_reasons(self.problem, closure.upper)
         plain = replace(self.problem, flow=Gradient())
         known = self._state(plain)
@@ -166,7 +172,7 @@ class Inquiry:
         try:
             return existence_of(problem, closure, seed=self.seed)
         except OutOfTimeError:
-            self.notes.append("the budget was used up before missing laws were proved to exist")
+            self.notes.append(f"{ended_by()} before missing laws were proved to exist")
         except DegenerateSampleError as error:
             self.notes.append(f"missing laws were not proved to exist: {error}")
         return None
@@ -182,6 +188,6 @@ class Inquiry:
                 device=self.device,
             )
         except OutOfTimeError:
-            return no_closure(problem, NO_TIME, self.seed)
+            return no_closure(problem, f"{ended_by()} before the fields were known", self.seed)
         except DegenerateSampleError as error:
             return no_closure(problem, f"no rank was found: {error}", self.seed)

@@ -21,7 +21,7 @@ from conserved.blocks.laws import functions, laws_of, least
 from conserved.blocks.probe import RealSamples
 from conserved.blocks.reading import Read, reading
 from conserved.blocks.sketch import Family, candidates
-from conserved.kernel.deadline import OutOfTimeError, late, time_share, within
+from conserved.kernel.deadline import OutOfTimeError, ended_by, late, time_share, within
 from conserved.kernel.loss import Loss
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.residues import residues
@@ -38,10 +38,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "conserved.blocks/1"
 _GRADIENTS = 10**7  # entries of all gradients of a model whose laws are counted by rank
-_CUT = (
-    "the budget was used up: fewer points tell for these laws, and what is marked eps → 0 may hold "
-    "with eps too"
-)
+_CUT = "fewer points tell for these laws, and what is marked eps → 0 may hold with eps too"
 
 
 @dataclass(frozen=True)
@@ -239,14 +236,14 @@ def _found(
             with time_share(1 / 2):
                 found = _searched(read, loss, rng, seed)
         except OutOfTimeError:
-            found, notes = [], (*notes, "the budget was used up before any law was found")
+            found, notes = [], (*notes, f"{ended_by()} before any law was found")
         with time_share(1 / 2 if read.without_eps else 1):
             held = proofs.held(found)
             if read.short is not None and len(held) < len(found):  # some are of short inputs alone
                 held = _again(read, loss, rng, seed, proofs, held)
         with_eps = proofs.with_eps(held)
     if found and late():
-        notes = (*notes, _CUT)
+        notes = (*notes, f"{ended_by()}: {_CUT}")
     free = read.free
     layout, shapes = Layout(free.parameters), dict(free.parameters)
     laws = tuple(_told(BlockLaw(f, layout, f not in with_eps)) for f in held)

@@ -16,7 +16,7 @@ from conserved.cli.check import check
 from conserved.cli.coverage import coverage
 from conserved.cli.data import data
 from conserved.cli.listing import list_names
-from conserved.cli.outside import on_terminal, tell
+from conserved.cli.outside import INTERRUPTED, on_terminal, tell
 from conserved.cli.reproduce import reproduce
 from conserved.cli.simulate import simulate
 from conserved.cli.watch import watch
@@ -24,7 +24,6 @@ from conserved.errors import ConservedError
 from conserved.notation.ascii import HANDLER
 
 UNUSABLE_INPUT = 2
-INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -12,7 +12,15 @@ import click
 
 from conserved.cli.command import Command
 from conserved.cli.module import Given, module_options
-from conserved.cli.outside import on_terminal, require_writable, show, show_json, tell
+from conserved.cli.outside import (
+    INTERRUPTED,
+    interruptible,
+    on_terminal,
+    require_writable,
+    show,
+    show_json,
+    tell,
+)
 from conserved.errors import InputError, RankLimitError, naming
 
 if TYPE_CHECKING:
@@ -104,8 +112,8 @@ def analyze(
 
     NETWORK is a family and its sizes (see: conserved list networks), or code of yours that makes
     one, or a PyTorch module: path/to/file.py:factory or package.module:factory. The file is run.
-    Exit status: 0 the count is
-    certified, 3 the two bounds differ, 2 unusable input.
+    Exit status: 0 the count is certified, 3 the two bounds differ, 2 unusable input, 130
+    interrupted (Ctrl-C prints what is known by then; no certificate or report is written).
     """
     from conserved.analysis import analyze as run
     from conserved.cli.factory import network_of
@@ -134,7 +142,7 @@ def analyze(
     )
     require_writable(certificate=certificate, report=report)
     _announce(problem, laws=not no_laws)
-    with within(budget):
+    with interruptible() as stop, within(budget):
         with _progress() as progress:
             analysis = run(
                 problem,
@@ -154,6 +162,8 @@ def analyze(
         show(analysis_text(analysis, without))
         if there is not None:
             show(f"Start {there.source}: {there.words}.")
+    if stop.asked:
+        return INTERRUPTED
     if certificate is not None:
         with naming({"path": "--certificate"}):
             analysis.certificate.save(certificate)
@@ -182,11 +192,14 @@ def _blocks(
             raise InputError(option, "", advice)
     if seed < 0:
         raise InputError("--seed", seed, "a seed is an integer ≥ 0")
-    found = blocks_of(network, given, loss, seed, budget)
+    with interruptible() as stop:
+        found = blocks_of(network, given, loss, seed, budget)
     if as_json:
         show_json(found.to_json())
     else:
         show(found.text())
+    if stop.asked:
+        return INTERRUPTED
     if report is not None:
         from conserved.report import write_model_report
 
@@ -204,14 +217,14 @@ def _typed() -> str:
 def _without_eps(analysis: Analysis) -> Count | None:
     """How many laws there are when the eps of a module's norms go to 0."""
     from conserved.analysis import analyze as run
-    from conserved.kernel.deadline import late
+    from conserved.kernel.deadline import ended_by, late
     from conserved.networks.torch import TorchNetwork
 
     network = analysis.problem.network
     if not isinstance(network, TorchNetwork) or network.without_eps is None:
         return None
     if late():
-        tell("the budget was used up before laws for eps → 0 were counted")
+        tell(f"{ended_by()} before laws for eps → 0 were counted")
         return None
     problem = replace(analysis.problem, network=network.without_eps)
     return run(problem, seed=analysis.seed, laws=analysis.searched).count
@@ -220,13 +233,13 @@ def _without_eps(analysis: Analysis) -> Count | None:
 def _at_start(analysis: Analysis, start: str) -> AtStart | None:
     """The rank at a given θ, if there is time."""
     from conserved.closure import rank_at
-    from conserved.kernel.deadline import OutOfTimeError, check_time
+    from conserved.kernel.deadline import OutOfTimeError, check_time, ended_by
 
     try:
         check_time()
         return rank_at(analysis.problem, start, analysis.closure, seed=analysis.seed)
     except OutOfTimeError:
-        tell(f"the budget was used up before the rank at {start} was known")
+        tell(f"{ended_by()} before the rank at {start} was known")
         return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conserved.cli.command import Command
-from conserved.cli.outside import on_terminal, show, show_json, tell
+from conserved.cli.outside import INTERRUPTED, on_terminal, show, show_json, tell
 from conserved.errors import naming
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 ALL_SURE = 0
 SOME_MARKED = 3
-INTERRUPTED = 130
 _NETWORKS = ("poly:2-1-1,power={2,3,4}",)
 _SYMMETRIES = ("rotation:{2..16}",)
 _LOSSES = ("poly:{2..6}",)

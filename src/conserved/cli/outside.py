@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from conserved.errors import InputError
+
+if TYPE_CHECKING:
+    from conserved.kernel.deadline import Stop
+
+INTERRUPTED = 130
 
 _NARROWEST = 20  # columns
 
@@ -20,6 +28,29 @@ _NARROWEST = 20  # columns
 def on_terminal() -> bool:
     """Whether somebody watches stderr, which may have been closed before we started."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def interruptible() -> Iterator[Stop]:
+    """The first Ctrl-C ends what runs inside as a budget would; the second ends everything."""
+    from conserved.kernel.deadline import stoppable
+
+    before = signal.getsignal(signal.SIGINT)
+    with stoppable() as stop:
+        if before is not signal.default_int_handler:  # ignored in the background, or not ours
+            yield stop
+            return
+
+        def ask(signum: int, frame: Any) -> None:
+            stop.ask()
+            signal.signal(signal.SIGINT, before)
+            tell("conserved: interrupted; what is known so far follows, Ctrl-C again ends at once")
+
+        signal.signal(signal.SIGINT, ask)
+        try:
+            yield stop
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def show(text: str) -> None:

@@ -4,12 +4,11 @@
 ``cost`` what it will take, counted before it runs, ``start`` the rank at a given θ.
 """
 
-from conserved.closure.bound import NO_TIME, Closure, check_arguments, lie_closure, no_closure
+from conserved.closure.bound import Closure, check_arguments, lie_closure, no_closure
 from conserved.closure.span import Progress
 from conserved.closure.start import AtStart, rank_at
 
 __all__ = [
-    "NO_TIME",
     "AtStart",
     "Closure",
     "Progress",

@@ -22,7 +22,7 @@ from conserved.closure.span import LieSpan, Progress
 from conserved.errors import ConservedError, DegenerateSampleError, InputError, is_whole
 from conserved.fields import Fields, Route, bad_prime, make_fields
 from conserved.kernel.data import table
-from conserved.kernel.deadline import OutOfTimeError, check_time, within
+from conserved.kernel.deadline import OutOfTimeError, check_time, ended_by, within
 from conserved.kernel.genericity import Genericity, genericity
 from conserved.kernel.primes import BLAS_PRIMES, Prime, modulus, prime_with_roots
 from conserved.kernel.residues import Residues, residues
@@ -32,7 +32,6 @@ from conserved.symmetry import files_of
 
 _POINTS = 16  # degenerate points before giving up
 _PRIMES = 4  # bad ones likewise
-NO_TIME = "the budget was used up before the fields were known"
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,8 @@ def lie_closure(
         except OutOfTimeError:
             if budget is None:  # a limit of whoever asks
                 raise
-            return replace(no_closure(problem, NO_TIME, seed), seconds=perf_counter() - start)
+            why = f"{ended_by()} before the fields were known"
+            return replace(no_closure(problem, why, seed), seconds=perf_counter() - start)
     upper = fields.dimension - run.space.rank
     if upper < lower:
         raise ConservedError(

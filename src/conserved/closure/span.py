@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conserved.fields import Fields, Leaves
 from conserved.kernel.brackets import Nested, concatenate, evaluate, mixed
-from conserved.kernel.deadline import OutOfTimeError, late, limited
+from conserved.kernel.deadline import OutOfTimeError, ended_by, late, limited
 from conserved.kernel.rowspace import RowSpace
 from conserved.kernel.scalars import Array
 
@@ -87,7 +87,7 @@ class LieSpan:
         except OutOfTimeError:  # in the middle of a block; what it has raised already counts
             if not self.ranks or self.space.rank > self.ranks[-1]:
                 self.ranks.append(self.space.rank)
-            return "the budget is used up"
+            return ended_by()
 
     def _close(self) -> str:
         generators = self._generators()
@@ -117,7 +117,7 @@ class LieSpan:
             self.closed = True
             return "the bound meets the laws already known"
         if late():
-            return "the budget is used up"
+            return ended_by()
         return ""
 
     def _full(self) -> bool:

@@ -16,7 +16,7 @@ from conserved.explain.reasons import (
     no_lift_reason,
     turning_together,
 )
-from conserved.kernel.deadline import OutOfTimeError, within
+from conserved.kernel.deadline import OutOfTimeError, ended_by, within
 from conserved.law import Law
 from conserved.problem import Problem
 from conserved.search.lifted import Lifted, LiftReport, splitting_scalars
@@ -72,7 +72,7 @@ def explain(
         try:
             return _told(problem, closure, architecture, laws, lifted)
         except OutOfTimeError:
-            return Explanation(("The budget was used up before the reasons were found.",))
+            return Explanation((f"Before the reasons were found {ended_by()}.",))
 
 
 def _told(

@@ -15,10 +15,39 @@ from time import perf_counter
 from conserved.kernel.errors import ConservedError, InputError
 
 _END: ContextVar[float | None] = ContextVar("end", default=None)
+_STOP: ContextVar[Stop | None] = ContextVar("stop", default=None)
 
 
 class OutOfTimeError(ConservedError):
     """The time allowed by ``time_limit`` is used up."""
+
+
+class Stop:
+    """Ends the time of all that runs inside ``stoppable`` when it is asked to."""
+
+    asked = False
+
+    def ask(self) -> None:
+        """From now on it is late, also for a signal handler to say."""
+        self.asked = True
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Work that somebody may end early, with what was found by then, as a budget would.
+
+    Example:
+        >>> with stoppable() as stop:
+        ...     stop.ask()
+        ...     ended_by() if late() else "time is left"
+        'the run was interrupted'
+    """
+    stop = Stop()
+    token = _STOP.set(stop)
+    try:
+        yield stop
+    finally:
+        _STOP.reset(token)
 
 
 @contextmanager
@@ -61,11 +90,12 @@ def time_share(part: float) -> AbstractContextManager[None]:
 @contextmanager
 def untimed() -> Iterator[None]:
     """No limit, for what has to be brought to an end so that nothing found is lost."""
-    token = _END.set(None)
+    end, stop = _END.set(None), _STOP.set(None)
     try:
         yield
     finally:
-        _END.reset(token)
+        _END.reset(end)
+        _STOP.reset(stop)
 
 
 def limited() -> bool:
@@ -82,7 +112,17 @@ def late() -> bool:
         True
     """
     end = _END.get()
-    return end is not None and perf_counter() >= end
+    return _stopped() or (end is not None and perf_counter() >= end)
+
+
+def ended_by() -> str:
+    """What made it late, in words."""
+    return "the run was interrupted" if _stopped() else "the budget was used up"
+
+
+def _stopped() -> bool:
+    stop = _STOP.get()
+    return stop is not None and stop.asked
 
 
 def check_time() -> None:

@@ -17,6 +17,7 @@ from conserved.dynamics import Gradient
 from conserved.errors import DegenerateSampleError
 from conserved.kernel.deadline import (
     OutOfTimeError,
+    ended_by,
     late,
     time_limit,
     time_share,
@@ -83,7 +84,7 @@ def carried(state: State, ways: Sequence[Way] = WAYS) -> Iterator[list[Law]]:
 
 
 _SMALL = 300  # entries of a state
-_ENDED = "the search for laws was ended by the budget"
+_ENDED = "the search for laws was not finished: "
 IN_TIME = (Way("laws of velocities and time", laws_in_time),)
 DECAYING = (
     Way("quadratic laws of gradient flow, as they decay", partial(carried, ways=FIRST)),
@@ -115,8 +116,8 @@ def run(state: State, ways: Sequence[Way] | None = None) -> None:
     ways = ways_for(state.problem) if ways is None else ways
     if not state.problem.moves.timed:
         state.unknowns = max(state.unknowns, unknowns_of(state.problem))
-    if _ENDED in state.notes:  # a way that was broken off is tried again
-        state.notes.remove(_ENDED)
+    # a way that was broken off is tried again
+    state.notes[:] = [note for note in state.notes if not note.startswith(_ENDED)]
     if state.done:
         return
     try:
@@ -129,7 +130,7 @@ def run(state: State, ways: Sequence[Way] | None = None) -> None:
                     state.tried.add(way.name)
                     _try(state, way)
     except OutOfTimeError:
-        state.note(_ENDED)
+        state.note(_ENDED + ended_by())
     except (DegenerateSampleError, MemoryError) as error:
         state.note(f"a search for laws was given up: {str(error) or type(error).__name__}")
     with untimed():

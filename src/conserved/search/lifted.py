@@ -22,7 +22,7 @@ import numpy as np
 from conserved.arithmetic.threads import threads_for
 from conserved.errors import DegenerateSampleError, InputError, LimitError
 from conserved.fields import MomentFields, MomentSpace
-from conserved.kernel.deadline import OutOfTimeError, limited, time_limit
+from conserved.kernel.deadline import OutOfTimeError, late, limited, time_limit
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.residues import Residues, residues
 from conserved.kernel.rowspace import RowSpace
@@ -170,8 +170,8 @@ class Lifted:
             with own, threads_for(self.problem.network.size):
                 return find()
         except OutOfTimeError:
-            time = "the budget was" if limited() else f"{SECONDS:g} s were"
-            self.stopped = f"{time} not enough for {stage}"
+            time = "no time was left" if late() else f"{SECONDS:g} s were not enough"
+            self.stopped = f"{time} for {stage}"
         except MemoryError:
             self.stopped = f"not enough memory for {stage}"
         except (LimitError, DegenerateSampleError) as error:
