@@ -18,7 +18,7 @@ class served:
     def __enter__(self) -> Live:
         self._thread = Thread(target=self.live.serve, daemon=True)
         self._thread.start()
-        until(lambda: self.live.run.share == 1.0)
+        until(lambda: self.live.run.share == 1.0 and self.live._seq > 0)
         return self.live
 
     def __exit__(self, *_: object) -> None:
