@@ -1,9 +1,10 @@
 """One hypothesis profile for the suite: no deadlines (first calls fill caches), and in CI the
-same examples every time. And one Chromium for each file of browser tests."""
+same examples every time. One Chromium for each file of browser tests. Compiled files are kept."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.report.browser import Browser
+
+# Without them each worker spends 15 s on rewriting assertions, and each process compiles anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("conserved", deadline=None, max_examples=50)
 settings.register_profile("ci", settings.get_profile("conserved"), derandomize=True)

@@ -70,6 +70,28 @@ def transposed(c: Context, x: Var, dim0: int, dim1: int) -> Var:
 
 
 @moving
+def flattened(c: Context, x: Var, start_dim: int = 0, end_dim: int = -1) -> Var:
+    rank = len(x.shape)
+    start, end = (d % rank if rank else 0 for d in (start_dim, end_dim))
+    return x.reshape(*x.shape[:start], prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
+
+
+@moving
+def unflattened(c: Context, x: Var, dim: int, sizes: Sequence[int]) -> Var:
+    dim %= len(x.shape)
+    known = prod(n for n in sizes if n != -1)
+    parts = (x.shape[dim] // known if n == -1 else n for n in sizes)
+    return x.reshape(*x.shape[:dim], *parts, *x.shape[dim + 1 :])
+
+
+@moving
+def flipped(c: Context, x: Var) -> Var:
+    """The last two axes in each other's place; a vector as it is."""
+    axes = list(range(len(x.shape)))
+    return x.transpose(*axes[:-2], *reversed(axes[-2:]))
+
+
+@moving
 def unsqueezed(c: Context, x: Var, dim: int) -> Var:
     shape = list(x.shape)
     shape.insert(dim % (len(shape) + 1), 1)
@@ -136,6 +158,10 @@ def split(c: Context, x: Value, size: int | Sequence[int], dim: int = 0) -> list
         _part(c, x, dim, first, min(first + n, length))
         for first, n in zip(starts, sizes, strict=False)
     ]
+
+
+def chunked(c: Context, x: Value, chunks: int, dim: int = 0) -> list[Value]:
+    return split(c, x, max(1, -(-x.shape[dim] // chunks)), dim)
 
 
 def _part(c: Context, x: Value, dim: int, start: int, stop: int) -> Value:
@@ -279,8 +305,13 @@ def lower(c: Context, x: Value, diagonal: int = 0) -> Value:
 SHAPES: dict[str, Callable[..., Value]] = {
     "view": reshaped,
     "_unsafe_view": reshaped,
+    "reshape": reshaped,
+    "flatten": flattened,
+    "unflatten": unflattened,
     "permute": permuted,
     "transpose": transposed,
+    "t": flipped,
+    "mT": flipped,
     "unsqueeze": unsqueezed,
     "squeeze": squeezed,
     "expand": expanded,
@@ -288,9 +319,11 @@ SHAPES: dict[str, Callable[..., Value]] = {
     "select": selected,
     "clone": copied,
     "alias": copied,
+    "contiguous": copied,
     "_to_copy": copied,
     "detach": detached,
     "split": split,
+    "chunk": chunked,
     "split_with_sizes": split,
     "unbind": unbind,
     "cat": cat,
