@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import conserved as cq
+from conserved.watching.index import Index
 from conserved.watching.log import records
 from tests.watching.runs import batches, mlp, mlp_laws, train
 
@@ -51,21 +52,79 @@ def test_asking_at_every_step_tells_the_same(name: str, tmp_path: Path) -> None:
         assert one["rates"] == other["rates"]
 
 
-def test_rates_and_numbers_are_those_of_their_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "adam"])
+@pytest.mark.parametrize("asked", [False, True])
+def test_rates_and_numbers_are_those_of_their_step(name: str, asked: bool, tmp_path: Path) -> None:
+    """The last one too; an evaluation in between is not the next step."""
     log = tmp_path / "run.jsonl"
-    model, optimizer, watch = watched(log)
+    model, optimizer, watch = watched(log, name)
+    rate = optimizer.param_groups[0]["lr"]
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
 
     def between(step: int) -> None:
         schedule.step()
+        assert not asked or watch.verdict()
+        with torch.no_grad():
+            model(torch.ones(1, 4, dtype=torch.float64))
         watch.note(after=step)
 
     with watch:
         train(model, optimizer, 4, before=lambda step: watch.note(loss=step), between=between)
-    assert [line["rates"][0] for line in lines(log)] == [0.02, 0.01, 0.005, 0.0025]
+    assert [line["rates"][0] for line in lines(log)] == [rate / 2**k for k in range(4)]
     told = [line["metrics"] for line in lines(log)]
-    assert told == [{"loss": 1}, *({"loss": k, "after": k - 1} for k in (2, 3, 4))]
+    assert told == [{"loss": k, "after": k} for k in (1, 2, 3, 4)]
     assert not watch.violated
+
+
+def noted(log: Path) -> list[tuple[int, dict[str, float]]]:
+    return [(r["step"], r["metrics"]) for r in records(log) if r["kind"] == "note"]
+
+
+def test_a_number_told_after_the_line_has_a_line_of_its_own(tmp_path: Path) -> None:
+    """A checkpoint has the line of its step; what is noted then is that step's all the same."""
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log)
+
+    def between(step: int) -> None:
+        if step in (2, 5):
+            model.state_dict()
+        watch.note(after=step)
+
+    with watch:
+        train(model, optimizer, 5, between=between)
+    assert noted(log) == [(2, {"after": 2}), (5, {"after": 5})]
+    told = {line["step"]: line.get("metrics") for line in lines(log)}
+    assert told == {k: None if k in (2, 5) else {"after": k} for k in range(1, 6)}
+    assert not [line for line in lines(log) if line.get("metrics") == {}]
+    seen = Index(log)
+    seen.update()
+    assert (seen.pyramid.rows, seen.unread) == (5, 0)
+    seen.close()
+
+
+def test_numbers_of_steps_without_a_look_are_not_lost(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log, every=3)
+    with watch:
+        train(model, optimizer, 5, between=lambda step: watch.note(**{f"n{step}": step}))
+    assert [line.get("metrics") for line in lines(log)] == [{"n1": 1}, {"n2": 2, "n3": 3, "n4": 4}]
+    assert noted(log) == [(5, {"n5": 5})]
+
+
+def test_a_line_that_is_due_survives_a_kill(tmp_path: Path) -> None:
+    """It is written when the next step begins, with what was noted by then."""
+    log = tmp_path / "run.jsonl"
+    model, optimizer, watch = watched(log, "nesterov")
+    met = []
+
+    def between(step: int) -> None:
+        watch.note(after=step)
+        model(torch.ones(1, 4, dtype=torch.float64))
+        met.append([line["metrics"] for line in lines(log)])
+
+    train(model, optimizer, 3, between=between)
+    assert met == [[{"after": k} for k in range(1, n)] for n in (2, 3, 4)]
+    watch.close()
 
 
 def test_a_checkpoint_has_a_line_for_each_of_its_steps(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ class Index:
                 continue
             found = parsed(line)
             kind = found.get("kind") if found else None
-            if kind not in ("event", "extremes"):
+            if kind not in ("event", "extremes", "note"):
                 self._settle()
             if found is None:
                 self.unread += 1

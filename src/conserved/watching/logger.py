@@ -72,7 +72,6 @@ class RunLogger:
 
     Attributes:
         begun: steps taken before the first.
-        metrics: for the next line.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class RunLogger:
             raise InputError("rotate", rotate, "a part has 1 byte or more")
         self._path = None if log is None else Path(log)
         self._rotate, self._sinks, self._pace = rotate, tuple(sinks), pace
-        self.metrics: dict[str, float] = {}
+        self._metrics: dict[str, float] = {}  # of the step to come
         self.history = History()
         self._writer: LogWriter | None = None
         path = self._path
@@ -97,7 +96,9 @@ class RunLogger:
         before = self._old.last if self._old is not None else 0
         self.begun = before if step is None else step
         self._started = perf_counter()
-        self._noted: dict[str, Any] = {}
+        self._noted: dict[str, Any] = {}  # of the step that was taken last
+        self._due: tuple[int, list[Event], dict[str, Any]] | None = None  # a line not yet written
+        self._open = self._late = False  # for notes of that step; whether its line is written
 
     @property
     def charts(self) -> list[tuple[int, ...]]:
@@ -146,25 +147,50 @@ class RunLogger:
         self._write({**self._head, "part": part, "from": step, "time": now})
         self._started = perf_counter()
 
-    def note(self, rates: Sequence[float]) -> None:
+    def taken(self, rates: Sequence[float]) -> None:
         """A step was taken; its line is written when all is known of it."""
-        self._noted = {"at": perf_counter(), "rates": list(rates), "metrics": self.metrics}
-        self.metrics = {}
+        self._noted = {"at": perf_counter(), "rates": list(rates), "metrics": self._metrics}
+        self._metrics = {}
+        self._open, self._late = True, False
 
-    def step(self, step: int, observer: Observer | Beside) -> None:
-        """The line of the step that was noted, and what it marked."""
+    def note(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Numbers of the step that was taken last, or, once it has begun, of the next."""
+        if self._open and self._late:
+            self._write({"kind": "note", "step": step, "metrics": metrics})
+        else:
+            (self._noted["metrics"] if self._open else self._metrics).update(metrics)
+
+    def begin(self) -> None:
+        """The next step has begun."""
+        self._open = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the line that waits for notes."""
+        if self._due is None:
+            return
+        (step, events, record), self._due, self._late = self._due, None, True
         if self._writer is not None and self._writer.full:
             self._writer.begin_part()
             self._begin(step - 1)
-        for event in observer.events:
+        for event in events:
             self.event(step, event)
+        if not record["metrics"]:
+            del record["metrics"]
+        self._write(record)
+        if self._writer is not None and (extremes := self._stretches.add(record)) is not None:
+            self._writer.write(extremes)
+            self._companion.look()
+
+    def step(self, step: int, observer: Observer | Beside) -> None:
+        """All is known of the step that was taken: its line, and what it marked."""
         tracks, noted = observer.tracks, self._noted
         values = [track.value for track in tracks]
         predicted = [track.predicted for track in tracks]
         self.history.add(
             step, values, [number(p) for p in predicted], observer.residual, observer.gradient
         )
-        record = {
+        record: dict[str, Any] = {
             "kind": "step",
             "step": step,
             "seconds": round(max(0.0, noted["at"] - self._started), 3),
@@ -176,12 +202,10 @@ class RunLogger:
         }
         if any(track.draws is not None for track in tracks):
             record["draws"] = [t.draws if t.draws is None else asdict(t.draws) for t in tracks]
-        if noted["metrics"]:
-            record["metrics"] = noted["metrics"]
-        self._write(record)
-        if self._writer is not None and (extremes := self._stretches.add(record)) is not None:
-            self._writer.write(extremes)
-            self._companion.look()
+        record["metrics"] = noted["metrics"]
+        self._due = step, list(observer.events), record
+        if not self._open:
+            self.flush()
 
     def event(self, step: int, event: Event) -> None:
         """Something to mark."""
@@ -189,7 +213,10 @@ class RunLogger:
         self._write({"kind": "event", "step": step, **told})
 
     def close(self, step: int, observer: Observer | Beside) -> None:
-        """The verdicts."""
+        """The last line, and the verdicts."""
+        self.flush()
+        if self._metrics:
+            self._write({"kind": "note", "step": step, "metrics": self._metrics})
         verdicts = [
             {
                 "law": k,

@@ -93,7 +93,7 @@ class Watch:
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
-        saved = Hook(lambda *_, **__: observer.settle())  # a checkpoint has all that is known
+        saved = Hook(self._save)
         self._hooks = [
             first.register_step_pre_hook(Hook(self._before)),
             last.register_step_post_hook(Hook(self._after)),
@@ -109,7 +109,16 @@ class Watch:
         self._observer.settle()
         return self._observer.tracks
 
+    def _save(self, *_: Any, **__: Any) -> None:
+        """A checkpoint has all that is known."""
+        self._observer.settle()
+        self._logger.flush()
+
     def _forward(self, module: Any, inputs: Any) -> None:
+        import torch
+
+        if torch.is_grad_enabled() and not self._closure:
+            self._logger.begin()  # an evaluation belongs to the step before it
         self._observer.note_precision()
         self._notice_scale()
         if shapes := [tuple(x.shape) for x in inputs if hasattr(x, "shape")]:
@@ -121,7 +130,10 @@ class Watch:
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
         self._depth += optimizer is self._optimizers[0]
-        if self._depth > 1 or not self._pace.due(self.steps):
+        if self._depth > 1:
+            return None
+        self._logger.begin()
+        if not self._pace.due(self.steps):
             return None
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         self._met = [met for o in self._optimizers[1:] for met in _gradients(o)]
@@ -175,7 +187,7 @@ class Watch:
         self.steps += 1
         self._left_out = self._observer.looking and self._observer.not_taken()
         if self._observer.looking:
-            self._logger.note(self._observer.rates)
+            self._logger.taken(self._observer.rates)
             with self._pace.after() as soon:
                 self._observer.after(soon=soon)
         else:
@@ -188,13 +200,18 @@ class Watch:
         scale = self._scaler.get_scale()
         if scale < self._scale and not self._left_out:
             text = f"the scaler left this step out: overflow; its scale is {scale:g} now"
-            self._observer.settle()  # the step before it stands above it
+            self._save()  # the step before it stands above it
             self._logger.event(self.steps + 1, Event("skipped", text))
         self._scale = scale
 
     def note(self, **metrics: float) -> None:
-        """Numbers for the next line of the log, such as ``loss=loss.item()``."""
-        self._logger.metrics.update({key: float(value) for key, value in metrics.items()})
+        """Numbers for the log, such as ``loss=loss.item()``.
+
+        They belong to the step that was taken last, and, once the model runs forward with
+        gradients again, to the next.
+        """
+        told = {key: float(value) for key, value in metrics.items()}
+        self._logger.note(self.steps, told)
 
     def verdict(self) -> str:
         """One line for each family, and below what several have in common."""
