@@ -209,3 +209,50 @@ def test_tensors_whose_turn_it_is_not_are_followed_too() -> None:
     assert check.since(named, {}, {}) == Between(written=("w39",))
     named["w39"] = torch.nn.Parameter(last.detach().clone())
     assert check.since(named, {}, {}) == Between(written=("w39",))
+
+
+# ------------------------------------------------------------------ no numbers for a while
+
+
+@pytest.mark.parametrize("laws", [mlp_laws, lambda: list(mlp_laws().laws[0].laws)])
+def test_a_prediction_goes_on_where_there_are_numbers_again(laws: Callable[[], Any]) -> None:
+    """A step overflows, and two steps later the parameters of before are loaded."""
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    kept: dict[str, Any] = {}
+
+    def before(step: int) -> None:
+        if step == 4:
+            kept.update(copy.deepcopy(model.state_dict()))
+            model[2].weight.grad[0, 0] = float("inf")
+
+    def between(step: int) -> None:
+        if step == 6:
+            model.load_state_dict(kept)
+
+    with cq.watch(model, optimizer, laws=laws()) as found:
+        train(model, optimizer, 12, before=before, between=between)
+    for track in found.tracks:
+        assert track.since == 4
+        assert "inf" in track.reason or "not finite" in track.reason
+        assert track.predicted == pytest.approx(track.value, rel=1e-10)
+
+
+def test_a_law_without_value_at_the_start_starts_at_its_first() -> None:
+    from conserved.law import Layout, Polynomial, RationalLaw
+
+    one, two = (Polynomial.of({(k,): 1}) for k in (0, 1))
+    quotient = RationalLaw(layout=Layout((("weight", (1, 2)),)), components=((one, two),))
+    model = torch.nn.Linear(2, 1, bias=False).double()
+    with torch.no_grad():
+        model.weight.zero_()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with cq.watch(model, optimizer, laws=[quotient]) as found:
+        for _ in range(5):
+            optimizer.zero_grad()
+            (model(torch.tensor([[3.0, 1.0]], dtype=torch.float64)) - 1).square().sum().backward()
+            optimizer.step()
+    (track,) = found.tracks
+    assert track.start == pytest.approx(3)
+    assert track.predicted == pytest.approx(track.value) == pytest.approx(track.start)
+    assert track.outcome == "conserved", track.verdict()

@@ -52,7 +52,7 @@ class Followed:
         self._looked = False  # at the last step
         self._pace: Floats | None = None  # that it left
         self._move(theta)
-        self._start = self._predicted = self._at.value
+        self._start = self._predicted = self._sound = self._at.value
         self._offset = 0.0
         self.residual = self.gradient = np.nan
         self.broken = ""
@@ -97,10 +97,21 @@ class Followed:
 
     def _remember(self, theta: Floats) -> None:
         """Be there, by whatever happened: nothing is predicted of it."""
-        old = self._at.value
         self._move(theta)
-        self._predicted = self._predicted + self._at.value - old
+        self._follow(self._at.value - self._sound)
         self._forget()
+
+    def _follow(self, change: Floats) -> None:
+        """Predict a change, where there is a value to predict."""
+        if not self._at.known:
+            return
+        if np.isfinite(self._sound).all():
+            self._predicted = self._predicted + change
+        else:  # there was none so far
+            self._start = self._predicted = self._at.value
+            self.track.start = float(self._signs @ self._start)
+            self.track.size = float(self._size.sum())
+        self._sound = self._at.value
 
     def _forget(self) -> None:
         """Velocities are measured anew."""
@@ -171,7 +182,7 @@ class Followed:
         leak = self._pairing if self._draws is not None else 0 * self._pairing
         change = self._account.change(self._step, before, self._at, pace, rules, leak)
         observed = self._at.value - before.value
-        self._predicted = self._predicted + (observed if change is None else change)
+        self._follow(observed if change is None else change)
         if change is None:
             self.track.predicted = None
             self.track.why_not = rules.why_not or "a step was not that of all its parameters alike"

@@ -20,6 +20,7 @@ from conserved.watching.draws import FIRST
 from conserved.watching.exact import Given, check_layout, flat
 from conserved.watching.followed import Followed
 from conserved.watching.gradients import precisions
+from conserved.watching.observer import QUIET
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Follower:
         one.track.since, one.track.reason = since, why
         one.resume(start, size, predicted)
 
+    @QUIET
     def before(
         self,
         step: int,
@@ -144,6 +146,7 @@ class Follower:
             frozenset(n for n in names if n not in slopes),
         )
 
+    @QUIET
     def after(self) -> None:
         """Settle the accounts of the step."""
         velocity = kinds.velocities(self._optimizers, self._named)

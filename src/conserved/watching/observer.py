@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+QUIET = np.errstate(invalid="ignore", over="ignore")  # what is not finite is told in words
 _FIRST, _EVERY = 8, 8  # looks at which the sizes of gradients are taken, which change slowly
 _SELDOM = 64  # those of parameters change more slowly
 
@@ -138,6 +139,7 @@ class Observer:
 
     # ---------------------------------------------------------------- before a step
 
+    @QUIET
     def before(self, step: int) -> None:
         """Test the gradient that a step is about to use, and settle the step before."""
         named = parameters(self._model)
@@ -292,6 +294,7 @@ class Observer:
 
     # ---------------------------------------------------------------- after a step
 
+    @QUIET
     def after(self, *, soon: bool) -> None:
         """Note what a step did.
 
@@ -318,6 +321,7 @@ class Observer:
         if not soon or step.nesterov or self._sharded:
             self.settle(slopes)
 
+    @QUIET
     def settle(self, slopes: Mapping[str, Any] | None = None) -> None:
         """Have the ledger of the last step ready."""
         if self._pending is not None:

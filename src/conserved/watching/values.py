@@ -82,6 +82,7 @@ class Values:
         self._floor = sums.size(np.where(linear, least, 0.0), ledger.weights)
         self._take(look(sums, ("xx", "x"), x=named))
         self.start, self.predicted = self.value.copy(), self.value.copy()
+        self._sound = self.value.copy()  # when it was a number last
 
     def measure_lines(self, named: Mapping[str, Any]) -> None:
         """Take the size of linear terms anew, which changes slowly."""
@@ -103,8 +104,15 @@ class Values:
         """
         before = self.value
         self._take(found)
-        self.predicted += self.value - before
+        self._follow(np.full_like(before, np.nan))
         return _units(self.value - before, self._precision * self.size)
+
+    def _follow(self, change: Floats) -> None:
+        """Predict a change; where it is nan, what was observed. What is no number tells nothing."""
+        finite = np.isfinite(self.value)
+        told = np.where(np.isnan(change), self.value - self._sound, change)
+        self.predicted[finite] += told[finite]
+        self._sound[finite] = self.value[finite]
 
     def accept(self, functions: NDArray[np.bool_], gap: Floats) -> None:
         """Of these functions take as it is what a step did beyond its ledger."""
@@ -137,7 +145,7 @@ class Values:
         was = self.value
         self._take(found)
         observed = self.value - was
-        self.predicted += np.where(np.isnan(change), observed, change)
+        self._follow(change)
         return _units(observed - change, unit), observed - change
 
 
