@@ -30,6 +30,7 @@ from conserved.monitor import Run, view
 from conserved.monitor.serve import Live
 from conserved.watching.log import line_of, part_path
 from conserved.watching.logger import ROTATE
+from conserved.watching.pace import Pace
 from conserved.watching.place import beside
 from conserved.watching.pyramid import BLOCK
 from conserved.watching.reading import size_of
@@ -137,7 +138,7 @@ def _served(path: Path, looks: int) -> dict[str, Any]:
 def _continued(path: Path, looks: int) -> dict[str, Any]:
     from conserved.watching.logger import RunLogger
 
-    logger = RunLogger(path, rotate=ROTATE, sinks=(), step=None, every=1)
+    logger = RunLogger(path, rotate=ROTATE, sinks=(), step=None, pace=Pace(1))
     if logger.begun != looks:
         raise AssertionError(f"goes on from {logger.begun:,}")
     return {}

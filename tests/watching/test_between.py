@@ -246,7 +246,7 @@ def test_a_law_without_value_at_the_start_starts_at_its_first() -> None:
     model = torch.nn.Linear(2, 1, bias=False).double()
     with torch.no_grad():
         model.weight.zero_()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     with cq.watch(model, optimizer, laws=[quotient]) as found:
         for _ in range(5):
             optimizer.zero_grad()
