@@ -303,6 +303,80 @@ def test_adam_and_rates_that_differ_leave_the_mean_alone() -> None:
         assert "is not told by fewer than 128 steps" in track.finding.reason
 
 
+def rated(laws: Any, options: dict[str, Any], late: float = 1.0, wrong: float = 1.0) -> Any:
+    """Layers with rates 0.04 and 0.01, both halved on the way, the second times ``late``."""
+    from torch import nn
+
+    torch.manual_seed(3)
+    net = nn.Sequential(nn.Linear(4, 3, bias=False), nn.Linear(3, 2, bias=False)).double()
+    groups = [
+        {"params": [p], "lr": lr} for p, lr in zip(net.parameters(), (0.04, 0.01), strict=True)
+    ]
+    optimizer = torch.optim.SGD(groups, **{**options, "lr": 0.1})
+    with cq.watch(net, optimizer, laws=laws) as watched:
+        for k in range(20):
+            if k == 10:
+                groups[0]["lr"] *= 0.5
+                groups[1]["lr"] *= 0.5 * late
+            optimizer.zero_grad()
+            x = torch.randn(8, 4, dtype=torch.float64)
+            (net(x) - torch.sin(3 * x[:, :2])).square().mean().backward()
+            optimizer.step()
+            if k == 15:
+                net[1].weight.data *= wrong
+    return watched
+
+
+@cache
+def two_layers() -> cq.Analysis:
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(4, 3, bias=False), nn.Linear(3, 2, bias=False))
+    return cq.analyze(cq.from_torch(net, torch.zeros(1, 4)))
+
+
+@pytest.mark.parametrize("options", SGD, ids=lambda o: "-".join(o))
+def test_laws_whose_terms_have_rates_of_their_own_have_a_ledger(options: dict[str, Any]) -> None:
+    """Σ h_c/η_c, as of laws of blocks; and these agree."""
+    laws = two_layers().laws
+    watched = rated(laws, options)
+    assert watched.tracks
+    for track in watched.tracks:
+        assert track.outcome == "drifting as predicted", watched.verdict()
+        assert track.residual < 5
+        assert track.predicted == pytest.approx(track.value, rel=1e-9)
+        assert abs(track.drift) > 1e-6 * track.size
+    assert rated(laws, options, wrong=1.001).violated
+
+
+def test_rates_that_change_their_ratio_end_the_ledger() -> None:
+    laws = two_layers().laws
+    for track in rated(laws, SGD[0], late=0.5).tracks:
+        assert track.outcome == "drifting"
+        assert track.why_not == "the rates of its tensors changed their ratio"
+
+
+def test_a_law_whose_terms_mix_rates_says_so() -> None:
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
+    groups = [
+        {"params": [p], "lr": lr} for p, lr in zip(net.parameters(), (0.04, 0.01), strict=True)
+    ]
+    laws = [polynomial_of(2), polynomial_of(4)]
+    optimizer = torch.optim.SGD(groups)
+    with cq.watch(net, optimizer, laws=laws) as watched:
+        for _ in range(5):
+            optimizer.zero_grad()
+            (net(torch.ones(1, 1, dtype=torch.float64)) - 1).square().sum().backward()
+            optimizer.step()
+    separate, mixed = watched.tracks
+    assert separate.outcome == "drifting as predicted", separate.verdict()
+    assert separate.residual < 5
+    assert mixed.outcome == "drifting"
+    assert "its terms mix parameters of different rates" in mixed.verdict()
+
+
 def test_what_is_refused() -> None:
     net = model()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)

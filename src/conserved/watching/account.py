@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from conserved.dynamics.steps import Forecast, Steps
 from conserved.errors import DegenerateSampleError
-from conserved.kernel.real import Reals
-from conserved.law import Law
+from conserved.watching.weighed import Weighed
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +32,7 @@ class Rules:
         steps: of all of them; None where there is no common rule.
         sign: −1 where the loss is maximized.
         decay: (D,) λ of each, added to the gradient.
+        weights: (D,) what a term of each counts: the first rate over its own.
         decays: the different ones.
         rate: the largest.
         why_not: why there is no common rule, or "".
@@ -41,6 +41,7 @@ class Rules:
     steps: Steps | None
     sign: float
     decay: Floats
+    weights: Floats
     decays: tuple[float, ...]
     rate: float
     why_not: str = ""
@@ -85,13 +86,14 @@ class Point:
         return bool(np.isfinite(self.value).all() and np.isfinite(self.normal).all())
 
 
-def point_of(law: Law, theta: Floats) -> Point:
+def point_of(law: Weighed, theta: Floats) -> Point:
     """A law at θ (D,)."""
     try:
         with np.errstate(all="ignore"):
-            value, normal = law.values(Reals(), theta[None])[0], law.gradients(Reals(), theta)
+            value, normal = law.at(theta)
     except (np.linalg.LinAlgError, DegenerateSampleError):
-        value, normal = np.full(law.size, np.nan), np.full((law.size, len(theta)), np.nan)
+        size = law.law.size
+        value, normal = np.full(size, np.nan), np.full((size, len(theta)), np.nan)
     return Point(theta, value, normal)
 
 
@@ -111,17 +113,19 @@ class Account:
         >>> cubic = Polynomial.of({(0, 0, 0): 1, (1, 1, 1): -1})  # gradients along (θ₂², θ₁²)
         >>> law = PolynomialLaw(layout=Layout((("w", (2,)),)), components=(cubic,))
         >>> w, g, zero, none = np.array([2.0, 1.0]), np.array([1.0, 4.0]), np.zeros(2), frozenset()
+        >>> law, one = Weighed(law, np.ones(2)), np.ones(2)
         >>> before, after = point_of(law, w), point_of(law, w - 0.1 * g)
-        >>> step, rules = Step(w, g, zero, zero, none, none), Rules(Steps(0.1), 1.0, zero, (), 0.1)
+        >>> step = Step(w, g, zero, zero, none, none)
+        >>> rules = Rules(Steps(0.1), 1.0, zero, one, (), 0.1)
         >>> told = Account(law, ("w",), 3).change(step, before, after, zero, rules, np.zeros(1))
         >>> bool(abs(before.value + told - after.value) < 1e-14)
         True
     """
 
-    def __init__(self, law: Law, names: tuple[str, ...], degree: int | None) -> None:
+    def __init__(self, law: Weighed, names: tuple[str, ...], degree: int | None) -> None:
         self._law, self._names, self._degree = law, frozenset(names), degree
         self._tilt: Floats | None = None
-        self.slack = np.zeros(law.size)
+        self.slack = np.zeros(law.law.size)
 
     def forget(self) -> None:
         """Velocities are measured anew."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, not_orthogonal
@@ -13,7 +15,9 @@ from conserved.watching.between import changed_between
 from conserved.watching.charts import chart_at, charted
 from conserved.watching.draws import Draws
 from conserved.watching.exact import why
-from conserved.watching.tracks import Track
+from conserved.watching.rules import MIXED, SAME
+from conserved.watching.tracks import RATIO_LOST, Track
+from conserved.watching.weighed import Weighed, separable
 
 
 class Followed:
@@ -47,33 +51,54 @@ class Followed:
         degrees = homogeneity(law)
         one = degrees is not None and len(set(degrees.tolist())) == 1
         self._degree = int(degrees[0]) if degrees is not None and one else None
-        self._account = Account(law, self.names, self._degree)
+        self._weigh(np.ones(law.layout.size))
         self._draws = Draws(self._signs, self._degree) if random else None
         self._looked = False  # at the last step
         self._pace: Floats | None = None  # that it left
         self._move(theta)
-        self._start = self._predicted = self._sound = self._at.value
         self._offset = 0.0
         self.residual = self.gradient = np.nan
         self.broken = ""
-        value = float(self._signs @ self._at.value)
         self.track = Track(
             text=law.text,
             tensors=self.names,
             functions=law.size,
             degree=self._degree or 0,
-            start=value,
-            value=value,
-            size=float(self._size.sum()),
             precision=precision,
             due=due,
             chart=chart,
         )
+        self._start_here()
+
+    def _weigh(self, weights: Floats) -> None:
+        """Have each term count by the rate of its parameters."""
+        self._weights, self._weighed = weights, Weighed(self.law, weights)
+        self._account = Account(self._weighed, self.names, self._degree)
+
+    def _start_here(self) -> None:
+        """What is predicted begins with the value here."""
+        self._start = self._predicted = self._sound = self._at.value
+        self.track.start = self.track.value = float(self._signs @ self._start)
+        self.track.size = float(self._size.sum())
 
     def begin(self, rules: Rules) -> None:
         """Tell how its parameters step."""
+        self._mixed = not separable(self.law, rules.weights)
+        if rules.steps is not None and not self._mixed:
+            self._weigh(rules.weights)
+            self._move(self._at.theta)
+            self._start_here()
+        rules = self._own(rules)
         self.track.predicted = self.track.value if rules.steps is not None else None
         self.track.why_not = rules.why_not
+
+    def _own(self, rules: Rules) -> Rules:
+        """Steps as this law, each term over its rate, sees them."""
+        if rules.steps is None or not rules.rate:
+            return rules
+        if not np.allclose(rules.weights, self._weights, rtol=SAME, atol=0):
+            return replace(rules, steps=None, why_not=MIXED if self._mixed else RATIO_LOST)
+        return replace(rules, rate=rules.steps.rate, decay=rules.decay / self._weights)
 
     def resume(self, start: float, size: float, predicted: float) -> None:
         """Go on from what an earlier run had come to."""
@@ -92,7 +117,7 @@ class Followed:
 
     def _move(self, theta: Floats) -> None:
         """Be there."""
-        self._at = point_of(self.law, theta)
+        self._at = point_of(self._weighed, theta)
         self._size = self._at.size / max(1, self._degree or 1)
 
     def _remember(self, theta: Floats) -> None:
@@ -105,13 +130,10 @@ class Followed:
         """Predict a change, where there is a value to predict."""
         if not self._at.known:
             return
-        if np.isfinite(self._sound).all():
-            self._predicted = self._predicted + change
-        else:  # there was none so far
-            self._start = self._predicted = self._at.value
-            self.track.start = float(self._signs @ self._start)
-            self.track.size = float(self._size.sum())
-        self._sound = self._at.value
+        if not np.isfinite(self._sound).all():  # there was none so far
+            self._start_here()
+            return
+        self._predicted, self._sound = self._predicted + change, self._at.value
 
     def _forget(self) -> None:
         """Velocities are measured anew."""
@@ -133,8 +155,9 @@ class Followed:
             half: relative rounding of a gradient that went through half precision, else 0.
             waiting: why it cannot be tested, or "".
         """
-        self._step, self.broken = step, ""
+        self._step, self.broken = self._shared(step), ""
         self.residual = self.gradient = np.nan
+        step = self._step
         moved = self._changed(step.theta, self._at.theta)
         paced = self._changed(step.velocity, self._pace)
         if moved:
@@ -158,6 +181,13 @@ class Followed:
         if self._draws is None:
             self._test(step)
 
+    def _shared(self, step: Step) -> Step:
+        """What it finds, with directions as steps of the first rate would go."""
+        slope, floor, velocity = (
+            v / self._weights for v in (step.slope, step.floor, step.velocity)
+        )
+        return replace(step, slope=slope, floor=floor, velocity=velocity)
+
     def _test(self, step: Step) -> None:
         self.gradient = _most(self._pairing, self._rounding)
         self.track.worst = max(self.track.worst, self.gradient)
@@ -172,6 +202,7 @@ class Followed:
     def after(self, theta: Floats, pace: Floats, rules: Rules) -> None:
         """Settle the account of a step to θ⁺, b⁺."""
         before, self._looked = self._at, True
+        pace, rules = pace / self._weights, self._own(rules)
         self._pace = pace if rules.steps is not None and rules.steps.momentum else None
         if self.track.waiting:
             self._remember(theta)

@@ -179,16 +179,17 @@ class Follower:
         common = kinds.joint([every[k] for k in mine])
         owners = [o for o in self._optimizers for _ in o.param_groups]
         unknown = kinds.why_not([owners[k] for k in mine], [every[k] for k in mine])
-        if common is not None and not kinds.same_weights((1.0,) * len(mine), common.weights):
-            unknown = "its parameters have different rates"
-        decay = np.zeros(one.law.layout.size)
+        decay, weights = np.zeros(one.law.layout.size), np.ones(one.law.layout.size)
         by_group = dict(zip(mine, common.decays, strict=True)) if common is not None else {}
+        counts = dict(zip(mine, common.weights, strict=True)) if common is not None else {}
         for name in one.names:
-            decay[one.law.layout.indices(name).ravel()] = by_group.get(groups.get(name, -1), 0.0)
+            places, group = one.law.layout.indices(name).ravel(), groups.get(name, -1)
+            decay[places], weights[places] = by_group.get(group, 0.0), counts.get(group, 1.0)
         return Rules(
             common.steps if common is not None and not unknown else None,
             -1.0 if common is not None and common.sign < 0 else 1.0,
             decay,
+            weights,
             tuple(dict.fromkeys(by_group.values())),
             max((rates[k] for k in mine), default=0.0),
             unknown,

@@ -12,7 +12,8 @@ from conserved.dynamics.steps import Steps
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-_SAME = 1e-9  # relative, of ratios of rates
+SAME = 1e-9  # relative, of ratios of rates
+MIXED = "its terms mix parameters of different rates"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def joint(rules: Sequence[Rule | None]) -> Joint | None:
 
 def same_weights(one: Sequence[float], other: Sequence[float]) -> bool:
     """Whether rates kept their ratios."""
-    return all(abs(a - b) <= _SAME * abs(a) for a, b in zip(one, other, strict=True))
+    return all(abs(a - b) <= SAME * abs(a) for a, b in zip(one, other, strict=True))
 
 
 def why_not(owners: Sequence[Optimizer], rules: Sequence[Rule | None]) -> str:
