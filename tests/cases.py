@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,15 @@ ENGINE = tuple(case for case in CASES if case.needs == "engine")
 def params(cases: tuple[Case, ...] = ENGINE) -> list[object]:
     """The cases for ``pytest.mark.parametrize``, with ids."""
     return [pytest.param(case, id=case.id) for case in cases]
+
+
+def sweep(values: Iterable[Any], every: int) -> list[Any]:
+    """The values of a swept range for ``parametrize``: one of so many each time, all when slow."""
+    return [
+        value if k % every == 0 else pytest.param(*_row(value), marks=pytest.mark.slow)
+        for k, value in enumerate(values)
+    ]
+
+
+def _row(value: Any) -> tuple[Any, ...]:
+    return value if type(value) is tuple else (value,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -58,13 +59,16 @@ def other_values(value: Any) -> Iterator[Any]:
         yield from (0, False, "", [], {}, [0, 1, 1])
 
 
-def all_spoilt(document: Any) -> Iterator[tuple[Path, Any]]:
-    """Every place with every other value: (place, spoilt copy)."""
-    for path in places(document):
-        value = at(document, path)
-        for other in other_values(value):
-            if type(other) is not type(value) or other != value:
-                yield path, changed(document, path, other)
+def all_spoilt(document: Any, part: int = 0, parts: int = 1) -> Iterator[tuple[Path, Any]]:
+    """Every place with every other value, or one part of them: (place, spoilt copy)."""
+    every = (
+        (path, other)
+        for path in places(document)
+        for other in other_values(at(document, path))
+        if type(other) is not type(at(document, path)) or other != at(document, path)
+    )
+    for path, other in islice(every, part, None, parts):
+        yield path, changed(document, path, other)
 
 
 def randomly_spoilt(document: Any, rng: random.Random, times: int) -> Any:

@@ -21,6 +21,7 @@ def assert_tight(closure: cq.Closure, laws: int) -> None:
     assert closure.rigorous, closure.note
 
 
+@pytest.mark.slow  # tests/search/test_certified.py asks the same of an analysis
 @pytest.mark.parametrize("case", params(CASES))
 def test_bound_is_the_known_count(case: Case) -> None:
     problem = case.problem()

@@ -11,6 +11,7 @@ import conserved as cq
 from conserved.kernel.choices import pieces
 from conserved.networks import Network, Parameter
 from conserved.networks.tracing import concatenate
+from tests.cases import sweep
 
 
 class Custom(Network):
@@ -58,7 +59,7 @@ def gains(p: Any, x: Any) -> Any:
     return (x @ rows.T).relu() @ p["U"].T
 
 
-@pytest.mark.parametrize("hidden", [4, 8])
+@pytest.mark.parametrize("hidden", sweep([4, 8], 2))
 def test_weight_norm_with_relu(hidden: int) -> None:
     """‖v_j‖² and g_j² − ‖u_j‖² for each unit."""
     shapes = {"V": (hidden, 3), "g": (hidden,), "U": (2, hidden)}
@@ -84,7 +85,9 @@ def attention(heads: int, shared: bool) -> Network:
     return Custom(shapes, forward, (tokens, dim), (tokens, dim))
 
 
-@pytest.mark.parametrize("heads, shared, laws", [(1, False, 5), (2, False, 10), (2, True, 12)])
+@pytest.mark.parametrize(
+    "heads, shared, laws", sweep([(2, True, 12), (1, False, 5), (2, False, 10)], 3)
+)
 def test_normalised_queries_and_keys(heads: int, shared: bool, laws: int) -> None:
     assert counted(attention(heads, shared)) == (laws, laws, True)
 
@@ -111,7 +114,7 @@ def test_batch_normalisation() -> None:
     assert counted(normalised(2, affine=True)) == (4, 4, True)
 
 
-@pytest.mark.parametrize("classes", [3, 4])
+@pytest.mark.parametrize("classes", sweep([3, 4], 2))
 def test_cosine_heads(classes: int) -> None:
     def forward(p: Any, x: Any) -> Any:
         z = (x @ p["W"].T).function("tanh")

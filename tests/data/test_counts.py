@@ -14,6 +14,7 @@ from conserved.errors import InputError
 from conserved.losses import parse_loss
 from conserved.networks import Network, Parameter, Var
 from conserved.report import render, watch
+from tests.cases import sweep
 from tests.data.road import Given
 from tests.road.count import laws
 from tests.road.forward import Model, group_of, layers, loss_of
@@ -53,7 +54,7 @@ def both(problem: cq.Problem, road: Given) -> int:
     [(LINEAR_1, (7, 5, 3, 3)), (LINEAR_2, (7, 5, 3, 3)), (TANH, (12, 3, 0, 0))],
     ids=lambda value: str(value[0]),
 )
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", sweep([2, 1, 4, 3], 2))
 def test_these_inputs_any_labels(case: Case, known: tuple[int, ...], n: int) -> None:
     text, model = case
     rows = POINTS[model.inputs[0]][:n]
@@ -67,7 +68,7 @@ def test_these_inputs_any_labels(case: Case, known: tuple[int, ...], n: int) -> 
     [(LINEAR_1, (7, 5, 3, 3)), (LINEAR_2, (9, 5, 3, 3)), (TANH, (12, 3, 0, 0))],
     ids=lambda value: str(value[0]),
 )
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", sweep([2, 1, 4, 3], 2))
 def test_these_samples_any_weights(case: Case, known: tuple[int, ...], n: int) -> None:
     text, model = case
     rows, labels = POINTS[model.inputs[0]][:n], LABELS[model.outputs[0]][:n]
@@ -225,8 +226,9 @@ def test_the_order_and_repetition_of_inputs_do_not_matter() -> None:
         assert cq.lie_closure(problem).upper == 3
 
 
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("n", [2, 4, 6])
+@pytest.mark.parametrize(
+    "n, bias", sweep([(4, True), (6, True), (2, False), (6, False), (2, True), (4, False)], 2)
+)
 def test_many_inputs_of_a_smooth_network_are_certified(n: int, bias: bool) -> None:
     """Arguments of tanh at more inputs than dimensions depend; fewer inputs bound the rest."""
     rows = [*POINTS[2], [2, 3], [1, 1]][:n]

@@ -22,7 +22,7 @@ MEASURED = [
     ("linear:200-3-1", "permutation", "invariant"),  # estimated at 394 s once
     ("linear:7-3-7", "hyperoctahedral", "equivariant"),
     ("linear:60-3-2", "shift", "invariant"),
-    ("linear:24-24-24", "permutation", "invariant"),
+    pytest.param("linear:24-24-24", "permutation", "invariant", marks=pytest.mark.slow),
     ("poly:14-3-1,power=2", "orthogonal", "invariant"),
     ("lightning:dim=8,tokens=5,head=1,out=1", "orthogonal", "invariant"),
     ("lightning:dim=6,tokens=4,head=2,out=2", "orthogonal", "invariant"),

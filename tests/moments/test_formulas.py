@@ -15,6 +15,7 @@ import conserved as cq
 from conserved.fields import moment_space
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.residues import residues
+from tests.cases import sweep
 from tests.moments.oracles import monomial_generators, unitary_algebra, write_group
 
 
@@ -47,7 +48,7 @@ def size(network):
 # ------------------------------------------------------------------ range laws: linear networks
 
 
-@pytest.mark.parametrize("n, h, m", [*product(range(3, 11), range(1, 6), (1, 2, 3))])
+@pytest.mark.parametrize("n, h, m", sweep(product(range(3, 11), range(1, 6), (1, 2, 3)), 4))
 def test_permuted_inputs(n, h, m):
     """+ h(n−1−h): W1 on the zero-sum part."""
     expected = two_layers(n, h, m) + range_count(n - 1, h)
@@ -60,17 +61,17 @@ DEEP = [
 ]
 
 
-@pytest.mark.parametrize("widths", DEEP, ids=lambda widths: "-".join(map(str, widths)))
-def test_permuted_inputs_of_deep_networks(widths):
+@pytest.mark.parametrize("text", sweep(["-".join(map(str, widths)) for widths in DEEP], 5))
+def test_permuted_inputs_of_deep_networks(text):
     """The first layer alone carries the range, whatever follows."""
-    network = "linear:" + "-".join(map(str, widths))
+    network, widths = f"linear:{text}", [*map(int, text.split("-"))]
     assert laws(network, "permutation") == laws(network) + range_count(widths[0] - 1, widths[1])
 
 
 COPIES = [(mu, n, h) for mu in (1, 2, 3) for n in range(3, 9) for h in (1, 2, 3) if mu * n < 20]
 
 
-@pytest.mark.parametrize("mu, n, h", COPIES)
+@pytest.mark.parametrize("mu, n, h", sweep(COPIES, 2))
 def test_a_block_with_multiplicity(mu, n, h):
     """μ copies of the zero-sum part: κ = hμ vectors in R^(n−1)."""
     expected = two_layers(mu * n, h, 1) + range_count(n - 1, h * mu)
@@ -112,14 +113,14 @@ EQUIVARIANT = [(n, h) for n in range(2, 8) for h in (1, 2, 3)]
 DEEP_BRACKETS = {(6, 2), (7, 2), (7, 3)}
 
 
-@pytest.mark.parametrize("n, h", [pair for pair in EQUIVARIANT if pair not in DEEP_BRACKETS])
+@pytest.mark.parametrize("n, h", sweep((e for e in EQUIVARIANT if e not in DEEP_BRACKETS), 2))
 def test_equivariant_signed_permutations(n, h):
     """+ 2h(n−2h): rows of W1 and columns of W2 in one R^n."""
     expected = two_layers(n, h, n) + range_count(n, 2 * h)
     assert laws(f"linear:{n}-{h}-{n}", "hyperoctahedral", "equivariant") == expected
 
 
-@pytest.mark.parametrize("n, h", [*product(range(3, 9), (1, 2))])
+@pytest.mark.parametrize("n, h", sweep(product(range(3, 9), (1, 2)), 3))
 def test_equivariant_permutations(n, h):
     """The same on the zero-sum part, + 2h(n−1−2h)."""
     expected = two_layers(n, h, n) + range_count(n - 1, 2 * h)
@@ -236,7 +237,7 @@ def poly_extra(k, h, m, r):
     return 0 if labels_seen else range_count(m, h)
 
 
-@pytest.mark.parametrize("k, h, m, r", [*product(range(2, 13), (1, 2), (1, 2, 3), (2, 3))])
+@pytest.mark.parametrize("k, h, m, r", sweep(product(range(2, 13), (1, 2), (1, 2, 3), (2, 3)), 5))
 def test_rotations_of_the_plane(k, h, m, r):
     """r = 2: k = 3 or k ≥ 5; r = 3: k = 5 or k ≥ 7 (theory §6)."""
     known = {2: k == 3 or k >= 5, 3: k == 5 or k >= 7}[r]
@@ -284,7 +285,7 @@ def test_all_rotations_of_more_dimensions(n, h):
 
 
 @pytest.mark.parametrize(
-    "d, tokens", [*product(range(3, 7), (2, 3, 4, 5)), (7, 2), pytest.param(8, 5)]
+    "d, tokens", sweep([*product(range(3, 7), range(2, 6)), (7, 2), (8, 5)], 3)
 )
 def test_lightning(d, tokens):
     """Head and out of width 1, two tokens or more: 3d − 7 laws, 2 of them of the architecture."""
@@ -302,7 +303,7 @@ def test_lightning_on_one_token(d):
 
 @pytest.mark.parametrize(
     "d, head, out, architecture",
-    [(3, 1, 2, 2), (4, 1, 2, 2), (5, 1, 2, 2), (4, 2, 1, 4), (6, 2, 1, 4)],
+    sweep([(4, 1, 2, 2), (3, 1, 2, 2), (5, 1, 2, 2), (4, 2, 1, 4), (6, 2, 1, 4)], 3),
 )
 def test_lightning_with_wider_heads(d, head, out, architecture):
     """range([Q K V]): κ = 2·head + out vectors of R^d."""
@@ -331,7 +332,7 @@ MONOMIAL = [
 
 
 @pytest.mark.parametrize("beside", ["", "+none:1"], ids=["alone", "beside a label"])
-@pytest.mark.parametrize("kind, k, copies, h", MONOMIAL)
+@pytest.mark.parametrize("kind, k, copies, h", sweep(MONOMIAL, 3))
 def test_monomial_groups_over_other_algebras(kind, k, copies, h, beside, tmp_path, monkeypatch):
     """Two or more copies of C^k or H^k: moments Hermitian over C or H, κ = copies·h columns."""
     monkeypatch.chdir(tmp_path)

@@ -297,12 +297,17 @@ SPOILED = (
 )
 
 
+def indexed(place: Path, steps: int) -> tuple[Path, Path]:
+    """A log, and the folder of its index."""
+    path, folder = logs.finished(place / "run.jsonl", steps), place / "index"
+    folder.mkdir()
+    read(path, folder).save()
+    return path, folder
+
+
 @pytest.mark.parametrize("spoil", SPOILED)
 def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> None:
-    folder = tmp_path / "index"
-    folder.mkdir()
-    path = logs.finished(tmp_path / "run.jsonl", 500)
-    read(path, folder).save()
+    path, folder = indexed(tmp_path, 500)
     place = folder / "index.json"
     text = spoil if isinstance(spoil, str) else json.dumps(spoil(json.loads(place.read_text())))
     place.write_text(text)
@@ -313,13 +318,10 @@ def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> N
 
 @pytest.mark.parametrize("name", ["places", "level0", "level1"])
 def test_an_index_that_lost_a_file_is_made_again(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "index"
-    folder.mkdir()
-    path = logs.finished(tmp_path / "run.jsonl", 3000)
-    truth = shown(read(path, folder), 1, 3000, 9)
-    read(path, folder).save()
+    path, folder = indexed(tmp_path, 2100)  # of two levels
+    truth = shown(read(path, folder), 1, 2100, 9)
     (folder / name).unlink()
-    found = shown(read(path, folder), 1, 3000, 9)
+    found = shown(read(path, folder), 1, 2100, 9)
     assert list(found) == list(truth)
     for step, values in truth.items():
         np.testing.assert_array_equal(found[step], values)

@@ -61,8 +61,19 @@ def test_along_the_flow(planted: Planted) -> None:
     check(planted, GradientFlow(time=time), 0, "conserved")
 
 
-@pytest.mark.parametrize("dynamics", DESCENTS, ids=lambda d: d.text)
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda p: p.network)
+DESCENDING = [  # two kinds of steps for each network, and the others with the slow tests
+    pytest.param(
+        planted,
+        dynamics,
+        id=f"{planted.network}-{dynamics.text}",
+        marks=[pytest.mark.slow] * ((n + 2 * k) % len(DESCENTS) > 1),
+    )
+    for n, planted in enumerate(PLANTED)
+    for k, dynamics in enumerate(DESCENTS)
+]
+
+
+@pytest.mark.parametrize("planted, dynamics", DESCENDING)
 def test_along_descent(planted: Planted, dynamics: Dynamics) -> None:
     check(planted, dynamics, 1, "drifting as predicted")
 

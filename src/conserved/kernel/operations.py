@@ -188,7 +188,7 @@ def _reshape(ring: FormalRing, node: Node, args: Sequence[Array]) -> Result:
 
 def _transpose(ring: FormalRing, node: Node, args: Sequence[Array]) -> Result:
     order = (*range(LEAD), *(LEAD + axis for axis in node.data))
-    inverse = tuple(np.argsort(order))
+    inverse = sorted(range(len(order)), key=order.__getitem__)  # argsort of NumPy takes 20 µs
     return args[0].transpose(order), (lambda g: g.transpose(inverse),)
 
 
