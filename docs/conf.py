@@ -1,6 +1,7 @@
 """The site: ``make docs`` builds it from these pages into ``out/site``, without the network."""
 
 import re
+from html import escape
 from typing import Any
 
 from pygments.lexers.special import TextLexer
@@ -18,7 +19,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["pictures/**", "gallery/**", "**sg_execution_times.rst"]
+exclude_patterns = ["pictures/**", "gallery/**", "static/**", "**sg_execution_times.rst"]
 suppress_warnings = ["ref.python"]  # types of one name in two modules; both are on a page
 
 # Pages link to files beside the documents as they do on GitHub; headings have GitHub's anchors.
@@ -37,7 +38,8 @@ toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_title = "conserved"
-html_static_path: list[str] = []
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_theme_options = {
@@ -65,6 +67,8 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
 
     Code keeps its signs: what stands in double backticks, and examples from >>> to a blank line.
     """
+    if what in ("property", "attribute") and lines and ":" in lines[0]:
+        lines[0] = f": {lines[0]}"  # else napoleon takes what is before a colon for a type
     inside = False
     for place, line in enumerate(lines):
         inside = bool(line.strip()) and (inside or line.lstrip().startswith(">>>"))
@@ -72,6 +76,36 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
             parts = re.split(r"(``.*?``)", line)
             parts[::2] = [re.sub(r"([|*])", r"\\\1", part) for part in parts[::2]]
             lines[place] = "".join(parts)
+
+
+_CODE = re.compile(r"(^```.*?^```$|``.*?``|`[^`\n]*`|\]\([^)\n]*\))", re.DOTALL | re.MULTILINE)
+_SHOWN = re.compile(r"(?<=\n\n)((?:    [^\n]*\n)+)(?=\n)")
+
+
+def scripts(app: Any, name: str, source: list[str]) -> None:
+    """Indices and exponents of the text are set below and above the line, formulas shown apart.
+
+    Text that is read as it stands has x_i, U_{j+1} and y^{k+1}.
+    """
+    if name != "theory":
+        return
+    parts = _CODE.split(source[0])
+    for place in range(0, len(parts), 2):
+        text = _SHOWN.sub(
+            lambda found: f'<p class="formula">{escape(_cut(found[1]))}</p>\n', parts[place]
+        )
+        for sign, tag in ("_", "sub"), ("^", "sup"):
+            text = re.sub(
+                rf"(?<=[^\s_^]){re.escape(sign)}(?:{{([^}}]+)}}|([⊥⊗−]?\w+|⊥))",
+                lambda found, tag=tag: f"<{tag}>{found[1] or found[2]}</{tag}>",
+                text,
+            )
+        parts[place] = text
+    source[0] = "".join(parts)
+
+
+def _cut(shown: str) -> str:
+    return "\n".join(line[4:] for line in shown.rstrip().split("\n"))
 
 
 def sections(app: Any, name: str, source: list[str]) -> None:
@@ -98,4 +132,5 @@ def setup(app: Any) -> None:
     """Called by Sphinx; the docstrings come here before napoleon reads them."""
     app.add_lexer("csv", TextLexer)
     app.connect("source-read", sections)
+    app.connect("source-read", scripts)
     app.connect("autodoc-process-docstring", plain, priority=100)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -98,3 +99,23 @@ def test_it_builds_without_warnings_and_loads_nothing(tmp_path: Path) -> None:
     told = {name for name in names if f'id="{name}"' in api}
     assert names - told <= modules & {f"conserved.{m}" for m in import_module("conserved")._MODULES}
     assert len(list((tmp_path / "_images").glob("sphx_glr_plot_*.png"))) >= 5
+
+
+def test_indices_are_set_below_the_line_and_code_is_left_alone() -> None:
+    configured = run_path(str(PROJECT / "docs/conf.py"))
+    text = "Let U_{j+1} ⊆ R^m, `a_b`.\n\n    Σ_i ℓ(x_i) < y^{k+1}\n\n```python\na_b ^ c_d\n```\n"
+    source = [text]
+    configured["scripts"](None, "theory", source)
+    assert source == [
+        "Let U<sub>j+1</sub> ⊆ R<sup>m</sup>, `a_b`.\n\n"
+        '<p class="formula">Σ<sub>i</sub> ℓ(x<sub>i</sub>) &lt; y<sup>k+1</sup></p>\n\n'
+        "```python\na_b ^ c_d\n```\n"
+    ]
+    configured["scripts"](None, "api", other := [text])
+    assert other == [text]
+
+
+def test_what_stands_before_a_colon_is_no_type() -> None:
+    plain = run_path(str(PROJECT / "docs/conf.py"))["plain"]
+    plain(None, "property", "state", None, None, lines := ["What laws are functions of: θ."])
+    assert lines == [": What laws are functions of: θ."]

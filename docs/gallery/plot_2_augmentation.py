@@ -30,7 +30,7 @@ for augment, words in (
     run = simulate(problem, frozen, dynamics=GradientDescent(rate=0.02, steps=200), augment=augment)
     moved = np.abs(run.trajectory.drift(0)).max(axis=1)
     ax.semilogy(run.trajectory.steps, np.maximum(moved, 1e-16), label=words)
-    print(f"{words:24} {run.verdicts[0].outcome:10} moved by {moved[-1]:.1e}")
+    print(f"{words:24} {run.verdicts[0].outcome:21} moved by {moved[-1]:.1e}")
 ax.set_xlabel("step")
 ax.set_ylabel("how far the plane moved")
 ax.legend()

@@ -34,6 +34,8 @@ for column, rate in enumerate(rates):
 fig, ax = plt.subplots(figsize=(7, 3.5))
 ax.loglog(rates, drift[0], "o-", label="the law: proportional to the step")
 ax.loglog(rates, drift[1], "s-", label="without its bias: does not shrink")
+ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+ax.minorticks_off()
 ax.set_xlabel("step size η, over the same time")
 ax.set_ylabel("drift")
 ax.legend()

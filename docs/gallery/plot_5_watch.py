@@ -15,7 +15,7 @@ torch.manual_seed(0)
 
 
 def trained(scale: float, steps: int = 60) -> tuple[list[float], list[float], str]:
-    """Drift and its prediction, step by step, where one gradient is scaled by a bug."""
+    """Drift of a law and what was predicted of it, where one gradient is scaled by a bug."""
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).double()
     laws = cq.block_laws(model, torch.zeros(1, 4).double())
@@ -29,8 +29,9 @@ def trained(scale: float, steps: int = 60) -> tuple[list[float], list[float], st
             optimizer.zero_grad()
             ((model(x) - y) ** 2).mean().backward()
             optimizer.step()
-            drift.append(watched.tracks[0].drift)
-            predicted.append(watched.tracks[0].predicted)
+            law = watched.tracks[0]
+            drift.append(law.drift)
+            predicted.append(law.predicted - law.start)
     return drift, predicted, watched.verdict()
 
 
@@ -45,6 +46,7 @@ for ax, scale, words in zip(
     ax.plot(predicted, "k--", lw=1, label="predicted from the steps")
     ax.set_title(words)
     ax.set_xlabel("step")
+    ax.set_ylabel("h − h(0)")
     print(f"{words}:\n  {verdict}")
 axes[0].legend()
 fig.tight_layout()

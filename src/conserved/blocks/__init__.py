@@ -26,7 +26,7 @@ from conserved.kernel.loss import Loss
 from conserved.kernel.primes import BLAS_PRIMES
 from conserved.kernel.residues import residues
 from conserved.law import Law, Layout
-from conserved.law.lines import lines
+from conserved.law.lines import Line, lines, where
 from conserved.losses import parse_loss
 from conserved.networks import Network
 from conserved.notebook import card, frame
@@ -102,13 +102,21 @@ class BlockLaws:
     def lines(self) -> tuple[tuple[str, int, bool], ...]:
         """(formula, functions, whether it needs eps = 0), laws of one pattern on one line."""
         out = []
-        for without in (False, True):
-            mine = [law for one in self.laws if one.without_eps == without for law in one.laws]
-            out += [(line.text, line.size, without) for line in lines(mine)]
+        for without, told in zip((False, True), self._told, strict=True):
+            out += [(line.text, line.size, without) for line in told]
             for one in self.laws:
                 if one.without_eps == without and not one.laws:
                     out.append((plain(one.family), one.functions, without))
         return tuple(out)
+
+    @cached_property
+    def _told(self) -> tuple[list[Line], list[Line]]:
+        """Laws of one pattern on one line: those that hold with eps too, and the others."""
+        held, at_zero = (
+            lines([law for one in self.laws if one.without_eps == without for law in one.laws])
+            for without in (False, True)
+        )
+        return held, at_zero
 
     @property
     def size(self) -> str:
@@ -124,6 +132,8 @@ class BlockLaws:
             f"  {count:>{width},}  {text}" + ("   (eps → 0)" if without else "")
             for text, count, without in shown
         ]
+        symbols = where([line for told in self._told for line in told])
+        rows += [f"  {symbols}"] if symbols else []
         head = f"{self.network}: {self.parameters:,} parameters, loss {self.loss}"
         at_zero = self.lower_without_eps
         more = f", {at_zero:,} for eps → 0" if at_zero != self.lower else ""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.dynamics.outcomes import said_once
-from conserved.law import Law
+from conserved.law import Law, SpanLaw
 from conserved.report.plots import CURVES, Evidence, Plot, Series, VerdictRow
 from conserved.simulate.record import Ledger, Simulation, Verdict, told_together
 
@@ -100,6 +100,10 @@ def _values(simulation: Simulation) -> Plot | None:
     ]
     caption = f"{len(curves)} of {len(chosen)} functions. " if len(curves) < len(chosen) else ""
     caption += "What is conserved stays at its first value."
+    if any(isinstance(simulation.verdicts[i].law, SpanLaw) for i, _ in chosen[:CURVES]):
+        caption += (
+            " A range or a direction is shown by entries of M, a basis in reduced echelon form."
+        )
     return Plot("The laws along training", caption, label, "value", x, tuple(curves))
 
 
@@ -172,7 +176,7 @@ def _against(simulation: Simulation) -> Plot | None:
     for verdict, ledger in kept[:_BOTH]:
         c = verdict.component
         curves.append(Series(_component(verdict.law, c), ledger.observed[:, c]))
-        curves.append(Series("predicted", ledger.predicted[:, c], "points"))
+        curves.append(Series("predicted", ledger.predicted[:, c]))
     rest = f" The {_BOTH} of {len(kept)} laws that move most." if len(kept) > _BOTH else ""
     return Plot(
         "Drift against prediction",

@@ -29,8 +29,9 @@ const charts = (() => {
     return places;
   };
   const logTicks = (u, places) => {
-    const whole = places.filter((v) => Math.log10(v) % 1 === 0).length > 1;
-    return places.map((v) => (Math.log10(v) % 1 === 0 ? power(Math.log10(v)) : whole ? "" : number(v)));
+    const whole = (v) => Math.log10(v) % 1 === 0;
+    if (places.filter(whole).length < 2) return places.map(number);
+    return places.map((v) => (whole(v) ? power(Math.log10(v)) : ""));
   };
   const linearTicks = (u, places) => places.map(number);
 
