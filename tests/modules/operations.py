@@ -257,6 +257,21 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x, w: F.conv2d(x, w, groups=2, padding="same"), ((4, 1, 2, 2),), IMAGE),
     ],
     "conv3d": [Case(lambda x, w: F.conv3d(x, w), ((2, 1, 2, 2, 1),), (1, 1, 2, 3, 2))],
+    "conv_transpose1d": [
+        Case(lambda x, w, b: F.conv_transpose1d(x, w, b, 2, 1, 1), ((2, 3, 3), (3,)), (1, 2, 4)),
+        Case(lambda x, w: F.conv_transpose1d(x, w, dilation=2), ((2, 3, 2),), (1, 2, 3)),
+    ],
+    "conv_transpose2d": [
+        Case(
+            lambda x, w, b: F.conv_transpose2d(x, w, b, (2, 1), (1, 0), (1, 0), 2),
+            ((4, 1, 3, 2), (2,)),
+            (1, 4, 2, 3),
+        ),
+        Case(lambda x, w: F.conv_transpose2d(x, w, stride=3), ((2, 1, 2, 2),), (1, 2, 2, 2)),
+    ],
+    "conv_transpose3d": [
+        Case(lambda x, w: F.conv_transpose3d(x, w, stride=2), ((1, 2, 2, 1, 2),), (1, 1, 1, 2, 2))
+    ],
     # of many entries
     "sum": [*moved(lambda z: (z * z).sum((1, 3))), *elementwise(lambda z: (z * z).sum().view(1))],
     "mean": moved(lambda z: (z * z).mean((1, 3), keepdim=True)),

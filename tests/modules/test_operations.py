@@ -19,7 +19,8 @@ from conserved.kernel.signs import certain_choices  # noqa: E402
 from conserved.kernel.wide import WideResidues  # noqa: E402
 from conserved.networks.torch.network import Reading, examples  # noqa: E402
 from conserved.networks.torch.ops import TABLE  # noqa: E402
-from conserved.networks.torch.reading import operation_name  # noqa: E402
+from conserved.networks.torch.ops.random import RANDOM  # noqa: E402
+from conserved.networks.torch.values import operation_name  # noqa: E402
 from tests.modules.operations import CASES, Case, Written  # noqa: E402
 
 LISTED = [  # the first case of every operation each time, its variants with the slow ones
@@ -32,7 +33,7 @@ WIDE = [WideResidues(prime) for prime in WIDE_PRIMES[:4]]
 
 
 def test_every_operation_has_a_case() -> None:
-    assert set(TABLE) == set(CASES)
+    assert set(TABLE) == set(CASES) | set(RANDOM)
     assert all(CASES.values())
 
 

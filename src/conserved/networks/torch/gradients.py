@@ -35,6 +35,8 @@ def fault_of_gradient(
     program: Program,
     inputs: Sequence[Tensor],
     tokens: int,
+    *,
+    masks: Sequence[tuple[int, ...]] = (),
 ) -> str:
     """What is wrong with the backward of a module, in words, or "".
 
@@ -45,10 +47,12 @@ def fault_of_gradient(
         program: as read.
         inputs: of the shapes and types that it was exported with.
         tokens: integers are below this.
+        masks: shapes of the masks of dropout, which are data of the program. It is compared without
+            dropout, where the module has a forward that is the same then.
     """
     import torch
 
-    with untouched(module), torch.enable_grad():
+    with untouched(module), torch.enable_grad(), without_dropout(module, bool(masks)):
         torch.manual_seed(0)
         given = [
             torch.randn_like(x) if x.is_floating_point() else torch.randint_like(x, max(tokens, 1))
@@ -68,7 +72,10 @@ def fault_of_gradient(
         n: np.zeros(tuple(p.shape)) if slope is None else _array(slope)
         for (n, p), slope in zip(wanted.items(), slopes, strict=True)
     }
-    read = _read(program, {n: _array(p) for n, p in wanted.items()}, given, tokens, _array(pull))
+    values = {n: _array(p) for n, p in wanted.items()}
+    made, read = _read(program, values, given, tokens, _array(pull), masks)
+    if masks and not np.allclose(made, _array(out).ravel(), rtol=_NEAR, atol=_NEAR):
+        return ""  # its forward is another one without dropout
     return _difference(theirs, read)
 
 
@@ -78,18 +85,21 @@ def _read(
     inputs: Sequence[Tensor],
     tokens: int,
     pull: Any,
-) -> dict[str, Any]:
-    """The gradient that the program has there."""
+    masks: Sequence[tuple[int, ...]],
+) -> tuple[Any, dict[str, Any]]:
+    """What the program makes there, and the gradient it has."""
     parts = [
         _array(x) if x.is_floating_point() else np.eye(max(tokens, 1))[_array(x).astype(int)]
         for x in inputs
     ]
     ((_, shape),) = program.inputs
+    parts += [np.ones(mask) for mask in masks]
     x = np.concatenate([part.ravel() for part in parts]).reshape(1, 1, *shape)
     theta = np.concatenate([parameters[n].ravel() for n, _ in program.parameters])[None, None]
     with np.errstate(all="ignore"):
         run = Run(program, FormalRing(Reals()), theta, (x,))
-        return split(program, run.gradient(pull.reshape(run.output.shape)))
+        gradient = run.gradient(pull.reshape(run.output.shape))
+        return np.asarray(run.output, dtype=np.float64).ravel(), split(program, gradient)
 
 
 def _difference(theirs: Mapping[str, Any], read: Mapping[str, Any]) -> str:
@@ -111,6 +121,21 @@ def _difference(theirs: Mapping[str, Any], read: Mapping[str, Any]) -> str:
 def _array(x: Tensor) -> Any:
     held = x.detach().to_dense() if x.is_sparse else x.detach()
     return held.double().cpu().numpy()
+
+
+@contextmanager
+def without_dropout(module: nn.Module, asked: bool) -> Iterator[None]:
+    """All but norms of batches as they are in evaluation, if asked."""
+    from torch.nn.modules.batchnorm import _NormBase
+
+    were = [one for one in module.modules() if one.training and not isinstance(one, _NormBase)]
+    try:
+        for one in were if asked else ():
+            one.training = False
+        yield
+    finally:
+        for one in were:
+            one.training = True
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from conserved.networks.given import Given
 from conserved.networks.torch.constants import Constants
 from conserved.networks.torch.export import Exported, exported
 from conserved.networks.torch.gradients import fault_of_gradient
+from conserved.networks.torch.randomness import draws_of, masks_only
 from conserved.networks.torch.reading import ancestors, only_output, read_graph
 from conserved.networks.torch.values import Context, Tokens
 from conserved.networks.tracing import Recording, Var
@@ -132,6 +133,7 @@ class Reading:
     Attributes:
         found: the graph.
         output: the node of the output asked for.
+        draws: the shapes of random numbers that are data, by the node that draws them.
     """
 
     def __init__(
@@ -141,8 +143,11 @@ class Reading:
         batch: int | None,
         tokens: int | None,
         output: str | int | None,
+        *,
+        random: bool = False,
     ) -> None:
         self.found = found = exported(module, inputs)
+        self.draws = draws_of(found.graph) if random else {}
         self.inputs = inputs
         self.batch = batch
         self.tokens = _vocabulary(found, inputs, tokens)
@@ -157,20 +162,24 @@ class Reading:
     def run(self, *, eps: bool) -> _Result:
         """The program of the graph."""
         recording, constants, given = self.begin()
-        context = Context(recording, constants, eps=eps, batched=bool(self.batch))
+        drawn = {name: given[name] for name in self.draws}
+        batched = bool(self.batch)
+        context = Context(recording, constants, eps=eps, batched=batched, drawn=drawn)
         result = read_graph(self.found.graph, given, context)[self.output]
         if not isinstance(result, Var):
             raise InputError("output", self.output, "does not depend on the parameters")
-        batched = self.batch is None and result.shape[:1] == (1,)
-        shape = (result.shape[1:] if batched else result.shape) or (1,)
+        alone = self.batch is None and result.shape[:1] == (1,)
+        shape = (result.shape[1:] if alone else result.shape) or (1,)
         result = result.reshape(*shape)
         return _Result(_pruned(recording, result.index, self.shapes), constants)
 
     def fault_of_gradient(self, program: Program) -> str:
         """What is wrong with the module's own backward, or ""."""
-        return fault_of_gradient(
-            self._module, self.found, self.output, program, self.inputs, self.tokens
-        )
+        masks = list(self.draws.values())
+        if not masks_only(self.found.graph, self.draws):
+            return ""  # it draws others than ours
+        given = (self._module, self.found, self.output, program, self.inputs, self.tokens)
+        return fault_of_gradient(*given, masks=masks)
 
     def require_gradient(self, program: Program) -> None:
         """Refuse a module whose backward is another function's."""
@@ -194,7 +203,7 @@ class Reading:
         for placeholder, name in found.names.items():
             held = recording.add("parameter", (), (name,))
             given[placeholder] = held.reshape(*found.parameters[name].shape)
-        given |= dict(zip(found.inputs, self._split(recording), strict=True))
+        given |= dict(zip((*found.inputs, *self.draws), self._split(recording), strict=True))
         return recording, constants, given
 
     def network(
@@ -214,12 +223,12 @@ class Reading:
         )
 
     def _parts(self) -> list[tuple[int, ...]]:
-        """The shape of each input as part of one datum."""
+        """The shape of each input, and of what is drawn, as part of one datum."""
         shapes = []
         for tensor in self.inputs:
             shape = tuple(tensor.shape[1:] if self.batch is None else tensor.shape)
             shapes.append(shape if tensor.is_floating_point() else (*shape, self.tokens))
-        return shapes
+        return [*shapes, *self.draws.values()]
 
     def _input_shape(self) -> tuple[int, ...]:
         parts = self._parts()
@@ -230,16 +239,18 @@ class Reading:
     def _split(self, recording: Recording) -> list[Any]:
         x = recording.add("input", (), ("x",))
         parts, start = self._parts(), 0
+        wholes = [*(tensor.shape for tensor in self.inputs), *self.draws.values()]
+        real = [tensor.is_floating_point() for tensor in self.inputs] + [True] * len(self.draws)
         found: list[Any] = []
-        for shape, tensor in zip(parts, self.inputs, strict=True):
+        for shape, whole, plain in zip(parts, wholes, real, strict=True):
             part = x
             if len(parts) > 1:
                 part = x[start : start + prod(shape)]
                 start += prod(shape)
-            if tensor.is_floating_point():
-                found.append(part.reshape(*tensor.shape))
+            if plain:
+                found.append(part.reshape(*whole))
             else:  # the place of the largest of V numbers is a token
-                rows = part.reshape(*tensor.shape, self.tokens)
+                rows = part.reshape(*whole, self.tokens)
                 found.append(Tokens(recording.add("argmax", (rows,), (len(rows.shape) - 1,))))
         return found
 

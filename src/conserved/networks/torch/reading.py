@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from conserved.errors import ConservedError, InputError
 from conserved.networks.torch.ops import TABLE
+from conserved.networks.torch.ops.random import RANDOM
 from conserved.networks.torch.values import (
     Chosen,
     Context,
     Masked,
     Tokens,
     UncoveredError,
+    operation_name,
     refusal,
 )
 from conserved.networks.tracing import Var
@@ -66,11 +68,13 @@ def read_node(node: Node, values: Mapping[str, Any], context: Context) -> Any:
     name = operation_name(node)
     if name in _SILENT:
         return None
-    if "nondeterministic_seeded" in str(getattr(node.target, "tags", ())) and not _harmless(node):
-        raise refusal(node, _RANDOM)
-    if not _symbolic((args, kwargs)):
-        return _by_torch(node, args, kwargs)
+    if any(values[entering.name] is None for entering in node.all_input_nodes):
+        return None  # what becomes of running statistics, which are no output
     rule = TABLE.get(name)
+    if "nondeterministic_seeded" in str(getattr(node.target, "tags", ())) and rule is None:
+        raise refusal(node, _RANDOM)
+    if not _symbolic((args, kwargs)) and name not in RANDOM:
+        return _by_torch(node, args, kwargs)
     if rule is None:
         control = name in _CONTROL or "wrap_with" in name
         why = "control flow and switched gradients are not read" if control else "not covered"
@@ -86,17 +90,6 @@ def read_node(node: Node, values: Mapping[str, Any], context: Context) -> Any:
         raise refusal(node, f"not covered with these arguments ({told})") from error
     _check_shape(node, value)
     return value
-
-
-def operation_name(node: Node) -> str:
-    """The key of an operation in the table: its name without namespace and overload."""
-    text = str(node.target)
-    return text.split(".")[1] if text.startswith("aten.") else text
-
-
-def _harmless(node: Node) -> bool:
-    """An operation that could be random and is not here: attention and layers without dropout."""
-    return operation_name(node) in TABLE and operation_name(node) != "native_dropout"
 
 
 def _filled(value: Any, values: Mapping[str, Any]) -> Any:

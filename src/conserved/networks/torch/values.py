@@ -5,6 +5,7 @@ Constants stay torch tensors until they meet a symbolic one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ class Context:
         constants: what its numbers were taken for.
         eps: whether small numbers under roots count as they are, or as 0.
         batched: whether a datum is a batch.
+        drawn: random numbers by the node that draws them, where they count as data.
 
     Attributes:
         node: the operation that is read.
@@ -91,12 +93,29 @@ class Context:
     node: Node
 
     def __init__(
-        self, recording: Recording, constants: Constants, *, eps: bool, batched: bool
+        self,
+        recording: Recording,
+        constants: Constants,
+        *,
+        eps: bool,
+        batched: bool,
+        drawn: Mapping[str, Var] | None = None,
     ) -> None:
         self.recording = recording
         self.constants = constants
         self.keeps_eps = eps
         self.batched = batched
+        self._drawn = drawn or {}
+
+    def drawn(self) -> Var:
+        """The random numbers that this operation draws.
+
+        Raises:
+            UncoveredError: they are no data here.
+        """
+        if self.node.name not in self._drawn:
+            raise self.refused("is random: module.eval(), or leave it out")
+        return self._drawn[self.node.name]
 
     def var(self, value: Any) -> Var:
         """A symbolic tensor; constants are written exactly.
@@ -182,6 +201,12 @@ def refusal(node: Node, why: str) -> UncoveredError:
     value = node.meta.get("val")
     shape = "×".join(map(str, getattr(value, "shape", ()))) or "a number"
     return UncoveredError("module", place_of(node), f"{node.target} of shape {shape}: {why}")
+
+
+def operation_name(node: Node) -> str:
+    """The key of an operation in the table: its name without namespace and overload."""
+    text = str(node.target)
+    return text.split(".")[1] if text.startswith("aten.") else text
 
 
 def place_of(node: Node) -> str:

@@ -71,7 +71,7 @@ def read_whole(
     if coupled:
         batch, small = _batch(module, given, tokens, output, notes)
     datum = examples(given, batch)
-    reading = Reading(module, datum, batch, tokens, output)
+    reading = Reading(module, datum, batch, tokens, output, random=True)
     own = reading.run(eps=True)
     if coupled and batch is None:
         advice = (
@@ -86,6 +86,8 @@ def read_whole(
     elif small is None or sum(_made(small)) > _LARGE:
         cheaper = _short(module, given, free, batch, reading.tokens, output)
         small = small if cheaper is None else cheaper
+    if reading.draws:
+        notes.append("random numbers, as of dropout, count as data")
     tied = [f"{name} is {first}" for name, first in reading.found.tied.items()]
     return Whole(
         own.program,
@@ -118,8 +120,11 @@ def _coupled(module: nn.Module, given: Sequence[Tensor]) -> bool:
         return False
     with untouched(module), torch.no_grad():
         try:
-            torch.manual_seed(0)
-            outs = [module(*(_among_others(x, k) for x in given)) for k in range(2)]
+            batches = [[_among_others(x, k) for x in given] for k in range(2)]
+            outs = []
+            for batch in batches:
+                torch.manual_seed(0)
+                outs.append(module(*batch))
         except Exception:  # a batch of a few does not suit it
             return False
     firsts = [[leaf for leaf in _tensors(out) if leaf.shape[:1] == (_ROWS,)] for out in outs]
@@ -156,7 +161,8 @@ def _batch(
     if count == 1:
         return None, None
     few = min(count, _BATCH)
-    small = Reading(module, examples(given, few), few, tokens, output).run(eps=False).program
+    reading = Reading(module, examples(given, few), few, tokens, output, random=True)
+    small = reading.run(eps=False).program
     made = _made(small)
     most = max(2, few * min(_MOST // sum(made), SIZE_LIMIT // max(made)))
     if most < count:
@@ -181,7 +187,8 @@ def _short(
         return None
     pieces = [x[tuple(slice(n) for n in cut)] for x, cut in zip(given, cuts, strict=True)]
     try:
-        reading = Reading(module, examples(pieces, few), few, tokens or None, output)
+        datum = examples(pieces, few)
+        reading = Reading(module, datum, few, tokens or None, output, random=True)
         found = reading.run(eps=False).program
     except InputError:  # the size is part of the model
         return None

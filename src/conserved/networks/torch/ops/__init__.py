@@ -12,6 +12,7 @@ from conserved.networks.torch.ops.elementwise import ELEMENTWISE
 from conserved.networks.torch.ops.norms import NORMS
 from conserved.networks.torch.ops.pieces import PIECES
 from conserved.networks.torch.ops.products import PRODUCTS
+from conserved.networks.torch.ops.random import RANDOM
 from conserved.networks.torch.ops.recurrent import RECURRENT
 from conserved.networks.torch.ops.reductions import REDUCTIONS
 from conserved.networks.torch.ops.shapes import SHAPES
@@ -22,6 +23,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **NORMS,
     **PIECES,
     **PRODUCTS,
+    **RANDOM,
     **RECURRENT,
     **REDUCTIONS,
     **SHAPES,

@@ -28,8 +28,6 @@ def attention(
     enable_gqa: bool = False,
 ) -> Var:
     """softmax(s Q Kᵀ + mask) V; s is 1/√head unless given."""
-    if dropout_p:
-        raise c.refused("dropout in train mode is random: module.eval(), or dropout_p=0")
     q, k, v = (c.var(x) for x in (query, key, value))
     if enable_gqa:
         k, v = (_shared(x, q.shape[-3]) for x in (k, v))
@@ -39,7 +37,8 @@ def attention(
         scores = Masked(scores, np.broadcast_to(keep, scores.shape))
     elif attn_mask is not None:
         scores = masked(c, scores, attn_mask)
-    return softmax(c, scores, -1) @ v
+    weights = softmax(c, scores, -1)
+    return (weights * c.drawn() if dropout_p else weights) @ v
 
 
 def _shared(x: Var, heads: int) -> Var:

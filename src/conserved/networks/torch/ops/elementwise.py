@@ -162,7 +162,8 @@ def glu(c: Context, x: Value, dim: int = -1) -> Var:
     z = c.var(x)
     axis = dim % len(z.shape)
     half = z.shape[axis] // 2
-    front, back = (z.take(range(k * half, (k + 1) * half), axis) for k in (0, 1))
+    before = (slice(None),) * axis
+    front, back = (z[(*before, slice(k * half, (k + 1) * half))] for k in (0, 1))
     return front * back.function("sigmoid")
 
 

@@ -134,17 +134,72 @@ def convolution(rank: int) -> Callable[..., Var]:
         step, apart = (_each(v, rank) for v in (stride, dilation))
         around = _padding(padding, kernel, apart)
         places, out = windows(x.shape[2:], kernel, step, around, apart)
-        batch, channels = x.shape[:2]
-        patches = at_places(x.reshape(batch, groups, channels // groups, -1), places)
-        patches = patches.transpose(0, 1, 3, 2, 4).reshape(batch, groups, len(places), -1)
-        matrix = w.reshape(groups, w.shape[0] // groups, -1)
-        if groups == 1:
-            y = patches.reshape(batch, len(places), -1) @ matrix.reshape(w.shape[0], -1).T
-        else:
-            y = (patches @ matrix.T).transpose(0, 2, 1, 3).reshape(batch, len(places), -1)
-        if bias is not None:
-            y = y + c.var(bias)
-        return y.transpose(0, 2, 1).reshape(batch, w.shape[0], *out)
+        y = _patched(x, places, w.reshape(groups, w.shape[0] // groups, -1))
+        y = y if bias is None else y + c.var(bias)
+        return y.transpose(0, 2, 1).reshape(x.shape[0], w.shape[0], *out)
+
+    return conv
+
+
+def _patched(x: Var, places: Places, matrix: Var) -> Var:
+    """(batch, outputs, channels): patches of x times (groups, channels of each, patch)."""
+    batch, channels = x.shape[:2]
+    groups, each, _ = matrix.shape
+    patches = at_places(x.reshape(batch, groups, channels // groups, -1), places)
+    patches = patches.transpose(0, 1, 3, 2, 4).reshape(batch, groups, len(places), -1)
+    if groups == 1:
+        return patches.reshape(batch, len(places), -1) @ matrix.reshape(each, -1).T
+    return (patches @ matrix.T).transpose(0, 2, 1, 3).reshape(batch, len(places), -1)
+
+
+def transposed_windows(
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    more: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[Places, tuple[int, ...]]:
+    """(places (outputs, kernel), shape of the outputs): which input each output is made of."""
+    lines, out = [], []
+    for n, k, s, p, extra, d in zip(shape, kernel, stride, padding, more, dilation, strict=True):
+        length = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
+        reached = np.arange(length)[:, None] + p - d * np.arange(k)
+        line = np.where((reached % s == 0) & (reached >= 0) & (reached < n * s), reached // s, -1)
+        lines.append(line)
+        out.append(length)
+    places = np.zeros((1, 1), dtype=np.intp)
+    for line, n in zip(lines, shape, strict=True):
+        wide, thin = places[:, None, :, None], line[None, :, None, :]
+        made = np.where((wide < 0) | (thin < 0), -1, wide * n + thin)
+        places = made.reshape(len(places) * len(line), -1)
+    return places, tuple(out)
+
+
+def transposed_convolution(rank: int) -> Callable[..., Var]:
+    """conv_transpose1d, 2d, 3d: the same, where a stride spreads the inputs."""
+
+    def conv(
+        c: Context,
+        x: Value,
+        weight: Value,
+        bias: Value = None,
+        stride: Sequence[int] | int = 1,
+        padding: Sequence[int] | int = 0,
+        output_padding: Sequence[int] | int = 0,
+        groups: int = 1,
+        dilation: Sequence[int] | int = 1,
+    ) -> Var:
+        x, w = c.var(x), c.var(weight)
+        if len(x.shape) == rank + 1:
+            raise c.refused("give a batch axis")
+        sizes = (_each(v, rank) for v in (stride, padding, output_padding, dilation))
+        places, out = transposed_windows(x.shape[2:], w.shape[2:], *sizes)
+        inside, each = w.shape[0] // groups, w.shape[1]
+        matrix = w.reshape(groups, inside, each, -1).transpose(0, 2, 1, 3)
+        y = _patched(x, places, matrix.reshape(groups, each, -1))
+        y = y if bias is None else y + c.var(bias)
+        return y.transpose(0, 2, 1).reshape(x.shape[0], groups * each, *out)
 
     return conv
 
@@ -180,4 +235,7 @@ PRODUCTS: dict[str, Callable[..., Value]] = {
     "conv1d": convolution(1),
     "conv2d": convolution(2),
     "conv3d": convolution(3),
+    "conv_transpose1d": transposed_convolution(1),
+    "conv_transpose2d": transposed_convolution(2),
+    "conv_transpose3d": transposed_convolution(3),
 }

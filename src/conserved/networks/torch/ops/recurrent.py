@@ -65,8 +65,7 @@ def layered(step: Step, states: int) -> Callable[..., tuple[Value, ...]]:
         bidirectional: bool,
         batch_first: bool,
     ) -> tuple[Value, ...]:
-        if dropout and train and num_layers > 1:
-            raise c.refused("dropout in train mode is random: module.eval()")
+        masks = c.drawn() if dropout and train and num_layers > 1 else None
         steps = c.var(x)
         if len(steps.shape) == 2:
             raise c.refused("give a batch axis")
@@ -76,7 +75,9 @@ def layered(step: Step, states: int) -> Callable[..., tuple[Value, ...]]:
         if len(params) != each * num_layers * (2 if bidirectional else 1):
             raise c.refused("projected states are not read")
         last: list[State] = []
-        for _ in range(num_layers):
+        for layer in range(num_layers):
+            if masks is not None and layer:
+                steps = steps * masks[layer - 1]
             directions = []
             for turn in range(2 if bidirectional else 1):
                 k = len(last)

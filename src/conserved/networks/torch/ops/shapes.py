@@ -209,9 +209,24 @@ def indexed(c: Context, x: Value, indices: Sequence[Value]) -> Value:
     return replaced(c, x, indices)
 
 
-def looked_up(c: Context, weight: Value, indices: Value, *args: Any, **kwargs: Any) -> Value:
+def looked_up(c: Context, weight: Value, indices: Value) -> Value:
     """Rows of a table by index: one-hot rows times the table."""
+    return _rows_of(c, c.var(weight), indices)
+
+
+def embedded(
+    c: Context, weight: Value, indices: Value, padding_idx: int = -1, *args: Any, **kwargs: Any
+) -> Value:
+    """Rows of a table, of which one is 0 and stays."""
     table = c.var(weight)
+    if padding_idx >= 0 and not c.is_constant(weight):
+        kept = np.ones((table.shape[0], 1), dtype=np.int64)
+        kept[padding_idx] = 0
+        table = table * table.recording.constant(kept)
+    return _rows_of(c, table, indices)
+
+
+def _rows_of(c: Context, table: Var, indices: Value) -> Value:
     if isinstance(indices, Tokens):
         if indices.rows.shape[-1] != table.shape[0]:
             advice = f"tokens are below {indices.rows.shape[-1]}, the table has {table.shape[0]}"
@@ -329,7 +344,7 @@ SHAPES: dict[str, Callable[..., Value]] = {
     "cat": cat,
     "stack": stack,
     "index": indexed,
-    "embedding": looked_up,
+    "embedding": embedded,
     "index_select": index_select,
     "one_hot": one_hot,
     "gather": taken_along,
