@@ -163,9 +163,71 @@ def test_single_precision_is_kept() -> None:
 def test_unusable_arguments() -> None:
     with pytest.raises(InputError, match="no family that can be moved"):
         cq.rebalance(mlp(), X, laws=mlp_laws(), to={"W1": 0})
-    with pytest.raises(InputError, match="no family that can be moved"):
+    with pytest.raises(InputError, match="only 'W1': no family that can be moved"):
         cq.rebalance(mlp(), X, laws=mlp_laws(), only=["W1"])
+    with pytest.raises(InputError, match="give a list of texts"):
+        cq.rebalance(mlp(), X, laws=mlp_laws(), only=FIRST)
+    with pytest.raises(InputError, match="give values by the texts"):
+        cq.rebalance(mlp(), X, laws=mlp_laws(), to=[1])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="values are finite numbers"):
+        cq.rebalance(mlp(), X, laws=mlp_laws(), to={FIRST: float("nan")})
     with pytest.raises(InputError, match="give one value, or 6"):
         cq.rebalance(mlp(), X, laws=mlp_laws(), to={FIRST: [1, 2]})
     with pytest.raises(InputError, match="give an input of the model"):
         cq.rebalance(mlp())
+
+
+def test_units_of_which_one_side_is_zero_are_counted() -> None:
+    model = mlp()
+    with torch.no_grad():
+        model[2].weight[:, 1] = 0
+    moved = cq.rebalance(model, X, laws=mlp_laws())
+    assert [one.note for one in moved.families] == ["1 of 6 left alone: one side is 0", ""]
+    assert moved.families[1].after < 1e-9
+    assert moved.change is not None
+    assert moved.change < 1e-12
+
+
+def test_sides_far_apart_are_no_zeros() -> None:
+    """Squares 24 orders of magnitude apart."""
+    model = mlp()
+    with torch.no_grad():
+        for p, factor in zip(model.parameters(), (1e6, 1e6, 1e-6, 1, 1, 1), strict=True):
+            p.mul_(factor)
+    moved = cq.rebalance(model, X, laws=mlp_laws())
+    assert all(one.after < 1e-9 and not one.note for one in moved.families), str(moved)
+    assert moved.change is not None
+    assert moved.change < 1e-12
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_what_half_precision_keeps_of_a_balance_is_said(kind: Any) -> None:
+    moved = cq.rebalance(mlp().to(kind), laws=mlp_laws())
+    eps = torch.finfo(kind).eps
+    assert all(eps / 100 < one.after < eps and not one.note for one in moved.families), str(moved)
+
+
+def test_a_value_out_of_reach_is_said() -> None:
+    moved = cq.rebalance(mlp(), X, laws=mlp_laws(), to={FIRST: 1e300})
+    assert moved.families[0].note == "6 of 6 not reached"
+    assert moved.size[1] <= moved.size[0]
+    assert moved.change is not None
+    assert moved.change < 1e-12
+
+
+@pytest.mark.parametrize("ask", [cq.imbalance, cq.rebalance])
+def test_values_that_are_not_finite_are_refused(ask: Any) -> None:
+    model = mlp()
+    with torch.no_grad():
+        model[2].weight[0, 0] = float("nan")
+    with pytest.raises(InputError, match=r"'2\.weight': has values that are not finite"):
+        ask(model, laws=mlp_laws())
+
+
+@pytest.mark.parametrize("ask", [cq.imbalance, cq.rebalance, cq.check_gradients])
+def test_laws_of_another_model_are_refused(ask: Any) -> None:
+    narrow = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 5))
+    with pytest.raises(InputError, match=r"'0\.weight': of shape 6×4: this model has 6×3"):
+        ask(narrow, laws=mlp_laws())
+    with pytest.raises(InputError, match="this model has none of that name"):
+        ask(torch.nn.Linear(3, 6), laws=mlp_laws())

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.blocks import BlockLaw, BlockLaws
-from conserved.blocks.patterns import Column
 from conserved.errors import InputError
 from conserved.watching.saved import laws_for
+from conserved.watching.sides import Sides
 from conserved.watching.tensors import inner, parameters, whole
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _SWEEPS = 500
 _TIGHT = 1e-10  # relative imbalance at which families count as balanced
-_TINY = 1e-14  # of a term beside the other: nothing that could be made equal
-_STEPS = 200  # of bisection, in log scale
-_REACH = 60.0  # largest logarithm of a scale
 _SHOWN = 80
 
 
@@ -110,7 +107,7 @@ def imbalance(
     """
     laws = laws_for(model, laws, example, loss, batch=batch)
     held = _held(model)
-    sides = [_Sides(law) for law in _movable(laws)]
+    sides = [Sides(law) for law in _movable(laws)]
     found = tuple(
         Standing(one.law.text, one.blocks, off := one.off(held), off, one.reason(held))
         for one in sides
@@ -159,12 +156,16 @@ def rebalance(
         (True, True)
     """
     laws = laws_for(model, laws, example, loss, batch=batch)
-    wanted = dict(to or {})
-    sides = [_Sides(law) for law in _movable(laws)]
+    wanted = _wanted(to)
+    sides = [Sides(law) for law in _movable(laws)]
     known = {one.law.text for one in sides}
-    for text in (*wanted, *(only or ())):
-        if text not in known:
-            raise InputError("to", text, f"no family that can be moved; there are: {_all(known)}")
+    if isinstance(only, str):
+        raise InputError("only", only, "give a list of texts")
+    for what, texts in (("to", wanted), ("only", only or ())):
+        for text in texts:
+            if text not in known:
+                advice = f"no family that can be moved; there are: {_all(known)}"
+                raise InputError(what, text, advice)
     sides = [one for one in sides if only is None or one.law.text in only]
     for one in sides:
         one.aim(wanted.get(one.law.text, 0.0))
@@ -179,7 +180,9 @@ def rebalance(
         left = [one.off(held) for one, note in zip(sides, notes, strict=True) if not note]
         if max(left, default=0.0) < _TIGHT:
             break
+    notes = [note or one.missed(held) for one, note in zip(sides, notes, strict=True)]
     _put(model, held)
+    held = _held(model)  # as rounded
     found = tuple(
         Standing(one.law.text, one.blocks, off, one.off(held), note)
         for one, off, note in zip(sides, before, notes, strict=True)
@@ -187,6 +190,12 @@ def rebalance(
     change = _change(outputs, _outputs(model, example))
     others = _others(laws) if only is None else ()
     return Balance(found, (size, _size(held)), change, True, others)
+
+
+def _wanted(to: Any) -> dict[str, Any]:
+    if not isinstance(to or {}, Mapping):
+        raise InputError("to", type(to).__name__, "give values by the texts of families: {text: h}")
+    return dict(to or {})
 
 
 def _movable(laws: BlockLaws) -> list[BlockLaw]:
@@ -209,138 +218,13 @@ def _immovable(law: BlockLaw) -> str:
     return ""
 
 
-class _Sides:
-    """One family: its terms on the parameters, and what moves them.
-
-    Args:
-        law: with terms of both signs.
-    """
-
-    def __init__(self, law: BlockLaw) -> None:
-        self.law = law
-        _, self.blocks, self.rows = law.family.key
-        self._terms = [(float(c), column) for c, column in law.family.terms]
-        self._wanted: Floats = np.zeros(self.blocks)
-
-    def aim(self, wanted: Any) -> None:
-        """Values of the functions."""
-        try:
-            values = np.broadcast_to(np.asarray(wanted, dtype=np.float64), (self.blocks,))
-        except ValueError as error:
-            told = f"give one value, or {self.blocks}"
-            raise InputError("to", self.law.text, told) from error
-        if self.rows > 1 and values.any():
-            raise InputError("to", self.law.text, "a family of matrices goes to 0 alone")
-        self._wanted = values
-
-    def reason(self, held: Mapping[str, Floats]) -> str:
-        """Why it cannot be moved, or ""."""
-        if self.rows > 1:
-            if len({abs(c) for c, _ in self._terms}) > 1:
-                return "left alone: its coefficients differ"
-            grams = self._grams(held)
-            small = [np.linalg.eigvalsh(g)[:, [0, -1]] for g in grams]
-            if any((lowest <= _TINY * largest).any() for lowest, largest in (s.T for s in small)):
-                return "left alone: one side is singular"
-            return ""
-        up, down = self._norms(held)
-        both = np.minimum(up, down) > _TINY * np.maximum(up, down)
-        return "" if both.any() else "left alone: one side is 0"
-
-    def off(self, held: Mapping[str, Floats]) -> float:
-        """The largest |h − wanted| as a share of its terms."""
-        if self.rows > 1:
-            up, down = self._grams(held)
-            gap = np.abs(up - down).max(axis=(1, 2))
-            size = np.trace(up + down, axis1=1, axis2=2) / self.rows
-        else:
-            up, down = self._norms(held)
-            gap, size = np.abs(up - down - self._wanted), up + down + np.abs(self._wanted)
-        return float((gap / np.where(size > 0, size, 1.0)).max(initial=0.0))
-
-    def move(self, held: dict[str, Floats]) -> None:
-        """Go to the wanted values, whatever else that changes."""
-        if self.rows > 1:
-            self._turn(held)
-            return
-        logs = self._logarithms(held)
-        for c, column in self._terms:
-            scale = np.ones(held[column.tensor].shape[column.axis])
-            places = column.places()
-            scale[places] = np.exp(c * logs)[:, None, None]
-            shape = [1] * held[column.tensor].ndim
-            shape[column.axis] = -1
-            held[column.tensor] = held[column.tensor] * scale.reshape(shape)
-
-    def _logarithms(self, held: Mapping[str, Floats]) -> Floats:
-        """s of each function with Σ c e^{2cs} n = wanted, which grows with s; 0 where none is."""
-        each = [(c, self._norm(held, column)) for c, column in self._terms]
-        up, down = self._norms(held)
-        able = np.minimum(up, down) > _TINY * np.maximum(up, down)
-        most = max(abs(c) for c, _ in self._terms)
-        low = np.full(self.blocks, -_REACH / most)
-        high = -low
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            over = sum((c * np.exp(2 * c * middle) * n for c, n in each), np.zeros(self.blocks))
-            high = np.where(over > self._wanted, middle, high)
-            low = np.where(over > self._wanted, low, middle)
-        return np.where(able, (low + high) / 2, 0.0)
-
-    def _norms(self, held: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-        """Σ c‖X‖² of the terms of each sign."""
-        out = [np.zeros(self.blocks), np.zeros(self.blocks)]
-        for c, column in self._terms:
-            out[c < 0] += abs(c) * self._norm(held, column)
-        return out[0], out[1]
-
-    def _norm(self, held: Mapping[str, Floats], column: Column) -> Floats:
-        rows = _rows(held[column.tensor], column)
-        return np.asarray((rows**2).sum(axis=(1, 2, 3)))
-
-    def _grams(self, held: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-        """Σ X Xᵀ of the terms of each sign, (blocks, size, size)."""
-        out = [np.zeros((self.blocks, self.rows, self.rows)) for _ in range(2)]
-        for c, column in self._terms:
-            rows = _rows(held[column.tensor], column)
-            out[c < 0] += np.einsum("brsn,brtn->bst", rows, rows, optimize=True)
-        return out[0], out[1]
-
-    def _turn(self, held: dict[str, Floats]) -> None:
-        """G A G = G⁻¹ B G⁻¹ for G² the geometric mean of A⁻¹ and B."""
-        up, down = self._grams(held)
-        root = _power(up, 0.5)
-        back = _power(up, -0.5)
-        mean = back @ _power(root @ down @ root, 0.5) @ back
-        for sign, g in ((1, _power(mean, 0.5)), (-1, _power(mean, -0.5))):
-            for c, column in self._terms:
-                if (c > 0) != (sign > 0):
-                    continue
-                tensor = np.moveaxis(held[column.tensor].copy(), column.axis, 0)
-                flat = tensor.reshape(tensor.shape[0], -1)
-                places = column.places()
-                flat[places] = g[:, None] @ flat[places]
-                made = flat.reshape(tensor.shape)
-                held[column.tensor] = np.moveaxis(made, 0, column.axis)
-
-
-def _power(matrices: Floats, exponent: float) -> Floats:
-    """Of symmetric positive matrices (blocks, size, size)."""
-    values, vectors = np.linalg.eigh((matrices + matrices.swapaxes(1, 2)) / 2)
-    powers = np.maximum(values, np.finfo(np.float64).tiny) ** exponent
-    made: Floats = (vectors * powers[:, None, :]) @ vectors.swapaxes(1, 2)
-    return made
-
-
-def _rows(tensor: Floats, column: Column) -> Floats:
-    """(blocks, repeats, size, rest)."""
-    moved = np.moveaxis(tensor, column.axis, 0)
-    return moved.reshape(moved.shape[0], -1)[column.places()]
-
-
 def _held(model: nn.Module) -> dict[str, Floats]:
     named = parameters(model)
-    return {n: whole(p).double().cpu().numpy().copy() for n, p in named.items()}
+    held = {n: whole(p).double().cpu().numpy().copy() for n, p in named.items()}
+    for name, values in held.items():
+        if not np.isfinite(values).all():
+            raise InputError("model", name, "has values that are not finite")
+    return held
 
 
 def _put(model: nn.Module, held: Mapping[str, Floats]) -> None:

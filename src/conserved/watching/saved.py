@@ -21,7 +21,7 @@ from conserved._version import __version__
 from conserved.blocks import BlockLaws, block_laws, restricted
 from conserved.errors import InputError
 from conserved.files import write_whole
-from conserved.watching.tensors import check_values, inner
+from conserved.watching.tensors import check_values, inner, parameters
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,6 +47,7 @@ def laws_for(
     """
     check_values(model)
     if laws is not None:
+        _check_model(laws, model)
         return laws
     if example is None:
         raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
@@ -60,6 +61,23 @@ def laws_for(
     found = _found(model, example, kind, batch)
     _keep(place, found)
     return found
+
+
+def _check_model(laws: BlockLaws, model: nn.Module) -> None:
+    """Laws speak of the parameters of this model.
+
+    Raises:
+        InputError: of another's.
+    """
+    shapes = {name: tuple(p.shape) or (1,) for name, p in parameters(model).items()}
+    for law in laws.laws:
+        known = dict(law.layout.tensors)
+        for name in law.family.tensors:
+            own = shapes.get(name)
+            if own != known[name]:
+                wanted = "×".join(map(str, known[name]))
+                has = "has none of that name" if own is None else f"has {'×'.join(map(str, own))}"
+                raise InputError("laws", name, f"of shape {wanted}: this model {has}")
 
 
 def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
