@@ -3,6 +3,7 @@ same examples every time. One Chromium for each file of browser tests. Compiled 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("conserved", deadline=None, max_examples=50)
 settings.register_profile("ci", settings.get_profile("conserved"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "conserved")
+
+
+def pytest_collection_finish() -> None:
+    """Eleven thousand tests stay as they are: no collection of garbage walks through them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import inspect
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -64,6 +65,11 @@ LEVELS = {
 }
 
 
+@cache
+def parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 def module_of(path: Path, root: Path = PACKAGE) -> str:
     """The row of the table a file belongs to: its module, or the package it lies in."""
     return path.relative_to(root).parts[0].removesuffix(".py")
@@ -86,7 +92,7 @@ def imported(tree: ast.AST) -> set[str]:
 def assert_imports_downward(path: Path, text: str, root: Path = PACKAGE) -> None:
     here = module_of(path, root)
     assert here in LEVELS, f"{here} has no level: add it to the table"
-    for row in imported(ast.parse(text)) - {here}:
+    for row in imported(parsed(text)) - {here}:
         assert row in LEVELS, f"{path} imports conserved.{row}, which has no level"
         assert LEVELS[row] < LEVELS[here], f"{path} ({here}) imports upward or sideways: {row}"
 
@@ -126,7 +132,7 @@ def test_the_walk_accepts_what_the_design_allows() -> None:
 def imported_modules(text: str, modules: set[str]) -> set[str]:
     """Modules of the package that a file imports: at the top, lazily, or to check types."""
     names = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -172,7 +178,7 @@ KERNEL = [path for path in SOURCES if module_of(path) == "kernel"]
 
 
 def assert_kernel_imports(path: Path, text: str) -> None:
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -223,7 +229,7 @@ def test_no_pickle() -> None:
     """Loading a pickle runs what is in it; results are JSON."""
     loaders = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib", "cloudpickle"}
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 assert not loaders & {alias.name.split(".")[0] for alias in node.names}, path
             elif isinstance(node, ast.ImportFrom):
