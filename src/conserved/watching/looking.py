@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conserved.watching.matrices import matrices
 from conserved.watching.precision import all_digits
 from conserved.watching.products import Floats, entries
 from conserved.watching.sums import VECTORS, Plan, Sums
@@ -61,11 +62,13 @@ def look(sums: Sums, wanted: Sequence[str], **held: Mapping[str, Any]) -> dict[s
     import torch
 
     gathers = {what: sums.products if len(what) == 2 else sums.lines for what in wanted}
-    numbers = {what: np.zeros(gather.length) for what, gather in gathers.items()}
+    numbers, done = matrices(sums).read(wanted, held)
     factors = {letter: _Factor(sums, tensors) for letter, tensors in held.items()}
     made: list[tuple[Floats, Tensor]] = []
-    with torch.no_grad(), all_digits():
+    with torch.no_grad(), all_digits(), one_thread():
         for name, plan in sums.plans.items():
+            if name in done:
+                continue
             there = {k: factor.entries(name) for k, factor in factors.items() if factor.has(name)}
             made += _read(plan, there, numbers)
     for device in {found.device for _, found in made}:  # fetched together
