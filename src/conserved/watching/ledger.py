@@ -49,6 +49,7 @@ class Look:
 class _Class:
     """Laws whose tensors lie in the same parameter groups."""
 
+    number: int
     groups: tuple[int, ...]
     functions: NDArray[np.bool_]
     weights: tuple[float, ...] | None = None
@@ -87,8 +88,17 @@ class Ledger:
             groups = {group_of.get(name, -1) for name in law.family.tensors}
             found.setdefault(tuple(sorted(groups)), []).append(number)
         self.classes = [
-            _Class(groups, np.isin(sums.family, numbers)) for groups, numbers in found.items()
+            _Class(k, groups, np.isin(sums.family, numbers))
+            for k, (groups, numbers) in enumerate(found.items())
         ]
+        # slots of one class and one parameter group move alike
+        number = np.zeros(sums.functions, dtype=np.intp)
+        for one in self.classes:
+            number[one.functions] = one.number
+        pairs = np.stack([number[sums.owner], self.group], axis=1)
+        parts, part = np.unique(pairs, axis=0, return_inverse=True)
+        self._parts = {(int(a), int(b)): k for k, (a, b) in enumerate(parts)}
+        self._part = part.reshape(-1)
 
     def begin(self, rules: Sequence[Rule | None]) -> None:
         """Fix what each term counts, before the first look."""
@@ -116,11 +126,11 @@ class Ledger:
     def size(self, square: Floats) -> Floats:
         """Of the terms of h (F,): Σ|c|‖X‖², or Σ|c|Σ|x| at most."""
         most = np.sqrt(self.sums.entries * np.maximum(square, 0))
-        slots = np.where(self.sums.linear[self.sums.owner], most, square)
+        slots = np.where(self.sums.straight, most, square)
         return self.sums.size(slots, self.weights)
 
     def _own(self, square: Floats, line: Floats) -> Floats:
-        return np.where(self.sums.linear[self.sums.owner], line, square)
+        return np.where(self.sums.straight, line, square)
 
     def pairing(self, slope: Floats, slope_line: Floats) -> Floats:
         """⟨∇h, g⟩ (F,), or ⟨∇h, b⟩, by coefficients as the law has them."""
@@ -135,9 +145,8 @@ class Ledger:
             leak: (F,) ⟨∇h, g⟩ of laws that are true but for the eps of a norm, else 0.
         """
         sums = self.sums
-        decay, rate, sign = (np.zeros(len(sums.owner)) for _ in range(3))
-        shares = np.ones(len(sums.owner))
-        momentum, ahead = np.zeros(len(sums.owner)), np.zeros(len(sums.owner), dtype=bool)
+        decay, rate, sign, momentum, ahead = (np.zeros(len(self._parts)) for _ in range(5))
+        shares = np.ones(len(self._parts))
         known: list[tuple[_Class, Joint]] = []
         for one in self.classes:
             common = self._joint(one, rules)
@@ -145,13 +154,16 @@ class Ledger:
                 self.tilt[one.functions] = np.nan
                 continue
             known.append((one, common))
-            mine = one.functions[sums.owner]
-            sign[mine], momentum[mine] = common.sign, common.steps.momentum
-            ahead[mine] = common.steps.nesterov
             for group, weight, pull in zip(one.groups, common.weights, common.decays, strict=True):
-                here = mine & (self.group == group)
-                decay[here], shares[here] = pull, 1 / weight
-                rate[here] = common.steps.rate / weight
+                k = self._parts.get((one.number, group))
+                if k is not None:
+                    decay[k], shares[k], rate[k] = pull, 1 / weight, common.steps.rate / weight
+                    sign[k], momentum[k] = common.sign, common.steps.momentum
+                    ahead[k] = common.steps.nesterov
+        told = (decay, rate, sign, momentum, ahead, shares)
+        if len(self._parts) != 1:
+            told = tuple(each[self._part] for each in told)
+        decay, rate, sign, momentum, ahead, shares = told
         fresh = look.steep + 2 * sign * decay * look.slope + decay**2 * look.square
         square = np.where(momentum > 0, look.pace, fresh)
         crossed = square
@@ -159,12 +171,14 @@ class Ledger:
             # d = g̃ + μb⁺ and θ⁺ = θ − ηd, solved for θb⁺
             before = look.along + rate * (sign * look.ahead + momentum * look.pace)
             met = sign * look.ahead + decay * before / (1 - rate * decay)
-            square = np.where(ahead, fresh + 2 * momentum * met + momentum**2 * look.pace, square)
-            crossed = np.where(ahead, met + momentum * look.pace, crossed)
-        quadratic = ~sums.linear[sums.owner]
+            square = np.where(
+                ahead > 0, fresh + 2 * momentum * met + momentum**2 * look.pace, square
+            )
+            crossed = np.where(ahead > 0, met + momentum * look.pace, crossed)
+        quadratic = np.where(sums.straight, 0.0, shares)
         radial = self.degree * sums.total(decay * self._own(look.square, look.line))
-        even = sums.total(square * quadratic * shares)
-        mixed = sums.total(crossed * quadratic * shares)
+        even = sums.total(square * quadratic)
+        mixed = even if crossed is square else sums.total(crossed * quadratic)
         value = self.value(look.square, look.line)
         out = np.full(sums.functions, np.nan)
         for one, common in known:

@@ -162,6 +162,7 @@ class Sums:
         family: (F,) the family of each function, its place in ``laws``; in order.
         linear: (F,) whether it is one.
         owner, factor: (slots,) the function of each, and the coefficient of its term.
+        straight: (slots,) whether its function is linear.
         tensors: (slots,) the parameter of each, its place in ``names``.
         entries: (slots,) how many numbers each adds.
         products, lines: how slots are made of what was read.
@@ -204,6 +205,7 @@ class Sums:
         degrees = [law.family.key[0] == "linear" for law in self.laws]
         self.linear = np.array(degrees, dtype=bool)[self.family]
         self.owner = _joined(owner, np.intp)
+        self.straight = self.linear[self.owner]
         self.factor = _joined(factor, np.float64)
         self.tensors = _joined(names, np.intp)
         self.entries = _joined(entries, np.float64)
@@ -236,7 +238,7 @@ class Sums:
     def spread(self, squares: Floats) -> Floats:
         """(slots,) Σ x² of linear terms, 0 of others, where (names,) mean squares are known."""
         known = np.nan_to_num(squares[self.tensors])
-        return np.where(self.linear[self.owner], self.entries * known, 0.0)
+        return np.where(self.straight, self.entries * known, 0.0)
 
 
 def _counted(places: NDArray[np.intp], values: Floats, count: int) -> Floats:

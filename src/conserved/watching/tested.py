@@ -78,7 +78,7 @@ class Tester:
         if norms is not None:
             self._largest = np.fmax(self._largest, self.shared(norms))
         floor = sums.entries * self._largest[sums.tensors]
-        beside = np.where(sums.linear[sums.owner], sums.entries, np.maximum(square, 0))
+        beside = np.where(sums.straight, sums.entries, np.maximum(square, 0))
         return self.degree * sums.size(np.sqrt(beside * np.maximum(steep, floor)))
 
     def shared(self, norms: Floats) -> Floats:
@@ -104,7 +104,7 @@ class Tester:
             skipped: (F,) functions of which a parameter is frozen.
             precision: at least, where the gradient went through half precision.
         """
-        slots = np.where(self.sums.linear[self.sums.owner], found["g"], found["xg"])
+        slots = np.where(self.sums.straight, found["g"], found["xg"])
         pairing = self.degree * self.sums.total(slots)
         unit = self.unit(found["xx"], found.get("gg", np.zeros(len(slots))), norms)
         own = np.maximum(self._own_precision, precision)

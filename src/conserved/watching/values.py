@@ -76,7 +76,7 @@ class Values:
         self._sums, self._ledger, self._precision = sums, ledger, precision
         squares = mean_squares(sums.names, named)
         self._spread = sums.spread(squares)
-        linear = sums.linear[sums.owner]
+        linear = sums.straight
         # of parameters that are 0 the size is that of their neighbours
         least = sums.entries * np.sqrt(tester.shared(squares)[sums.tensors])
         self._floor = sums.size(np.where(linear, least, 0.0), ledger.weights)
@@ -87,7 +87,7 @@ class Values:
     def measure_lines(self, named: Mapping[str, Any]) -> None:
         """Take the size of linear terms anew, which changes slowly."""
         sums = self._sums
-        chosen = np.unique(sums.tensors[sums.linear[sums.owner]])
+        chosen = np.unique(sums.tensors[sums.straight])
         lined = {name: named[name] for name in (sums.names[k] for k in chosen)}
         self._spread = sums.spread(mean_squares(sums.names, lined))
 
