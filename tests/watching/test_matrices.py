@@ -1,5 +1,6 @@
 """One compiled pass over matrices against plain sums in float64, and where there is no compiler."""
 
+import gc
 import os
 import sys
 from functools import cache
@@ -145,6 +146,16 @@ def test_a_run_is_judged_by_it(fault, library):
         train(model, optimizer)
     assert bool(watched.violated) == fault
     assert all(t.residual < 10 for t in watched.tracks) or fault
+
+
+def test_laws_that_are_dropped_are_forgotten(library):
+    named, slopes, velocities = drawn(mlp())
+    sums = sums_of(mlp_laws().laws, named, 0)
+    look(sums, WANTED, x=named, g=slopes, b=velocities)
+    assert len(matrices._known) == 1
+    del sums
+    gc.collect()
+    assert len(matrices._known) == 0
 
 
 def refused(monkeypatch, folder):

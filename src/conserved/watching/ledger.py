@@ -92,10 +92,10 @@ class Ledger:
             for k, (groups, numbers) in enumerate(found.items())
         ]
         # slots of one class and one parameter group move alike
-        number = np.zeros(sums.functions, dtype=np.intp)
+        class_of = np.zeros(sums.functions, dtype=np.intp)
         for one in self.classes:
-            number[one.functions] = one.number
-        pairs = np.stack([number[sums.owner], self.group], axis=1)
+            class_of[one.functions] = one.number
+        pairs = np.stack([class_of[sums.owner], self.group], axis=1)
         parts, part = np.unique(pairs, axis=0, return_inverse=True)
         self._parts = {(int(a), int(b)): k for k, (a, b) in enumerate(parts)}
         self._part = part.reshape(-1)
@@ -160,10 +160,9 @@ class Ledger:
                     decay[k], shares[k], rate[k] = pull, 1 / weight, common.steps.rate / weight
                     sign[k], momentum[k] = common.sign, common.steps.momentum
                     ahead[k] = common.steps.nesterov
-        told = (decay, rate, sign, momentum, ahead, shares)
         if len(self._parts) != 1:
-            told = tuple(each[self._part] for each in told)
-        decay, rate, sign, momentum, ahead, shares = told
+            told = np.stack([decay, rate, sign, momentum, ahead, shares])
+            decay, rate, sign, momentum, ahead, shares = told[:, self._part]
         fresh = look.steep + 2 * sign * decay * look.slope + decay**2 * look.square
         square = np.where(momentum > 0, look.pace, fresh)
         crossed = square

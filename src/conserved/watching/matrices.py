@@ -7,6 +7,7 @@ costs is how often they are read. ``sums.c`` reads each once, with as many threa
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
@@ -46,7 +47,9 @@ def _library() -> Any:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Of this process: threads are not there after a fork."""
+    del process
     return ThreadPoolExecutor(threads, "conserved-look")
 
 
@@ -184,7 +187,7 @@ class _Pass:
         told = (*places, len(self.names), following)
         read = _library().read_matrices
         more = min(threads, len(self.names)) - 1
-        others = [_pool(more).submit(read, *told) for _ in range(more)]
+        others = [_pool(more, os.getpid()).submit(read, *told) for _ in range(more)]
         if any([read(*told), *(other.result() for other in others)]):
             raise MemoryError("no room for a row of a matrix")
         for out, room, axis in self._folds:
@@ -201,7 +204,7 @@ class Matrices:
     """
 
     def __init__(self, sums: Sums) -> None:
-        self._sums = sums
+        self._plans, self._products, self._lines = sums.plans, sums.products, sums.lines
         sizes = {n: prod(plan.shape) for n, plan in sums.plans.items() if n != VECTORS}
         there = [n for n in sizes if readable(sums.plans[n])]
         self._names = sorted(there, key=lambda n: -sizes[n])  # the largest are begun first
@@ -237,8 +240,7 @@ class Matrices:
         return found.numbers, set(mine)
 
     def _lengths(self, wanted: Sequence[str]) -> dict[str, int]:
-        sums = self._sums
-        return {w: (sums.products if len(w) == 2 else sums.lines).length for w in wanted}
+        return {w: (self._products if len(w) == 2 else self._lines).length for w in wanted}
 
     def _plan(
         self, wanted: Sequence[str], letters: Sequence[str], mine: Mapping[str, Sequence[Any]]
@@ -246,7 +248,7 @@ class Matrices:
         made = _Pass(self._lengths(wanted), letters)
         for name, tensors in mine.items():
             there = {k for k, x in zip(letters, tensors, strict=True) if x is not None}
-            made.add(name, self._sums.plans[name], [w for w in wanted if set(w) <= there])
+            made.add(name, self._plans[name], [w for w in wanted if set(w) <= there])
         return made
 
 

@@ -112,7 +112,7 @@ INLINE void row_of(const job *one, const float *const *row, int64_t r, int64_t n
 FOR_EACH_PROCESSOR static int read_matrix(const matrix *one, const job *jobs, const float *const *factors)
 {
     int64_t n = one->columns;
-    float *parts = calloc(one->count * n, sizeof(float));
+    float *parts = calloc(one->count * n + 1, sizeof(float)); /* 0 bytes may be NULL */
     if (!parts)
         return -1;
     for (int64_t k = 0; k < one->count; k++) {
