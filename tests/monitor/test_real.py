@@ -39,7 +39,7 @@ def test_what_is_seen_meanwhile_is_what_is_said_at_the_end(
     optimizer = OPTIMIZERS[name](model.parameters())
     watched = cq.watch(model, optimizer, laws=mlp_laws(), log=log)
     train(model, optimizer, 40, before=spoiled(model) if fault else lambda step: None)
-    assert len(watched.tracks) == len(mlp_laws().laws)  # the last step is settled when one asks
+    model.state_dict()  # for a checkpoint all is written
     run = Run(log, Path(mkdtemp(dir=tmp_path)))
     run.update()
     assert run.closed is None
