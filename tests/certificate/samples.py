@@ -8,10 +8,11 @@ from functools import cache
 from typing import Any
 
 import conserved as cq
-from conserved.certificate import Certificate, Minor
+from conserved.certificate import Certificate, Minor, check_certificate, read_text
 from conserved.certificate.laws import program_of
 from conserved.certificate.make import certify
 from conserved.closure import lie_closure
+from conserved.errors import InputError
 from conserved.kernel.minor import largest_minor
 from conserved.law import Law, Layout, Polynomial, RationalLaw, SpanLaw, SpanPart
 from conserved.problem import Problem
@@ -109,3 +110,11 @@ def document(name: str) -> dict[str, Any]:
     """The JSON object of a sample, fresh each time."""
     found: dict[str, Any] = json.loads(text(name))
     return found
+
+
+def accepted(data: Any) -> bool:
+    """Whether a JSON object is read and nothing in it refuted."""
+    try:
+        return check_certificate(read_text(json.dumps(data))).valid
+    except InputError:
+        return False
