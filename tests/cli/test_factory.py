@@ -145,6 +145,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "nets.py").write_text(CODE, "utf-8")
     (tmp_path / "neighbour.py").write_text(NEIGHBOUR, "utf-8")
     (tmp_path / "broken.py").write_text("def good(:\n", "utf-8")
+    (tmp_path / "weights.pt").write_bytes(b"PK\x03\x04")
     (tmp_path / "fault.py").write_text("import math\n\nn = math.sqrt(-1)\n", "utf-8")
     return tmp_path
 
@@ -184,6 +185,11 @@ def test_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("nowhere.py:good", "there is no file nowhere.py"),
         ("nets.py:better", "nets.py has no 'better'; it has Mine, good"),
         ("nets.py", "names a file, and nothing in it: write path/to/file.py:factory"),
+        (
+            "weights.pt",
+            "is a file, and no code that makes a network: write path/to/file.py:factory",
+        ),
+        (".", "is a folder: write path/to/file.py:factory"),
         (
             "nets.py:number",
             "'number' is an int; a factory returns an nn.Module or a conserved.networks.Network",

@@ -9,7 +9,8 @@ import pytest
 
 import conserved as cq
 from conserved.cli import run
-from conserved.cli.text import WIDTH, analysis_text
+from conserved.cli.outside import WIDTH
+from conserved.cli.text import analysis_text
 from tests.law import blocks
 
 CODE = """

@@ -58,6 +58,10 @@ def test_lines_fit_a_narrow_terminal(columns: int) -> None:
     words = " ".join(text.split())
     assert "range of W1 on the zero-sum part of the features" in words
     assert "Certified: as many verified laws as the rank leaves room for." in words
+    reason = text[text.index("  Theorem 4") : text.index("  permutation acts")].split("\n")
+    assert [line[: len(line) - len(line.lstrip())] for line in reason[1:-1]] == (
+        ["    "] * (len(reason) - 2)
+    ), "a sentence is set once, not broken again"
 
 
 def test_a_pipe_keeps_its_lines() -> None:

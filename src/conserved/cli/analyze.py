@@ -38,9 +38,12 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
 
 @click.command(cls=Command, also={"data": "--symmetry"})
 @click.argument("network")
-@click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
+@click.option("--loss", default="mse", show_default=True, help="Loss; see conserved list losses.")
 @click.option(
-    "--symmetry", default="none", show_default=True, help="See: conserved list symmetries."
+    "--symmetry",
+    default="none",
+    show_default=True,
+    help="Group that data are closed under; see conserved list symmetries.",
 )
 @click.option(
     "--labels",
@@ -55,7 +58,12 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     "--samples", metavar="FILE", help="Only these samples, label columns last, any weights."
 )
 @click.option("--autoencoding", is_flag=True, help="Every input is its own label.")
-@click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
+@click.option(
+    "--flow",
+    default="gradient",
+    show_default=True,
+    help="How parameters move; see conserved list flows.",
+)
 @module_options()
 @click.option(
     "--blocks",
@@ -71,7 +79,7 @@ LONG_RUN = 2.0  # seconds; beyond that the estimate is printed first
     "--budget",
     type=float,
     metavar="SECONDS",
-    help="For the whole analysis; certificate and report come after it.",
+    help="Stop after so long, with what is known; certificate and report come after it.",
 )
 @click.option(
     "--device",

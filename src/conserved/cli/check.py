@@ -18,7 +18,7 @@ STATUS = {"CERTIFIED": 0, "OPEN": 3, "REFUTED": 2}
 
 @click.command(cls=Command, also={"path": "file"})
 @click.argument("file", metavar="FILE", type=click.Path())
-@click.option("--seed", type=int, metavar="N", help="Of the fresh points; random by default.")
+@click.option("--seed", type=int, metavar="N", help="Draws the fresh points; random by default.")
 @click.option("--budget", type=float, metavar="SECONDS", help="Give up after so long.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def check(file: str, seed: int | None, budget: float | None, as_json: bool) -> int:

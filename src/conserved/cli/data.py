@@ -11,7 +11,7 @@ from conserved.cli.outside import show, show_json
 @click.command(cls=Command, also={"labels": "--label-columns"})
 @click.argument("file")
 @click.option("--network", metavar="NETWORK", help="Also count what it keeps on these data.")
-@click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
+@click.option("--loss", default="mse", show_default=True, help="Loss; see conserved list losses.")
 @click.option("--symmetry", metavar="SYMMETRY", help="This group; by default all that fit.")
 @click.option("--label-columns", type=int, metavar="N", help="The last N columns are labels.")
 @click.option("--budget", type=float, metavar="SECONDS", help="As for conserved analyze.")

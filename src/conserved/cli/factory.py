@@ -11,6 +11,7 @@ import runpy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from os.path import exists, isdir
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
@@ -110,13 +111,16 @@ def is_code(text: str) -> bool:
     """Whether a text names Python code, and no built-in family.
 
     Raises:
-        InputError: a file, and nothing in it.
+        InputError: a file, and nothing in it; a file of weights, a folder.
     """
     source, colon, name = text.strip().rpartition(":")
     if colon and source.partition(":")[0] not in FAMILIES and name.isidentifier():
         return True
     if text.strip().removesuffix(":").endswith(".py"):
         raise InputError("network", text, f"names a file, and nothing in it: {_FORM}")
+    if text.partition(":")[0] not in FAMILIES and exists(text):  # weights, most likely
+        kind = "folder" if isdir(text) else "file, and no code that makes a network"
+        raise InputError("network", text, f"is a {kind}: {_FORM}, or a family such as linear:4-2-1")
     return False
 
 

@@ -127,7 +127,7 @@ def module_options(*, batch: bool = True, output: bool = True) -> Callable[[Any]
         click.option(
             "--input-shape",
             metavar="N,N,…",
-            help="Of one input of a PyTorch module, without a batch axis.",
+            help="Shape of one input of a PyTorch module, without a batch axis.",
         ),
         click.option(
             "--tokens", type=int, metavar="V", help="Inputs of the module are integers below V."

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
-_NARROWEST = 20  # columns
+WIDTH = 100  # columns of text
+_NARROWEST = 20
 
 
 def on_terminal() -> bool:
@@ -51,6 +52,13 @@ def interruptible() -> Iterator[Stop]:
             yield stop
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def columns() -> int:
+    """How wide to set sentences: as the terminal, where it is narrower than our lines."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return WIDTH
+    return max(_NARROWEST, min(WIDTH, get_terminal_size().columns))
 
 
 def show(text: str) -> None:

@@ -46,13 +46,26 @@ _OPTIONS = {
 
 @click.command(cls=Command, also={**_OPTIONS, "laws": "--law"})
 @click.argument("network")
-@click.option("--loss", default="mse", show_default=True, help="See: conserved list losses.")
+@click.option("--loss", default="mse", show_default=True, help="Loss; see conserved list losses.")
 @click.option(
-    "--symmetry", default="none", show_default=True, help="See: conserved list symmetries."
+    "--symmetry",
+    default="none",
+    show_default=True,
+    help="Group that data are closed under; see conserved list symmetries.",
 )
-@click.option("--labels", default="invariant", show_default=True, help="How labels transform.")
+@click.option(
+    "--labels",
+    default="invariant",
+    show_default=True,
+    help="How labels transform: invariant, equivariant or sign.",
+)
 @module_options(batch=False, output=False)
-@click.option("--flow", default="gradient", show_default=True, help="See: conserved list flows.")
+@click.option(
+    "--flow",
+    default="gradient",
+    show_default=True,
+    help="Whose laws to watch; see conserved list flows.",
+)
 @click.option(
     "--dynamics",
     default="flow",
@@ -83,11 +96,17 @@ _OPTIONS = {
     help="Average over the group, or move data at random.  [default: full]",
 )
 @click.option("--seeds", type=int, help="Watch the spread over so many random augmentations.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Of the random start.")
+@click.option(
+    "--scale",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Size of the random parameters at the start.",
+)
 @click.option("--length", type=float, help="Stop when the path of the parameters is as long.")
 @click.option("--law", metavar="FILE.json", help="Watch these laws, not those of the analysis.")
 @click.option("--seed", type=int, default=0, show_default=True, help="An integer ≥ 0.")
-@click.option("--output", metavar="FILE.json", help="Write the record; also when interrupted.")
+@click.option("--output", metavar="FILE.json", help="Write the record, also when interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def simulate(
     network: str,

@@ -8,11 +8,11 @@ from textwrap import fill
 import numpy as np
 from numpy.typing import NDArray
 
+from conserved.cli.outside import columns
 from conserved.dynamics.outcomes import URGENT, said_once
 from conserved.law.lines import where
 from conserved.simulate.record import Simulation, Verdict, told_together
 
-WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 24
 
@@ -158,7 +158,7 @@ def _cut(text: str, limit: int) -> str:
 
 def _wrapped(sentence: str, indent: str = "    ") -> str:
     unbroken = sentence.replace(" → ", "\u00a0→\u00a0")
-    shown = fill(unbroken, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    shown = fill(unbroken, columns(), initial_indent=indent, subsequent_indent=indent)
     return shown.replace("\u00a0", " ")
 
 

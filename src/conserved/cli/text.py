@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textwrap import fill, wrap
 
 from conserved.analysis import Analysis, Count
+from conserved.cli.outside import columns
 from conserved.closure import Closure
 from conserved.kernel.flow import OUTPUTS
 from conserved.law import Law
@@ -14,7 +15,6 @@ from conserved.law.lines import Line, condensed, lines, parameter_list, where
 from conserved.networks.torch import TorchNetwork
 from conserved.notation import sentences
 
-WIDTH = 100
 _FORMULA = 66  # characters of a formula beside what is said of it
 _FORMULA_LINES = 4  # of a longer one
 _WIDEST = 118  # of a law on one line
@@ -92,7 +92,7 @@ def _verdict(analysis: Analysis) -> str:
     first, *rest = analysis.verdict
     lines += [
         first,
-        *(fill(line, WIDTH, initial_indent="  ", subsequent_indent="  ") for line in rest),
+        *(fill(line, columns(), initial_indent="  ", subsequent_indent="  ") for line in rest),
     ]
     primes = " and ".join(str(prime) for prime in dict.fromkeys(c.prime for c in closures))
     ranks = f"Ranks mod {primes}" if analysis.closure.ranks else "No rank"
@@ -130,7 +130,7 @@ def _law_lines(row: tuple[str, str, str], first: int, second: int) -> str:
     if len(formula) <= _FORMULA and len(start) + second + len(words) < _WIDEST:
         return f"{start}{formula:<{second}}  {words}".rstrip()
     margin = " " * len(start)
-    width = WIDTH - len(start)
+    width = columns() - len(start)
     shown = wrap(_unbroken(formula), width, max_lines=_FORMULA_LINES, placeholder=" …")
     shown = [more.replace("\u00a0", " ") for more in shown]
     return "\n".join([start + shown[0], *(margin + more for more in shown[1:]), margin + words])
@@ -153,7 +153,7 @@ def _sentence(text: str) -> str:
 def wrapped(sentence: str) -> str:
     """A sentence on lines of one width, formulas in one piece."""
     unbroken = _unbroken(sentence).replace(" − ", "\u00a0−\u00a0")
-    shown = fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    shown = fill(unbroken, columns(), initial_indent="  ", subsequent_indent="    ")
     return shown.replace("\u00a0", " ")
 
 

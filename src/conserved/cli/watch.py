@@ -27,7 +27,7 @@ VIOLATED = 3
 @click.option("--report", metavar="FILE.html", type=click.Path(), help="Write one offline file.")
 @click.option("--text", is_flag=True, help="Print the verdicts; so does a pipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--port", type=int, metavar="N", help="Of the live page; a free one by default.")
+@click.option("--port", type=int, metavar="N", help="Port of the live page; a free one by default.")
 @click.option("--open", "opened", is_flag=True, help="Open the live page in a browser.")
 def watch(
     run: str, report: str | None, text: bool, as_json: bool, port: int | None, opened: bool
