@@ -87,11 +87,13 @@ clean: ## remove .venv, out/, builds and caches
 
 $(RUNTIME): pyproject.toml constraints.txt src/conserved/_version.py
 	@test -n "$(PYTHON)" || { echo "conserved needs Python 3.11 or newer" >&2; exit 1; }
+	@echo "setting up $(VENV): a minute or two, the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	@touch $@
 
 $(TEST): $(RUNTIME)
+	@echo "installing what the tests use, torch among it"
 	$(PIP) --editable '.[test]'
 	@touch $@
 
@@ -100,5 +102,6 @@ $(BROWSER): $(TEST)
 	@touch $@
 
 $(DOCS): $(RUNTIME)
+	@echo "installing what builds the site, torch among it"
 	$(PIP) --editable '.[docs]'
 	@touch $@
