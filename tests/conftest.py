@@ -1,5 +1,6 @@
 """One hypothesis profile for the suite: no deadlines (first calls fill caches), and in CI the
-same examples every time. One Chromium for each file of browser tests. Compiled files are kept."""
+same examples every time. One Chromium for each file of browser tests. Compiled files are kept. And
+without torch, examples in docstrings that import it are skipped."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +30,14 @@ def pytest_collection_finish() -> None:
     """Eleven thousand tests stay as they are: no collection of garbage walks through them."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("torch"):
+        return
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and "import torch" in item.dtest.docstring:
+            item.add_marker(pytest.mark.skip(reason="the example needs the extra torch"))
 
 
 @pytest.fixture(scope="module")

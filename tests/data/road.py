@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 from torch import Tensor
 

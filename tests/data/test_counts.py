@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 from torch import Tensor
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is the other road")
+
 import conserved as cq
 from conserved.certificate import check_certificate, check_file, read_text
 from conserved.cli import run

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 from torch import Tensor
 from torch.func import grad

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is the other road")
+
 import conserved as cq
 from conserved.certificate import check_certificate
 from tests.dynamics.road import Equations

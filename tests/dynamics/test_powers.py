@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 from torch import Tensor
 from torch.func import grad
 

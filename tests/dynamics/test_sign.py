@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 
 import conserved as cq

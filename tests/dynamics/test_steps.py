@@ -6,6 +6,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 
 import conserved as cq

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+pytest.importorskip("torch", reason="torch is what is read here")
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

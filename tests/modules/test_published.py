@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch", reason="the models are PyTorch's")
+
 import torch
 from torch import Tensor, nn
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytest.importorskip("torch", reason="the modules are PyTorch's")
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
 
 import conserved as cq
 from conserved.losses import parse_loss

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F

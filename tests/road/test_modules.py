@@ -8,6 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 
 import conserved as cq

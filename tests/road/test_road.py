@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 
 import conserved as cq

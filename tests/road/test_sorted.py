@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 from torch import Tensor
 

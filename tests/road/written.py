@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 from conserved.networks import Network, Parameter
 from tests.road.forward import Model
 

@@ -7,6 +7,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is the other road")
+
 import torch
 
 import conserved as cq

@@ -12,6 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("torch", reason="what is trained is PyTorch's")
+
 import torch
 
 import conserved as cq

@@ -12,6 +12,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytest.importorskip("torch", reason="what is trained is PyTorch's")
+
 import torch
 import torch.distributed as dist
 from torch import nn
