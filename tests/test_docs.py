@@ -45,6 +45,8 @@ LONG = (
 
 
 def check(name: str, path: Path, *, slow: bool) -> None:
+    if ">>> import torch" in read(name):
+        pytest.importorskip("torch", reason="needs the extra torch")
     with folder(path):
         faults = session(read(name), slow=slow).faults
     assert not faults, f"python -m tests.test_docs {name} renews it:\n" + "\n".join(faults)

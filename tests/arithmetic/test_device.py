@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,7 @@ def everything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (1, 512, 7), (40, 513, 30), (7, 1600, 9)])
 def test_products_are_the_same(shape: tuple[int, int, int]) -> None:
+    pytest.importorskip("torch", reason="needs the extra torch")
     rows, inner, columns = shape
     rng = np.random.default_rng(0)
     half = int(BLAS_PRIMES[0]) // 2
@@ -35,13 +38,12 @@ def test_products_are_the_same(shape: tuple[int, int, int]) -> None:
 
 
 def test_closures_and_certificates_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
     problem = cq.Problem.from_text("linear:5-4-3")
     plain = cq.analyze(problem)
     sent = []
 
     def counted(self: DeviceResidues, x: np.ndarray) -> object:
-        import torch
-
         sent.append(x.size)
         return torch.tensor(x, dtype=torch.float64)
 
@@ -58,8 +60,15 @@ def test_devices_that_are_not_there_are_refused() -> None:
     for wrong in ("gpu", "cuda:x", "", 3):
         with pytest.raises(InputError, match="give cpu, cuda, or cuda:N"):
             residues_on(BLAS_PRIMES[0], wrong)  # type: ignore[arg-type]
+    pytest.importorskip("torch", reason="needs the extra torch")
     with pytest.raises(InputError, match="device 'cuda:999': torch sees"):
         cq.analyze(cq.Problem.from_text("linear:2-1"), device="cuda:999")
+
+
+def test_a_device_without_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(InputError, match=r"device 'cuda': needs PyTorch: .*conserved\[torch\]"):
+        residues_on(BLAS_PRIMES[0], "cuda")
 
 
 def test_primes_beyond_floats_stay_here() -> None:

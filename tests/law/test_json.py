@@ -6,7 +6,7 @@ import copy
 import json
 import subprocess
 import sys
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -142,10 +142,10 @@ def test_what_is_too_large_is_refused_at_once(name):
         for _ in range(100_000):
             value = [value]
     document = EXAMPLES[which].to_json() | {key: value}
-    start = perf_counter()
+    start = process_time()
     with pytest.raises(InputError) as error:
         law_from_json(document, LAYOUT)
-    assert perf_counter() - start < 3
+    assert process_time() - start < 3
     assert len(str(error.value)) < 400
     while name == "nesting" and value:  # or the garbage collector would recurse
         value = value.pop()

@@ -2,7 +2,7 @@
 
 import json
 from math import cos, inf, isnan, pi, sin
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -113,9 +113,9 @@ class TestGroups:
         identity = np.eye(10, dtype=int)
         swap, cycle = identity[[1, 0, *range(2, 10)]], np.roll(identity, 1, axis=0)
         group = parse_symmetry(write(generators=matrices(swap, cycle)), 10)
-        start = perf_counter()
+        start = process_time()
         assert isnan(group.order)
-        assert perf_counter() - start < 2
+        assert process_time() - start < 2
         assert group.signs == (-1, -1)
 
     def test_the_identity_alone_is_trivial(self, write):

@@ -1,7 +1,7 @@
 """Orbits: every element once, in the same order in all scalars, and refusals before any work."""
 
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -68,9 +68,9 @@ class TestEnumeration:
         assert (length[words.parents[1:]] == length[1:] - 1).all()
 
     def test_hyperoctahedral_5_takes_a_fraction_of_a_second(self):
-        start = perf_counter()
+        start = process_time()
         enumerate_group(Hyperoctahedral(5), RING)
-        assert perf_counter() - start < 0.3
+        assert process_time() - start < 0.3
 
 
 @dataclass(frozen=True)

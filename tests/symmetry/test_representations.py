@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -192,6 +192,6 @@ def test_large_groups_take_no_time(read):
         x = np.zeros((n, n), dtype=int)
         x[i, i + 1], x[i + 1, i] = -1, 1
         planes.append(x)
-    start = perf_counter()
+    start = process_time()
     read([np.roll(np.eye(n, dtype=int), 1, axis=0)], planes, [[[-1]]], [ZERO] * (n - 1))
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5

@@ -82,7 +82,8 @@ def require_device(device: str) -> None:
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise InputError("device", device, "needs torch: pip install torch") from error
+        advice = "needs PyTorch: pip install 'conserved[torch]'"
+        raise InputError("device", device, advice) from error
     count = torch.cuda.device_count()
     number = int(device.partition(":")[2] or 0)
     if number >= count:

@@ -30,6 +30,9 @@ def rounding_of(products: Collection[Products]) -> float:
     """The largest relative rounding of such products now; 0 where it is that of float32.
 
     Example:
+        >>> import torch
+        >>> torch.get_float32_matmul_precision()
+        'highest'
         >>> rounding_of(["matrices, CPU"])
         0.0
     """
