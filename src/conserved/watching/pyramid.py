@@ -124,7 +124,7 @@ class Pyramid:
         ...     pyramid.add(np.arange(1000), rows, np.zeros(1000, np.int64))
         ...     seen = pyramid.columns(0, 1000, [0], 5)
         ...     seen.high[:, 0].tolist(), seen.first.tolist()
-        ([223.0, 447.0, 671.0, 895.0, 999.0], [0, 224, 448, 672, 896])
+        ([255.0, 511.0, 767.0, 999.0], [0, 256, 512, 768])
     """
 
     def __init__(self, folder: Path, curves: int, below: Path | None = None) -> None:
