@@ -57,6 +57,8 @@ def line(axis: int, x: Tensor) -> Tensor:
     import torch
 
     before, here, behind = _around(axis, x)
+    if before == behind == 1:
+        return x.reshape(here).double()
     if before == 1:
         return torch.mv(x.reshape(here, behind), x.new_ones(behind)).double()
     rows = x.reshape(before, here * behind)
@@ -74,6 +76,8 @@ def along(axis: int, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
     x = pairs[0][0]
     before, here, behind = _around(axis, x)
+    if before == behind == 1:
+        return torch.stack([(a * b).reshape(here) for a, b in pairs]).double()
     rows, columns = (here, behind) if before == 1 else (before, here * behind)
     flat = [(a.reshape(rows, columns), b.reshape(rows, columns)) for a, b in pairs]
     step = max(1, min(_ROWS, _parts(x).products // max(1, columns)))
