@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -117,7 +118,8 @@ class StepCheck:
 
     def _among(self, *chosen: Collection[str]) -> list[str]:
         """Parameters in any of these, in their order."""
-        return [name for name in self._places if any(name in names for names in chosen)]
+        names = set().union(*chosen)
+        return [name for name in self._places if name in names]
 
     def forget(self) -> None:
         """Parameters may have moved since."""
@@ -160,8 +162,8 @@ class StepCheck:
         with torch.no_grad():
             taken = [torch.take(tensors[n], self._places[n]) for n in there]
             found = torch.cat(taken).double().cpu().numpy()
-        ends = np.cumsum([len(self._places[n]) for n in there])
-        return dict(zip(there, np.split(found, ends[:-1]), strict=True))
+        ends = list(accumulate((self._places[n].numel() for n in there), initial=0))
+        return {n: found[a:b] for n, (a, b) in zip(there, pairwise(ends), strict=True)}
 
 
 def _mark(tensor: Any) -> tuple[Any, int] | None:
