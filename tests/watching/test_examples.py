@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="needs the extra torch")
-pytest.importorskip("sklearn", reason="digits are scikit-learn's")
+pytestmark = pytest.mark.skipif(  # not imported: that takes a second in every worker
+    find_spec("sklearn") is None, reason="digits are scikit-learn's"
+)
 
 
 @pytest.mark.slow

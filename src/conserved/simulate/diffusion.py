@@ -158,13 +158,13 @@ def _one_step(
 
 
 def _compared(law: Law, told: tuple[Array, Array], ends: Array) -> Diffusion:
-    from scipy.stats import chi2
+    from scipy.special import chdtri  # of χ²; scipy.stats takes a second to import
 
     mean, spread = told[0], np.sqrt(told[1])
     c = int(np.argmax(spread))
     met = float(ends[:, c].mean()), float(ends[:, c].std(ddof=1))
     seeds, sigma = len(ends), float(spread[c])
-    low, high = chi2.ppf([_TAIL, 1 - _TAIL], seeds - 1) / (seeds - 1)
+    low, high = chdtri(seeds - 1, [1 - _TAIL, _TAIL]) / (seeds - 1)
     ratio = (met[1] / sigma) ** 2 if sigma else np.inf
     near = abs(met[0] - float(mean[c])) <= _SIGMAS * sigma / np.sqrt(seeds)
     holds = bool(low <= ratio <= high and near)
