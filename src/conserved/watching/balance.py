@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _SWEEPS = 500
-_TIGHT = 1e-10  # relative imbalance at which families count as balanced
+_TIGHT = 1e-10  # relative change of a round that is the last
 _SHOWN = 80
 
 
@@ -174,11 +174,8 @@ def rebalance(
     size, before = _size(held), [one.off(held) for one in sides]
     notes = [one.reason(held) for one in sides]
     for _ in range(_SWEEPS):
-        for one, note in zip(sides, notes, strict=True):
-            if not note:
-                one.move(held)
-        left = [one.off(held) for one, note in zip(sides, notes, strict=True) if not note]
-        if max(left, default=0.0) < _TIGHT:
+        moved = [one.move(held) for one, note in zip(sides, notes, strict=True) if not note]
+        if max(moved, default=0.0) < _TIGHT:  # what is out of reach moves no more either
             break
     notes = [note or one.missed(held) for one, note in zip(sides, notes, strict=True)]
     _put(model, held)

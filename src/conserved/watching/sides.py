@@ -18,7 +18,7 @@ from conserved.errors import InputError
 
 Floats = NDArray[np.float64]
 _TINY = 1e-14  # of an eigenvalue beside the largest: it may be 0
-_STEPS = 200  # of bisection, in log scale
+_STEPS = 64  # of bisection, in log scale: to 1e-17
 _REACH = 60.0  # largest logarithm of a scale
 _REACHED = 1e-6  # relative
 
@@ -88,11 +88,10 @@ class Sides:
             gap, size = np.abs(up - down - self._wanted), up + down + np.abs(self._wanted)
         return np.asarray(gap / np.where(size > 0, size, 1.0))
 
-    def move(self, held: dict[str, Floats]) -> None:
-        """Go to the wanted values, whatever else that changes."""
+    def move(self, held: dict[str, Floats]) -> float:
+        """Go to the wanted values, whatever else that changes; the largest relative change."""
         if self.rows > 1:
-            self._turn(held)
-            return
+            return self._turn(held)
         logs = self._logarithms(held)
         for c, column in self._terms:
             scale = np.ones(held[column.tensor].shape[column.axis])
@@ -101,6 +100,7 @@ class Sides:
             shape = [1] * held[column.tensor].ndim
             shape[column.axis] = -1
             held[column.tensor] = held[column.tensor] * scale.reshape(shape)
+        return float(np.abs(logs).max(initial=0.0))
 
     def _logarithms(self, held: Mapping[str, Floats]) -> Floats:
         """s of each function with Σ c e^{2cs} n = wanted, which grows with s; 0 where none is."""
@@ -136,7 +136,7 @@ class Sides:
             out[c < 0] += np.einsum("brsn,brtn->bst", rows, rows, optimize=True)
         return out[0], out[1]
 
-    def _turn(self, held: dict[str, Floats]) -> None:
+    def _turn(self, held: dict[str, Floats]) -> float:
         """G A G = G⁻¹ B G⁻¹ for G² the geometric mean of A⁻¹ and B."""
         up, down = self._grams(held)
         root = _power(up, 0.5)
@@ -152,6 +152,7 @@ class Sides:
                 flat[places] = g[:, None] @ flat[places]
                 made = flat.reshape(tensor.shape)
                 held[column.tensor] = np.moveaxis(made, 0, column.axis)
+        return float(np.abs(_power(mean, 0.5) - np.eye(self.rows)).max(initial=0.0))
 
 
 def _power(matrices: Floats, exponent: float) -> Floats:
