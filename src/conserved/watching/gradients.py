@@ -12,6 +12,7 @@ from conserved.blocks import BlockLaw, BlockLaws
 from conserved.dynamics.outcomes import ROUNDINGS, not_orthogonal
 from conserved.errors import InputError
 from conserved.law import Law
+from conserved.watching.altered import altered
 from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.exact import given, pairings, why
 from conserved.watching.looking import gradients, look, mean_squares
@@ -208,6 +209,7 @@ def report_on(
     told: Sequence[str],
     *,
     half: bool = False,
+    moved: Sequence[str] = (),
 ) -> GradientReport:
     """The violations among a gradient's tests, with their causes."""
     count = len(sums.laws)
@@ -222,8 +224,12 @@ def report_on(
         intact = np.flatnonzero(~bad & ~out).tolist()
         told_of = telling(sums, tested, found)
         blamed = suspects(sums, np.flatnonzero(bad).tolist(), intact, told_of)
+        slopes = [p.grad for p in named.values() if p.grad is not None]
+        common = altered(sums, tested, found, slopes, moved)
         for k in np.flatnonzero(bad).tolist():
-            why = cause(sums, k, tested, found, blamed, without, half=half)
+            missing = sums.laws[k].family.tensors & set(without)
+            why = "" if missing else common
+            why = why or cause(sums, k, tested, found, blamed, without, half=half)
             names = tuple(dict.fromkeys(c.tensor for _, c in sums.laws[k].family.terms))
             violations.append(
                 Violation(k, told[k], names, float(relative[k]), float(worst[k]), why)

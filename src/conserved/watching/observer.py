@@ -10,6 +10,7 @@ import numpy as np
 from conserved.blocks import BlockLaws
 from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, rates_in_words
 from conserved.watching import rules as kinds
+from conserved.watching.altered import Forward
 from conserved.watching.between import Between, Written, changed_between, written_between
 from conserved.watching.causes import listed
 from conserved.watching.families import tracks_of
@@ -104,6 +105,7 @@ class Observer:
         self._told = told
         self._named = named
         self._sharded = any(hasattr(p, "full_tensor") for p in named.values())
+        self._forward = Forward(not self._sharded)
 
     def resume(
         self, family: int, start: float, size: float, predicted: float, since: int | None, why: str
@@ -133,6 +135,8 @@ class Observer:
         """Called in the forward pass: whether a gradient comes of half precision."""
         import torch
 
+        if torch.is_grad_enabled():
+            self._forward.note(self._named)
         for device in ("cpu", "cuda"):
             if torch.is_grad_enabled() and torch.is_autocast_enabled(device):
                 self._autocast = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
@@ -193,7 +197,9 @@ class Observer:
             tested = self._tester.test(told, norms, self._skipped, self.half)
         self.gradient = per_family(sums, tested.roundings)
         half = bool(self.half)
-        report = report_on(sums, tested, told, self._skipped, self._named, self.texts, half=half)
+        moved = self._forward.moved(self._named) if tested.violated.any() else ()
+        given = (sums, tested, told, self._skipped, self._named, self.texts)
+        report = report_on(*given, half=half, moved=moved)
         for violation in report.violations:
             self._violate(violation.family, violation.cause, self._step)
         if self._ranks is not None and norms is not None:

@@ -140,6 +140,9 @@ class Watch:
         if closure is None:
             self._look()
             return None
+        if not type(optimizer).__module__.startswith("torch."):
+            self._observer.settle()  # it may move parameters before it asks for a gradient
+            self._observer.skip()
         wrapped = self._looked_at(closure)
         if "closure" in kwargs:
             return args, {**kwargs, "closure": wrapped}
