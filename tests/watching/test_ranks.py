@@ -46,6 +46,12 @@ def test_the_same_numbers_as_one_process(way: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_half_precision_of_sharded_parameters_is_no_fault(tmp_path: Path) -> None:
+    for one in run(tmp_path, "mixed"):
+        assert one["since"] == [None] * len(one["since"]), one["verdict"]
+
+
+@pytest.mark.slow
 def test_a_rank_that_skips_the_all_reduce(tmp_path: Path) -> None:
     for one in run(tmp_path, "skips"):
         assert set(one["since"]) == {4}

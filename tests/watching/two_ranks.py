@@ -1,7 +1,8 @@
 """One of two processes of a run: ``python -m tests.watching.two_ranks RANK FOLDER WAY``.
 
-Ways: ``ddp``, ``fsdp``, ``alone`` (one process, the whole batch) and ``skips``: gradients are
-reduced by hand, and from the fourth step on rank 1 forgets to.
+Ways: ``ddp``, ``fsdp``, ``mixed`` (sharded, with a forward in bfloat16), ``alone`` (one process,
+the whole batch) and ``skips``: gradients are reduced by hand, and from the fourth step on rank 1
+forgets to.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ STEPS, FORGETS = 8, 4
 def wrapped(model: nn.Module, way: str) -> nn.Module:
     if way == "ddp":
         return nn.parallel.DistributedDataParallel(model)
-    if way == "fsdp":
+    if way in ("fsdp", "mixed"):
         from torch.distributed.device_mesh import init_device_mesh
-        from torch.distributed.fsdp import fully_shard
+        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
         mesh = init_device_mesh("cpu", (2,))
+        half = torch.bfloat16 if way == "mixed" else None
+        policy = MixedPrecisionPolicy(param_dtype=half, reduce_dtype=half and torch.float32)
         for layer in (model[0], model[2], model[4]):
-            fully_shard(layer, mesh=mesh)
-        return fully_shard(model, mesh=mesh)
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
+        return fully_shard(model, mesh=mesh, mp_policy=policy)
     return model
 
 
@@ -74,6 +77,9 @@ def main(rank: int, folder: Path, way: str) -> None:
         "residual": [t.residual for t in w.tracks],
     }
     (folder / f"{way}-{rank}.json").write_text(json.dumps(told))
+    if way in ("fsdp", "mixed"):
+        moved = cq.rebalance(model, laws=laws)
+        assert all(one.after < 1e-6 for one in moved.families), str(moved)
     if way != "alone":
         dist.destroy_process_group()
 

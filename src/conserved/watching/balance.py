@@ -20,7 +20,7 @@ from conserved.blocks import BlockLaw, BlockLaws
 from conserved.errors import InputError
 from conserved.watching.saved import laws_for
 from conserved.watching.sides import Sides
-from conserved.watching.tensors import inner, parameters, whole
+from conserved.watching.tensors import inner, parameters, parted, whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -229,8 +229,8 @@ def _put(model: nn.Module, held: Mapping[str, Floats]) -> None:
 
     with torch.no_grad():
         for name, parameter in parameters(model).items():
-            made = torch.as_tensor(held[name]).reshape(parameter.shape)
-            parameter.copy_(made.to(parameter.dtype))
+            made = torch.as_tensor(held[name]).reshape(parameter.shape).to(parameter.dtype)
+            parameter.copy_(parted(made, parameter))
 
 
 def _size(held: Mapping[str, Floats]) -> float:

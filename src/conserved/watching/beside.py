@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -98,6 +98,10 @@ class Beside:
     def note_precision(self) -> None:
         """Called in the forward pass."""
         self._observer.note_precision()
+
+    def note_kind(self, kind: Any) -> None:
+        """As ``Observer.note_kind``."""
+        self._observer.note_kind(kind)
 
     def before(self, step: int) -> None:
         """Look at the gradient that a step is about to use."""

@@ -12,7 +12,7 @@ from conserved.blocks import BlockLaw, BlockLaws
 from conserved.dynamics.outcomes import ROUNDINGS, not_orthogonal
 from conserved.errors import InputError
 from conserved.law import Law
-from conserved.watching.altered import altered
+from conserved.watching.altered import Forward, altered
 from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.exact import given, pairings, why
 from conserved.watching.looking import gradients, look, mean_squares
@@ -185,9 +185,14 @@ def sums_of(laws: Sequence[BlockLaw], named: Mapping[str, Any], seed: int) -> Su
 
 def precisions(named: Mapping[str, Any]) -> dict[str, float]:
     """Relative rounding of each parameter."""
+    return {name: precision_of(p.dtype) for name, p in named.items()}
+
+
+def precision_of(kind: Any) -> float:
+    """Relative rounding of a type of torch."""
     import torch
 
-    return {name: float(torch.finfo(p.dtype).eps) for name, p in named.items()}
+    return float(torch.finfo(kind).eps)
 
 
 def functions_of(sums: Sums, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -207,9 +212,8 @@ def report_on(
     skipped: np.ndarray[Any, np.dtype[np.bool_]],
     named: Mapping[str, Any],
     told: Sequence[str],
-    *,
     half: bool = False,
-    moved: Sequence[str] = (),
+    forward: Forward | None = None,
 ) -> GradientReport:
     """The violations among a gradient's tests, with their causes."""
     count = len(sums.laws)
@@ -225,6 +229,7 @@ def report_on(
         told_of = telling(sums, tested, found)
         blamed = suspects(sums, np.flatnonzero(bad).tolist(), intact, told_of)
         slopes = [p.grad for p in named.values() if p.grad is not None]
+        moved = forward.moved(named) if forward is not None else []
         common = altered(sums, tested, found, slopes, moved)
         for k in np.flatnonzero(bad).tolist():
             missing = sums.laws[k].family.tensors & set(without)

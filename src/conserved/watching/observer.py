@@ -17,6 +17,7 @@ from conserved.watching.families import tracks_of
 from conserved.watching.gradients import (
     functions_of,
     per_family,
+    precision_of,
     precisions,
     report_on,
     sums_of,
@@ -135,11 +136,17 @@ class Observer:
         """Called in the forward pass: whether a gradient comes of half precision."""
         import torch
 
-        if torch.is_grad_enabled():
-            self._forward.note(self._named)
+        if not torch.is_grad_enabled():
+            return
+        self._forward.note(self._named)
         for device in ("cpu", "cuda"):
-            if torch.is_grad_enabled() and torch.is_autocast_enabled(device):
+            if torch.is_autocast_enabled(device):
                 self._autocast = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
+
+    def note_kind(self, kind: Any) -> None:
+        """Sharded parameters are of this type in the forward."""
+        if kind.itemsize < 4:
+            self._autocast = max(self._autocast, precision_of(kind))
 
     # ---------------------------------------------------------------- before a step
 
@@ -196,11 +203,8 @@ class Observer:
             norms = mean_squares(sums.names, slopes)
             tested = self._tester.test(told, norms, self._skipped, self.half)
         self.gradient = per_family(sums, tested.roundings)
-        half = bool(self.half)
-        moved = self._forward.moved(self._named) if tested.violated.any() else ()
         given = (sums, tested, told, self._skipped, self._named, self.texts)
-        report = report_on(*given, half=half, moved=moved)
-        for violation in report.violations:
+        for violation in report_on(*given, bool(self.half), self._forward).violations:
             self._violate(violation.family, violation.cause, self._step)
         if self._ranks is not None and norms is not None:
             self._compare(norms)

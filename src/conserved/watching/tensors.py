@@ -70,3 +70,21 @@ def whole(tensor: Any) -> Tensor:
         held = held.to_dense()
     made: Tensor = held if held.ndim else held.reshape(1)
     return made
+
+
+def sharded(model: nn.Module) -> list[nn.Module]:
+    """Parts of a model whose own parameters ranks hold in parts."""
+    return [
+        part
+        for part in inner(model).modules()
+        if any(hasattr(p, "full_tensor") for p in part.parameters(recurse=False))
+    ]
+
+
+def parted(tensor: Tensor, like: Any) -> Any:
+    """A whole tensor as another is held: by ranks in parts, where that one is."""
+    if not hasattr(like, "full_tensor"):
+        return tensor
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)

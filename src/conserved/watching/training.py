@@ -27,7 +27,7 @@ from conserved.watching.pace import Pace
 from conserved.watching.ranks import world
 from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sink
-from conserved.watching.tensors import finish, inner, parameters
+from conserved.watching.tensors import finish, inner, parameters, sharded
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class Watch:
             model.register_forward_pre_hook(Hook(self._forward)),
             inner(model).register_state_dict_pre_hook(saved),  # type: ignore[no-untyped-call]
             *(o.register_state_dict_pre_hook(saved) for o in self._optimizers),
+            *(part.register_forward_pre_hook(Hook(self._inside)) for part in sharded(model)),
         ]
 
     @property
@@ -127,6 +128,9 @@ class Watch:
                 self._other = each
         if not self._closure:
             self._depth = 0  # a step that failed did not end
+
+    def _inside(self, module: Any, inputs: Any) -> None:
+        self._observer.note_kind(next(module.parameters(recurse=False)).dtype)
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
         self._depth += optimizer is self._optimizers[0]
