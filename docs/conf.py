@@ -78,7 +78,9 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
             lines[place] = "".join(parts)
 
 
-_CODE = re.compile(r"(^```.*?^```$|``.*?``|`[^`\n]*`|\]\([^)\n]*\))", re.DOTALL | re.MULTILINE)
+_CODE = re.compile(
+    r"(^```.*?^```$|^#[^\n]*|``.*?``|`[^`\n]*`|\]\([^)\n]*\))", re.DOTALL | re.MULTILINE
+)
 _SHOWN = re.compile(r"(?<=\n\n)((?:    [^\n]*\n)+)(?=\n)")
 
 
@@ -87,7 +89,7 @@ def scripts(app: Any, name: str, source: list[str]) -> None:
 
     Text that is read as it stands has x_i, U_{j+1} and y^{k+1}.
     """
-    if name != "theory":
+    if name.startswith(("api", "gallery")):
         return
     parts = _CODE.split(source[0])
     for place in range(0, len(parts), 2):
@@ -96,7 +98,7 @@ def scripts(app: Any, name: str, source: list[str]) -> None:
         )
         for sign, tag in ("_", "sub"), ("^", "sup"):
             text = re.sub(
-                rf"(?<=[^\s_^]){re.escape(sign)}(?:{{([^}}]+)}}|([⊥⊗−]?\w+|⊥))",
+                rf"(?<=[^\s_^]){re.escape(sign)}(?:{{([^}}]+)}}|([⊥⊗−]?\w{{1,2}}(?!\w)|⊥))",
                 lambda found, tag=tag: f"<{tag}>{found[1] or found[2]}</{tag}>",
                 text,
             )

@@ -215,6 +215,16 @@ def test_unusable_arguments() -> None:
         cq.watch(model, optimizer, laws=laws(), every=0)
     with pytest.raises(InputError, match="no parameter has a gradient"):
         cq.check_gradients(model, laws=laws())
+    with pytest.raises(InputError, match=r"'Llama': give a torch\.optim.Optimizer"):
+        cq.watch(optimizer, model, laws=laws())
+    other = torch.optim.SGD(model_of().parameters(), lr=0.1)
+    with pytest.raises(InputError, match="'SGD': steps no parameter of this model"):
+        cq.watch(model, other, laws=laws())
+    for weights in model.state_dict(), "model.pt", None:
+        with pytest.raises(InputError, match=r"give a torch\.nn\.Module"):
+            cq.from_torch(weights, torch.zeros(1, 3))
+        with pytest.raises(InputError, match=r"give a torch\.nn\.Module"):
+            cq.watch(weights, optimizer, torch.zeros(1, 3))
     with pytest.raises(InputError, match="give an input of the model"):
         cq.check_gradients(model, lambda: loss_of(model))
 

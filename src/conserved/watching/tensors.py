@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from conserved.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 _WRAPPERS = ("_orig_mod.", "_checkpoint_wrapped_module.")  # torch.compile, checkpoint_wrapper
 
 
 def inner(model: nn.Module) -> nn.Module:
-    """The module itself, out of ``torch.compile`` and ``DistributedDataParallel``."""
+    """The module itself, out of ``torch.compile`` and ``DistributedDataParallel``.
+
+    Raises:
+        InputError: what is no module.
+    """
+    from torch import nn
     from torch.nn.parallel import DistributedDataParallel
 
+    if not isinstance(model, nn.Module):
+        raise InputError("model", type(model).__name__, "give a torch.nn.Module")
     while True:
         if isinstance(model, DistributedDataParallel):
             model = model.module
@@ -35,6 +44,22 @@ def parameters(model: nn.Module) -> dict[str, nn.Parameter]:
             name = name.replace(wrapper, "")
         found[name] = parameter
     return found
+
+
+def check_stepped(model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    """Refuse optimizers of another model, which would be watched and never move this one.
+
+    Raises:
+        InputError: no parameter of the model is among theirs, or one that is no optimizer.
+    """
+    for one in optimizers:
+        if not hasattr(one, "param_groups"):
+            raise InputError("optimizer", type(one).__name__, "give a torch.optim.Optimizer")
+    held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
+    own = parameters(model).values()
+    if own and not any(id(parameter) in held for parameter in own):
+        told = ", ".join(type(one).__name__ for one in optimizers)
+        raise InputError("optimizer", told, "steps no parameter of this model")
 
 
 def check_values(model: nn.Module) -> None:

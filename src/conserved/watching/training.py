@@ -27,7 +27,7 @@ from conserved.watching.pace import Pace
 from conserved.watching.ranks import world
 from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sink
-from conserved.watching.tensors import finish, inner, parameters, sharded
+from conserved.watching.tensors import check_stepped, finish, inner, parameters, sharded
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -351,6 +351,7 @@ def watch(
         optimizers = list(optimizer)
     if not optimizers:
         raise InputError("optimizer", "()", "give one at least")
+    check_stepped(model, optimizers)
     if scaler is not None and not hasattr(scaler, "get_scale"):
         raise InputError("scaler", type(scaler).__name__, "give a torch.amp.GradScaler")
     told = given(laws)

@@ -49,12 +49,26 @@ class Exported:
     changing: Mapping[str, str]
 
 
+def require_module(module: Any) -> None:
+    """Refuse what is no module, such as the weights of one.
+
+    Raises:
+        InputError: naming what was given.
+    """
+    from torch import nn
+
+    if not isinstance(module, nn.Module):
+        advice = "give a torch.nn.Module; weights alone do not say what is computed with them"
+        raise InputError("module", type(module).__name__, advice)
+
+
 def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
     """Export a module on an example of its inputs.
 
     Raises:
         InputError: in one line, whatever the reason.
     """
+    require_module(module)
     _check_types(module, example)
     program = _program(module, tuple(example))
     first: dict[int, str] = {}
