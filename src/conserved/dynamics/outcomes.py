@@ -44,10 +44,42 @@ In between nothing is said to be violated.
 NO_ROUNDING = 0.2
 """A share of its terms that is no rounding in any precision.
 
-``REFUSED`` roundings of half precision are more than all: there this decides. In bfloat16 true laws
-were met at 5 %; a gradient that is doubled, or dropped, is off by up to 25 % of two terms,
-and by less where it is not along the parameters.
+``REFUSED`` roundings of float16 are more than all: there this decides. It loses what is below
+6·10⁻⁸, and without a scaler that may be any share of a gradient.
 """
+
+COARSE = 1e-4
+"""Relative rounding of float16, tf32 (2⁻¹⁰) and bfloat16 (2⁻⁷), but not of float32: above this."""
+
+COARSE_ROUNDINGS = 16.0
+"""What the gradients of a run stay below in tf32 and bfloat16: 1.6 % and 12.5 % of their terms.
+
+In 350 runs by Adam and SGD (MLPs, linear and deep ones, convolutions, SwiGLU, attention, a GPT, a
+ResNet) true laws stayed below 3.1 roundings of bfloat16, one in a thousand above 0.7 [M]; tf32,
+which rounds factors like float16 and has the range of float32, was not measured. A gradient that
+is doubled is off by its cosine with its parameters, times 33 % of two terms: in bfloat16 it was
+seen on half of the tensors within 40 steps, twice as many as from 20 % of the terms on [M].
+"""
+
+
+def share_allowed(precision: float, limit: float, *, underflow: bool = False) -> float:
+    """How large ⟨∇h, g⟩ of a true law may be, as a share of its terms.
+
+    Args:
+        precision: relative rounding of the gradient.
+        limit: roundings that it may be off by, where these are fine.
+        underflow: whether small gradients may be lost, as in float16.
+
+    Example:
+        >>> [share_allowed(2.0**-k, 1e4) for k in (52, 10, 7)]
+        [2.220446049250313e-12, 0.015625, 0.125]
+        >>> share_allowed(2.0**-10, 1e4, underflow=True)
+        0.2
+    """
+    if precision > COARSE and not underflow:
+        limit = min(limit, COARSE_ROUNDINGS)
+    return min(limit * precision, NO_ROUNDING)
+
 
 EPS_SHARE = 1e-2
 """A share of its terms by which the eps of a norm may break a law that is true without."""

@@ -110,7 +110,8 @@ class Beside:
         left_out = self.not_taken()
         slopes = {} if left_out else gradients(named, self.optimizers)
         why = "the step was not taken" if left_out else ""
-        self._follower.before(step + 1, named, slopes, self._observer.half, why)
+        half, small = self._observer.half, self._observer.underflow
+        self._follower.before(step + 1, named, slopes, half, why, underflow=small)
         for track in self._follower.tracks:
             track.rule = self._observer.rule
 

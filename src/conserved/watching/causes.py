@@ -66,7 +66,7 @@ def cause(
     blamed: Sequence[Sequence[str]],
     without: Sequence[str],
     *,
-    half: bool = False,
+    half: str = "",
 ) -> str:
     """The likely cause of one violation, in words.
 
@@ -76,7 +76,7 @@ def cause(
         tested, found: the gradient's test and the sums it was made from.
         blamed: the suspects.
         without: parameters that should have a gradient and have none.
-        half: whether the gradient went through half precision.
+        half: through what precision the gradient went, "" where that was its own.
     """
     names = sums.laws[family].family.tensors
     if missing := [name for name in without if name in names]:
@@ -99,7 +99,7 @@ def cause(
     if sums.laws[family].without_eps:
         return f"a gradient of {name}{where} is wrong, by far more than the eps of a norm explains"
     if half:
-        return f"a gradient of {name}{where} is wrong, by more than half precision explains"
+        return f"a gradient of {name}{where} is wrong, by more than {half} explains"
     return f"the gradient of {name}{where} is wrong: a term is missing, or one of a stale buffer"
 
 

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, not_orthogonal
+from conserved.dynamics.outcomes import (
+    REFUSED,
+    ROUNDINGS,
+    beyond_ledger,
+    not_orthogonal,
+    share_allowed,
+)
 from conserved.kernel.real import Reals
 from conserved.law import Law
 from conserved.simulate.judging import homogeneity
@@ -146,7 +152,9 @@ class Followed:
         layout, moved = self.law.layout, now != (now if before is None else before)
         return [name for name in self.names if moved[layout.indices(name).ravel()].any()]
 
-    def before(self, number: int, step: Step, half: float, waiting: str) -> None:
+    def before(
+        self, number: int, step: Step, half: float, waiting: str, *, underflow: bool = False
+    ) -> None:
         """Test the gradient that a step is about to use.
 
         Args:
@@ -154,6 +162,7 @@ class Followed:
             step: what it finds.
             half: relative rounding of a gradient that went through half precision, else 0.
             waiting: why it cannot be tested, or "".
+            underflow: whether that is float16, which loses small gradients.
         """
         self._step, self.broken = self._shared(step), ""
         self.residual = self.gradient = np.nan
@@ -179,7 +188,8 @@ class Followed:
         self._precise = max(self._precision, half)
         self._rounding = self._precise * (np.abs(self._at.normal) @ sizes)
         if self._draws is None:
-            self._test(step)
+            allowed = share_allowed(self._precise, REFUSED, underflow=underflow)
+            self._test(step, allowed / self._precise)
 
     def _shared(self, step: Step) -> Step:
         """What it finds, with directions as steps of the first rate would go."""
@@ -188,10 +198,10 @@ class Followed:
         )
         return replace(step, slope=slope, floor=floor, velocity=velocity)
 
-    def _test(self, step: Step) -> None:
+    def _test(self, step: Step, limit: float) -> None:
         self.gradient = _most(self._pairing, self._rounding)
         self.track.worst = max(self.track.worst, self.gradient)
-        if not self.gradient <= REFUSED:
+        if not self.gradient <= limit:
             missing = sorted(step.missing & set(self.names))
             lost = f"{missing[0]} has no gradient: detached, or left out" if missing else ""
             off = not_orthogonal(self.gradient * self._precise, self.gradient)

@@ -113,6 +113,8 @@ class Follower:
         slopes: Mapping[str, Any],
         half: float,
         why_not: str,
+        *,
+        underflow: bool = False,
     ) -> None:
         """Look at the gradients that step number ``step`` is about to use, or say why not."""
         self._number, self._named, self.events = step, named, []
@@ -122,7 +124,7 @@ class Follower:
         for one in self._followed:
             frozen = [n for n in one.names if not named[n].requires_grad or n not in groups]
             waiting = f"{frozen[0]} is not trained" if frozen else why_not
-            one.before(step, seen[one.law.layout], half, waiting)
+            one.before(step, seen[one.law.layout], half, waiting, underflow=underflow)
             self._note(one)
 
     def _seen(

@@ -16,7 +16,7 @@ from conserved.watching.altered import Forward, altered
 from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.exact import given, pairings, why
 from conserved.watching.looking import gradients, look, mean_squares
-from conserved.watching.precision import products_of, rounding_of
+from conserved.watching.precision import products_of, rounding_of, underflows
 from conserved.watching.products import Floats
 from conserved.watching.saved import laws_for
 from conserved.watching.sums import Sums
@@ -155,7 +155,8 @@ def _of_blocks(
     found = look(sums, ("xx", "xg", "gg", "g"), x=named, g=slopes)
     frozen = functions_of(sums, [n for n, p in named.items() if not p.requires_grad])
     norms = mean_squares(sums.names, slopes)
-    tested = tester.test(found, norms, frozen, rounding_of(products_of(named.values())))
+    products, small = products_of(named.values()), underflows(named.values())
+    tested = tester.test(found, norms, frozen, rounding_of(products), underflow=small)
     return report_on(sums, tested, found, frozen, named, texts(laws.laws))
 
 
@@ -212,7 +213,7 @@ def report_on(
     skipped: np.ndarray[Any, np.dtype[np.bool_]],
     named: Mapping[str, Any],
     told: Sequence[str],
-    half: bool = False,
+    half: str = "",
     forward: Forward | None = None,
 ) -> GradientReport:
     """The violations among a gradient's tests, with their causes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,17 +15,10 @@ from conserved.watching.altered import Forward
 from conserved.watching.between import Between, Written, changed_between, written_between
 from conserved.watching.causes import listed
 from conserved.watching.families import tracks_of
-from conserved.watching.gradients import (
-    functions_of,
-    per_family,
-    precision_of,
-    precisions,
-    report_on,
-    sums_of,
-)
+from conserved.watching.gradients import functions_of, per_family, precisions, report_on, sums_of
 from conserved.watching.ledger import Ledger
 from conserved.watching.looking import gradients, look, mean_squares
-from conserved.watching.precision import products_of, rounding_of
+from conserved.watching.precision import Digits
 from conserved.watching.products import Floats
 from conserved.watching.ranks import Ranks
 from conserved.watching.rules import Rule, in_words
@@ -84,8 +78,7 @@ class Observer:
         self._check = StepCheck(named, seed)
         self._ranks = Ranks() if agree else None
         self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
-        self.half, self._autocast, self._looks = 0.0, 0.0, 0
-        self._products = products_of(named.values())
+        self.half, self._looks, self._digits = 0.0, 0, Digits(named.values())
         self._slow, self._fast = np.inf, 0.0  # rates so far
         self.rule = self._words = in_words(self.optimizers)
         self._frozen = {n for n, p in named.items() if not p.requires_grad}
@@ -132,21 +125,22 @@ class Observer:
         """Of each parameter group."""
         return [float(group["lr"]) for o in self.optimizers for group in o.param_groups]
 
+    @property
+    def underflow(self) -> bool:
+        """Whether small gradients are lost, as in float16."""
+        return self._digits.underflow
+
     def note_precision(self) -> None:
         """Called in the forward pass: whether a gradient comes of half precision."""
         import torch
 
-        if not torch.is_grad_enabled():
-            return
-        self._forward.note(self._named)
-        for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
-                self._autocast = float(torch.finfo(torch.get_autocast_dtype(device)).eps)
+        if torch.is_grad_enabled():
+            self._forward.note(self._named)
+            self._digits.note()
 
     def note_kind(self, kind: Any) -> None:
         """Sharded parameters are of this type in the forward."""
-        if kind.itemsize < 4:
-            self._autocast = max(self._autocast, precision_of(kind))
+        self._digits.note_kind(kind)
 
     # ---------------------------------------------------------------- before a step
 
@@ -189,7 +183,7 @@ class Observer:
 
     def _test(self, found: Mapping[str, Floats], slopes: Mapping[str, Any]) -> None:
         """The identity on a raw gradient."""
-        sums, self.half = self._sums, max(self._autocast, rounding_of(self._products))
+        sums, self.half = self._sums, self._digits.rounding
         self._skipped = functions_of(sums, sorted(self._frozen))
         norms = None
         if self._ranks is not None or self._looks < _FIRST or self._looks % _EVERY == 0:
@@ -198,13 +192,14 @@ class Observer:
             self._values.measure_lines(self._named)
         self._looks += 1
         told = {**found, "xx": self._values.square}
-        tested = self._tester.test(told, norms, self._skipped, self.half)
+        test = partial(self._tester.test, precision=self.half, underflow=self._digits.underflow)
+        tested = test(told, norms, self._skipped)
         if norms is None and tested.violated.any():  # it may be larger than those before it
             norms = mean_squares(sums.names, slopes)
-            tested = self._tester.test(told, norms, self._skipped, self.half)
+            tested = test(told, norms, self._skipped)
         self.gradient = per_family(sums, tested.roundings)
         given = (sums, tested, told, self._skipped, self._named, self.texts)
-        for violation in report_on(*given, bool(self.half), self._forward).violations:
+        for violation in report_on(*given, self._digits.words, self._forward).violations:
             self._violate(violation.family, violation.cause, self._step)
         if self._ranks is not None and norms is not None:
             self._compare(norms)

@@ -61,6 +61,56 @@ def _rounding(products: Products) -> float:
     return _BF16 if kind == "bf16" else 0.0
 
 
+def underflows(tensors: Iterable[Tensor]) -> bool:
+    """Whether gradients of these lose what is small: float16 has numbers from 6·10⁻⁸ on."""
+    import torch
+
+    return any(tensor.dtype == torch.float16 for tensor in tensors)
+
+
+class Digits:
+    """How gradients of a model are rounded, besides in the precision of its parameters.
+
+    Args:
+        parameters: of the model.
+
+    Attributes:
+        underflow: whether small gradients are lost, as in float16.
+    """
+
+    def __init__(self, parameters: Collection[Tensor]) -> None:
+        self._products, self.underflow = products_of(parameters), underflows(parameters)
+        self._forward = 0.0  # of half precision there
+
+    @property
+    def rounding(self) -> float:
+        """Relative, of half precision or of products of fewer digits; else 0."""
+        return max(self._forward, rounding_of(self._products))
+
+    @property
+    def words(self) -> str:
+        """What explains a gradient that is rounded more, or ""."""
+        if self.rounding and self.underflow:
+            return "rounding in float16, where a scaler keeps what is small,"
+        return "half precision" if self.rounding else ""
+
+    def note(self) -> None:
+        """Called in a forward pass of training."""
+        import torch
+
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                self.note_kind(torch.get_autocast_dtype(device))
+
+    def note_kind(self, kind: Any) -> None:
+        """Parameters, or what becomes of them, are of this type in the forward pass."""
+        import torch
+
+        if kind.itemsize < 4:
+            self._forward = max(self._forward, float(torch.finfo(kind).eps))
+            self.underflow = self.underflow or kind == torch.float16
+
+
 @contextmanager
 def all_digits() -> Iterator[None]:
     """Products of matrices inside are those of float32."""

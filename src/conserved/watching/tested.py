@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.dynamics.outcomes import EPS_SHARE, NO_ROUNDING
+from conserved.dynamics.outcomes import EPS_SHARE, share_allowed
 from conserved.watching.products import Floats
 from conserved.watching.sums import Sums
 
@@ -94,6 +94,8 @@ class Tester:
         norms: Floats | None,
         skipped: NDArray[np.bool_],
         precision: float = 0.0,
+        *,
+        underflow: bool = False,
     ) -> Tested:
         """Against one gradient.
 
@@ -103,13 +105,16 @@ class Tester:
             norms: as for ``unit``.
             skipped: (F,) functions of which a parameter is frozen.
             precision: at least, where the gradient went through half precision.
+            underflow: whether that is float16, which loses small gradients.
         """
         slots = np.where(self.sums.straight, found["g"], found["xg"])
         pairing = self.degree * self.sums.total(slots)
         unit = self.unit(found["xx"], found.get("gg", np.zeros(len(slots))), norms)
         own = np.maximum(self._own_precision, precision)
         tested = Tested(pairing, unit, own, np.zeros(0, dtype=bool))
-        rounding = np.minimum(self.limit * own, NO_ROUNDING)
+        kinds, place = np.unique(own, return_inverse=True)
+        shares = [share_allowed(float(k), self.limit, underflow=underflow) for k in kinds]
+        rounding = np.array(shares)[place]
         allowed = np.where(self.without_eps, np.maximum(EPS_SHARE, rounding), rounding)
         violated = (tested.relative > allowed) & ~skipped
         return Tested(pairing, unit, own, violated)
