@@ -1,7 +1,9 @@
 """One compiled pass over matrices against plain sums in float64, and where there is no compiler."""
 
 import gc
+import json
 import os
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -47,6 +49,11 @@ def convolutions():
 def tables():
     layers = torch.nn.Embedding(7, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 200)
     return torch.nn.Sequential(*layers, torch.nn.LayerNorm(200)), torch.tensor([[1, 2], [3, 4]])
+
+
+def perceptron():
+    """In float32, which compiled code reads."""
+    return mlp().float()
 
 
 def drawn(model, seed=0):
@@ -108,23 +115,22 @@ def test_long_sums_stay_near(library):
 
 
 def test_tensors_that_lie_otherwise_are_read_by_torch(library):
-    model = mlp()
     laws = mlp_laws()
-    named, slopes, velocities = drawn(model)
+    named, slopes, velocities = drawn(perceptron())
     first, second = "0.weight", "2.weight"
     slopes[first] = slopes[first].t().contiguous().t()
     velocities[second] = velocities[second].double()
     sums, exact = plain(laws, named, slopes, velocities)
     held = {"x": named, "g": slopes, "b": velocities}
-    assert matrices.matrices(sums).read(WANTED, held)[1] == set()
+    assert matrices.matrices(sums).read(WANTED, held)[1] == {"4.weight"}
     found = look(sums, WANTED, **held)
     for what in WANTED:
         np.testing.assert_allclose(found[what], exact[what], rtol=2e-5, atol=2e-5)
 
 
 def test_what_is_missing_counts_nothing_and_what_is_not_finite_is_seen(library):
-    model, laws = mlp(), mlp_laws()
-    named, slopes, velocities = drawn(model)
+    laws = mlp_laws()
+    named, slopes, velocities = drawn(perceptron())
     velocities.pop("0.weight")
     slopes["2.weight"][0, 0] = torch.nan
     sums, exact = plain(laws, named, slopes, velocities)
@@ -138,7 +144,7 @@ def test_what_is_missing_counts_nothing_and_what_is_not_finite_is_seen(library):
 
 @pytest.mark.parametrize("fault", [False, True])
 def test_a_run_is_judged_by_it(fault, library):
-    model = mlp()
+    model = perceptron()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, nesterov=True)
     if fault:
         model[0].weight.register_hook(lambda g: 1.01 * g)
@@ -149,13 +155,100 @@ def test_a_run_is_judged_by_it(fault, library):
 
 
 def test_laws_that_are_dropped_are_forgotten(library):
-    named, slopes, velocities = drawn(mlp())
+    named, slopes, velocities = drawn(perceptron())
     sums = sums_of(mlp_laws().laws, named, 0)
     look(sums, WANTED, x=named, g=slopes, b=velocities)
     assert len(matrices._known) == 1
     del sums
     gc.collect()
     assert len(matrices._known) == 0
+
+
+def test_of_a_gradient_that_went_nothing_is_left(library):
+    """One that torch reads, beside others that compiled code does."""
+    laws = mlp_laws()
+    named, slopes, _ = drawn(perceptron())
+    slopes["0.weight"] = slopes["0.weight"].t().contiguous().t()
+    named["0.weight"].data = slopes["0.weight"].clone()
+    sums = sums_of(laws.laws, named, 0)
+    wanted = ("x", "g", "xx", "xg", "gg")
+    held = [look(sums, wanted, x=named, g=slopes)]
+    kept = {what: found.copy() for what, found in held[0].items()}
+    slopes.pop("0.weight")
+    held.append(look(sums, wanted, x=named, g=slopes))
+    fresh = look(sums_of(laws.laws, named, 0), wanted, x=named, g=slopes)
+    for what in wanted:
+        np.testing.assert_array_equal(held[1][what], fresh[what], err_msg=what)
+        np.testing.assert_array_equal(held[0][what], kept[what], err_msg=what)  # nor overwritten
+    assert np.any(held[0]["gg"] != held[1]["gg"])
+
+
+def test_what_lies_within_a_larger_tensor_is_read_from_where_it_begins(library):
+    named, slopes, velocities = drawn(perceptron())
+    sums, exact = plain(mlp_laws(), named, slopes, velocities)
+    for n, t in slopes.items():
+        slopes[n] = torch.full((t.numel() + 7,), torch.nan)[3:-4].copy_(t.ravel()).view(t.shape)
+    found = look(sums, WANTED, x=named, g=slopes, b=velocities)
+    for what in WANTED:
+        np.testing.assert_allclose(found[what], exact[what], rtol=2e-5, atol=2e-5)
+
+
+def freed(tensor):
+    tensor.untyped_storage().resize_(0)
+    return tensor
+
+
+def left_out(named):
+    sums = sums_of(mlp_laws().laws, {n: p for n, p in perceptron().named_parameters()}, 0)
+    return set(named) - matrices.matrices(sums).read(("xx", "x"), {"x": named})[1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda t: t.new_zeros(0),
+        lambda t: t[:-1],
+        lambda t: t.reshape(t.shape[::-1]),
+        lambda t: torch._neg_view(t),
+        freed,
+        torch.Tensor.half,
+        lambda t: t.to("meta"),
+        lambda t: t.to_sparse(),
+        lambda t: t.as_subclass(type("Own", (torch.Tensor,), {})),
+    ],
+)
+def test_what_is_not_as_it_was_is_not_read(other, library):
+    """Sharding frees parameters, and a pointer to fewer entries must not be followed."""
+    named = {n: p.detach().clone() for n, p in perceptron().named_parameters()}
+    biases = {n for n in named if "bias" in n}
+    assert left_out(named) == biases
+    named["2.weight"] = other(named["2.weight"])
+    assert left_out(named) == {*biases, "2.weight"}
+
+
+AT_THE_END = """
+import atexit, torch
+import conserved as cq
+from conserved.watching import matrices
+from tests.watching.runs import mlp, mlp_laws, train
+matrices.LEAST = 0
+torch.set_num_threads(2)
+model = mlp().float()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+watched = cq.watch(model, optimizer, laws=mlp_laws(), log={log!r})
+train(model, optimizer, 3)
+atexit.register(watched.close)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_closed_at_exit_has_its_last_line(tmp_path, library):
+    log = tmp_path / "run.jsonl"
+    told = [sys.executable, "-c", AT_THE_END.format(log=str(log))]
+    ended = subprocess.run(told, capture_output=True, text=True, check=False)
+    assert ended.stderr == ""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["step"] for line in lines if line["kind"] == "step"] == [1, 2, 3]
 
 
 def refused(monkeypatch, folder):
@@ -178,13 +271,53 @@ def test_nothing_is_compiled_where_it_cannot_or_may_not_be(monkeypatch, tmp_path
     assert refused(monkeypatch, folder)
 
 
-def test_a_library_that_others_may_write_is_not_loaded(monkeypatch, tmp_path, library):
-    monkeypatch.setenv("CONSERVED_CACHE", str(tmp_path))
+@pytest.mark.parametrize(
+    "told, arguments",
+    [("env cc -DA='b c'", ["cc", "-DA=b c"]), ("", []), ("cc 'no end", None), ("none", None)],
+)
+def test_a_compiler_may_have_arguments(told, arguments, monkeypatch):
+    monkeypatch.setattr(compiler.shutil, "which", {"env": "/env", "cc": "/cc"}.get)
+    monkeypatch.setenv("CC", told)
+    command = compiler._compiler()
+    assert command == (None if arguments is None else [f"/{(told or 'cc').split()[0]}", *arguments])
+
+
+def kept_in(folder):
+    (kept,) = folder.glob("compiled/sums-*.so")
+    return kept
+
+
+def test_a_library_that_is_damaged_is_made_anew(monkeypatch, tmp_path, library):
     assert not refused(monkeypatch, tmp_path)
-    (kept,) = Path(tmp_path).glob("sums-*.so")
+    kept = kept_in(tmp_path)
+    whole, stem = kept.read_bytes(), kept.stem.rpartition("-")[0]
+    assert compiler._kept(kept.parent, stem) == kept
+    for damaged in (b"", whole[::-1], whole[: len(whole) // 2]):
+        kept.unlink()  # the loader has the old one
+        kept.write_bytes(damaged)
+        kept.chmod(0o700)
+        assert compiler._kept(kept.parent, stem) is None
+    assert not refused(monkeypatch, tmp_path)
+    assert kept_in(tmp_path).read_bytes() == whole
+
+
+def test_a_library_that_others_may_write_is_not_loaded(monkeypatch, tmp_path, library):
+    before = os.umask(0o002)  # as where each user has a group
+    try:
+        assert not refused(monkeypatch, tmp_path / "new")
+    finally:
+        os.umask(before)
+    kept = kept_in(tmp_path / "new")
     assert kept.stat().st_mode & 0o077 == 0
     kept.chmod(0o722)
-    assert refused(monkeypatch, tmp_path)
-    kept.chmod(0o700)
-    os.chmod(tmp_path, 0o777)
-    assert refused(monkeypatch, tmp_path)
+    assert not refused(monkeypatch, tmp_path / "new")  # but made anew
+    assert kept.stat().st_mode & 0o077 == 0
+    kept.parent.chmod(0o777)
+    assert refused(monkeypatch, tmp_path / "new")
+
+
+def test_where_nothing_can_be_kept_nothing_is_compiled(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    assert refused(monkeypatch, tmp_path / "file")
+    monkeypatch.setattr(compiler, "kept_in", lambda: Path("~no-such-user").expanduser())
+    assert compiler.compiled("sums.c") is None  # for there is no home

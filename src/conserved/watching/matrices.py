@@ -10,6 +10,7 @@ import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -77,16 +78,19 @@ def readable(plan: Plan) -> bool:
     )
 
 
-def _plain(tensor: Tensor) -> bool:
-    """Whether its entries lie in memory as they are counted."""
+def _plain(tensor: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether its entries lie in memory as they are counted, and as many as there were."""
     import torch
 
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.shape != shape:
+        return False
     return (
-        type(tensor) in (torch.Tensor, torch.nn.Parameter)
-        and tensor.dtype is torch.float32
+        tensor.dtype is torch.float32
         and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
         and tensor.is_contiguous()
+        and not tensor.is_neg()
+        and (tensor.data_ptr() != 0 or not tensor.numel())  # sharding frees what it does not need
     )
 
 
@@ -184,11 +188,18 @@ class _Pass:
                 factors[k, f] = 0 if tensor is None else tensor.data_ptr()
         taken = np.zeros(1, dtype="<i8")
         *places, following = (array.ctypes.data for array in (*self._tables, factors, taken))
-        told = (*places, len(self.names), following)
-        read = _library().read_matrices
-        more = min(threads, len(self.names)) - 1
-        others = [_pool(more, os.getpid()).submit(read, *told) for _ in range(more)]
-        if any([read(*told), *(other.result() for other in others)]):
+        for numbers in self.numbers.values():
+            numbers[:] = 0  # of a tensor that is not there any more nothing is left
+
+        def read(*_: Any) -> int:
+            return int(_library().read_matrices(*places, len(self.names), following))
+
+        # threads that outlive an interrupt hold what they read
+        held = self, tensors, factors, taken
+        more, others = min(threads, len(self.names)) - 1, []
+        with suppress(RuntimeError):  # no thread begins while the interpreter ends
+            others = [_pool(more, os.getpid()).submit(read, held) for _ in range(more)]
+        if any([read(), *(other.result() for other in others)]):
             raise MemoryError("no room for a row of a matrix")
         for out, room, axis in self._folds:
             out[:] = np.moveaxis(room, axis, 0).reshape(len(out), -1).sum(1)
@@ -225,8 +236,11 @@ class Matrices:
         import torch
 
         letters = sorted(held)
-        tensors = {n: [held[k].get(n) for k in letters] for n in self._names if self._worth}
-        mine = {n: t for n, t in tensors.items() if all(x is None or _plain(x) for x in t)}
+        mine: dict[str, list[Any]] = {}
+        for name in self._names if self._worth else ():
+            tensors, shape = [held[k].get(name) for k in letters], self._plans[name].shape
+            if all(t is None or _plain(t, shape) for t in tensors):
+                mine[name] = tensors
         if not mine or len(letters) > 3 or _library() is None:
             return {what: np.zeros(length) for what, length in self._lengths(wanted).items()}, set()
         there = tuple((n, *(x is not None for x in t)) for n, t in mine.items())

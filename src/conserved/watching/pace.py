@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
+from numbers import Integral, Real
 from time import perf_counter
+from typing import Any
 
 from conserved.errors import InputError
+
+_TICK = 1e-9  # seconds, less than a step takes
 
 
 def _nothing() -> None:
@@ -40,15 +44,17 @@ class Pace:
         ready: Callable[[], None] = _nothing,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        if every < 1:
+        steps: Any = every
+        share: Any = overhead
+        if not isinstance(steps, Integral) or steps < 1:
             raise InputError("every", every, "a step is looked at every 1, 2, 3, … steps")
-        if overhead is not None and not 0 < overhead < 1:
+        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
             raise InputError("overhead", overhead, "give a share of the time, such as 0.02")
         self.every, self.overhead = every, overhead
         self._ready, self._clock = ready, clock
         self._last: int | None = None  # steps taken before the last look
         self._wait = 1  # steps from it to the next
-        self._ended = 0.0
+        self._begun = self._spent = 0.0  # when the last look did, and its seconds
         self._taken = [0.0, 0.0]  # seconds of the last look, before its step and after
 
     def due(self, taken: int) -> bool:
@@ -66,11 +72,12 @@ class Pace:
         self._ready()
         begun = self._clock()
         yield
-        self._taken[0] = self._clock() - begun
+        trained = begun - self._begun - self._spent
+        self._taken[0] = self._spent = self._clock() - begun
         if self._last is not None and taken > self._last:
-            step = (begun - self._ended) / (taken - self._last)
+            step = max(trained, _TICK) / (taken - self._last)
             self._wait = max(1, ceil(sum(self._taken) / (self.overhead * step)))
-        self._last = taken
+        self._begun, self._last = begun, taken
 
     @contextmanager
     def after(self) -> Iterator[bool]:
@@ -81,5 +88,5 @@ class Pace:
         self._ready()
         begun = self._clock()
         yield self.every == 1 and self._wait == 1
-        self._ended = self._clock()
-        self._taken[1] = self._ended - begun
+        self._taken[1] = self._clock() - begun
+        self._spent += self._taken[1]

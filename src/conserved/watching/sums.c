@@ -11,7 +11,7 @@ enum { DOT_ROWS, DOT_COLUMNS, DOT_ALL, SUM_ROWS, SUM_COLUMNS, COMBINE_ROWS, COMB
 
 #define FEW 64 /* rows that are added in float32 */
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "arch=haswell", "default")))
 #else
 #define FOR_EACH_PROCESSOR
