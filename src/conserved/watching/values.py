@@ -107,6 +107,14 @@ class Values:
         self._follow(np.full_like(before, np.nan))
         return _units(self.value - before, self._precision * self.size)
 
+    def weigh_anew(self) -> None:
+        """Go on from here with functions whose terms count otherwise from now on."""
+        before = self.value
+        self._take({"xx": self.square, "x": self.line})
+        apart = np.nan_to_num(self.value - before, posinf=0.0, neginf=0.0)
+        for kept in (self.start, self.predicted, self._sound):
+            kept += apart
+
     def _follow(self, change: Floats) -> None:
         """Predict a change; where it is nan, what was observed. What is no number tells nothing."""
         finite = np.isfinite(self.value)
