@@ -46,9 +46,9 @@ class Pace:
     ) -> None:
         steps: Any = every
         share: Any = overhead
-        if not isinstance(steps, Integral) or steps < 1:
+        if not (isinstance(steps, Integral) and int(steps) >= 1):
             raise InputError("every", every, "a step is looked at every 1, 2, 3, … steps")
-        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
+        if share is not None and not (isinstance(share, Real) and 0 < float(share) < 1):
             raise InputError("overhead", overhead, "give a share of the time, such as 0.02")
         self.every, self.overhead = every, overhead
         self._ready, self._clock = ready, clock
