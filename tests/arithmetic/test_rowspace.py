@@ -172,3 +172,23 @@ def test_pivots_are_the_leading_columns_of_the_space(ring, rows, lead):
     forms = [s.basis[np.argsort(s.pivots)] for s in (together, alone)]
     assert (forms[0] == forms[1]).all()
     assert sorted(together.pivots) == sorted(alone.pivots)
+
+
+@rings
+def test_rows_that_are_taken_are_there_when_settled(ring):
+    rng = np.random.default_rng(3)
+    matrix = of_rank(ring, rng, 300, 60, 40)
+    whole, parts = RowSpace(ring, 60), RowSpace(ring, 60)
+    whole.add(matrix)
+    for rows in np.split(matrix, 30):
+        parts.take(rows)
+    assert 0 < parts.rank <= 40  # more than a block was taken
+    parts.settle()
+    parts.settle()
+    assert parts.rank == whole.rank == 40
+    np.testing.assert_array_equal(parts.basis, whole.basis)
+    few = RowSpace(ring, 60)
+    few.take(matrix[:10])
+    assert few.rank == 0
+    few.settle()
+    assert few.rank == 10

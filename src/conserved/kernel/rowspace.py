@@ -52,6 +52,7 @@ class RowSpace:
         self._free = np.arange(width)  # the other columns
         self._room = np.zeros(0, dtype=scalars.dtype)  # holds ``_rest``
         self._block = max(_BLOCK, min(_WIDE_BLOCK, width // _COLUMNS_EACH))
+        self._waiting: list[Array] = []
 
     @property
     def rank(self) -> int:
@@ -84,6 +85,21 @@ class RowSpace:
                 self._append(places, reduced)
                 raised[start + which] = True
         return raised
+
+    def take(self, rows: Array) -> None:
+        """Add rows when there are enough: each addition reads the whole basis.
+
+        Until ``settle`` they may not be there.
+        """
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) >= self._block:
+            self.settle()
+
+    def settle(self) -> None:
+        """Add all that was taken."""
+        if self._waiting:
+            rows, self._waiting = np.concatenate(self._waiting), []
+            self.add(rows)
 
     def remainder(self, rows: Array) -> Array:
         """The rows modulo the space: zero exactly for the rows that lie in it."""

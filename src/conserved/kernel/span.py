@@ -83,7 +83,8 @@ def replay(
     space, ranks = RowSpace(fields.scalars, fields.dimension), []
     for level, count in enumerate(recipe.counts):
         for _, values in drawn(fields, level, count, theta):
-            space.add(values)
+            space.take(values)
+        space.settle()
         ranks.append(space.rank)
     return fields, tuple(ranks)
 
@@ -194,12 +195,13 @@ def _closed_at_a_point(
             moved = np.zeros_like(along)  # its derivative along w
             for level, count in enumerate(counts):
                 for nested, values in drawn(fields, level, count, theta):
-                    space.add(values)
+                    space.take(values)
                     weights = fields.scalars.random(fields.rng, (1, len(values)))
                     wide = np.broadcast_to(along[None], (1, len(values), along.shape[-1]))
                     slopes = directional(fields, nested, theta, wide)[0]
                     total = fields.scalars.reduce(total + fields.scalars.matmul(weights, values))
                     moved = fields.scalars.reduce(moved + fields.scalars.matmul(weights, slopes))
+            space.settle()
             back = directional(fields, Nested(0, w), theta, total[None])[0]
         except DegenerateSampleError:
             continue
