@@ -75,9 +75,9 @@ def test_ranks_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ranks_look_at_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    from conserved.watching import training
+    from conserved.watching import opening
 
-    monkeypatch.setattr(training, "world", lambda: (0, 2))
+    monkeypatch.setattr(opening, "world", lambda: (0, 2))
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(InputError, match=r"overhead.*every="):

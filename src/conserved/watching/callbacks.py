@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from conserved.errors import InputError
-from conserved.watching.training import Watch, watch
+from conserved.watching.opening import watch
+from conserved.watching.training import Watch
 
 
 def lightning_callback(example: Any = None, **options: Any) -> Any:

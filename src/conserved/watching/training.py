@@ -8,35 +8,24 @@ gradients is tested alone, and drift is no error.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from conserved.blocks import BlockLaws, in_words
 from conserved.dynamics.outcomes import said_once
-from conserved.errors import InputError
 from conserved.notebook import frame
 from conserved.watching.beside import Beside
-from conserved.watching.exact import given
-from conserved.watching.following import Augment, followed
-from conserved.watching.logger import ROTATE, RunLogger
+from conserved.watching.logger import RunLogger
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
-from conserved.watching.ranks import world
-from conserved.watching.saved import laws_for, trained, without_blocks
-from conserved.watching.sinks import sink
-from conserved.watching.tensors import check_stepped, finish, inner, parameters, sharded
+from conserved.watching.tensors import inner, sharded
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from torch.amp import GradScaler
     from torch.optim import Optimizer
-
-Record = Mapping[str, Any]
-
 
 IN_TURN = (
     "the optimizers step on different gradients, so that no step of theirs is looked at: "
@@ -279,114 +268,6 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def watch(
-    model: nn.Module,
-    optimizer: Optimizer | Sequence[Optimizer],
-    example: Tensor | Sequence[Tensor] | None = None,
-    *,
-    laws: Any = None,
-    augment: Augment = "full",
-    batch: int | None = None,
-    loss: str = "mse",
-    every: int = 1,
-    overhead: float | None = None,
-    log: str | Path | None = None,
-    step: int | None = None,
-    rotate: int = ROTATE,
-    sinks: Sequence[Any] = (),
-    scaler: GradScaler | None = None,
-    unfreezing: bool = False,
-    ranks: bool | None = None,
-    cache: bool = True,
-    seed: int = 0,
-) -> Watch:
-    """Watch the laws of a model while it trains.
-
-    Args:
-        model: of the run; also in ``torch.compile`` or ``DistributedDataParallel``.
-        optimizer: of the run, whose ``step`` is hooked; several where several share the model, the
-            one that steps first in front.
-        example: a batch as in training, from which the laws are found, or taken from the cache
-            where they were found before; or give ``laws``.
-        laws: of ``block_laws``; or an ``Analysis`` of the model, laws of one, or a list of all
-            these: they are followed one by one, beside the laws of the model where there is an
-            ``example`` too.
-        augment: how batches are symmetric, for laws due to the symmetry of the data: "full" where
-            they are unions of whole orbits of the group, "random" where each step moves each
-            datum by a random element, so that such laws hold on average and diffuse.
-        batch, loss: how the model is read, for ``block_laws``: examples that are one datum, where
-            batch norm sees batches; the kind of loss.
-        every: look at every so many steps.
-        overhead: look as often as this share of the time of training pays for, such as 0.02.
-        log: a file of JSON lines (docs/watch.md), which goes on if it is there.
-        step: how many steps the run has taken, where it does not go on from the log's last.
-        rotate: bytes after which a part of the log is put aside.
-        sinks: loggers that are told besides: a TensorBoard ``SummaryWriter``, ``mlflow``, a W&B
-            run, a Lightning logger, or functions of each record of the log.
-        scaler: of mixed precision. With it the log has an event for each step that it leaves out,
-            of which the optimizer hears nothing.
-        unfreezing: whether parameters that are frozen now will be trained later: laws with them
-            are found too, and wait.
-        ranks: whether ranks of ``torch.distributed`` must agree; by default where the model is
-            in ``DistributedDataParallel``.
-        cache: whether laws are kept for the next time.
-        seed: draws the probes.
-
-    Returns:
-        What ``verdict()`` tells of; also a context manager.
-
-    Raises:
-        InputError: neither laws nor an example; laws or a log of another model; a log that cannot
-            be written.
-    """
-    from torch.nn.parallel import DistributedDataParallel
-
-    pace = Pace(every, overhead, ready=partial(finish, model))
-    if overhead is not None and world()[1] > 1:
-        raise InputError("overhead", overhead, "ranks look at the same steps: give every=")
-    optimizers: list[Any] = [optimizer]
-    if isinstance(optimizer, Sequence):
-        optimizers = list(optimizer)
-    if not optimizers:
-        raise InputError("optimizer", "()", "give one at least")
-    check_stepped(model, optimizers)
-    if scaler is not None and not hasattr(scaler, "get_scale"):
-        raise InputError("scaler", type(scaler).__name__, "give a torch.amp.GradScaler")
-    told = given(laws)
-    alone = bool(told.exact) and told.blocks is None and example is None
-    known = without_blocks(model, loss) if alone else told.blocks
-    found = laws_for(model, known, example, loss, batch=batch, cache=cache)
-    if unfreezing and example is not None:
-        found = _with_frozen(model, found, example, loss, batch=batch, cache=cache)
-    agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
-    if log is not None and world()[0]:
-        log = None  # the first writes for all
-    to = [sink(one) for one in sinks]
-    logger = RunLogger(log, rotate=rotate, sinks=to, step=step, pace=pace)
-    charts = logger.charts[len(found.laws) :]
-    exact = followed(told, parameters(model), optimizers, charts=charts, augment=augment, seed=seed)
-    make = Observer if exact is None else partial(Beside, exact)
-    observer = make(model, optimizers, found, agree=agree, seed=seed, told=logger.step)
-    return Watch(
-        model, optimizers, found, pace=pace, logger=logger, observer=observer, scaler=scaler
-    )
-
-
-def _with_frozen(
-    model: nn.Module, laws: BlockLaws, example: Any, loss: str, **reading: Any
-) -> BlockLaws:
-    """Laws with the parameters that are frozen now, after those that are true at once."""
-    from dataclasses import replace
-
-    frozen = [p for p in parameters(model).values() if not p.requires_grad]
-    if not frozen:
-        return laws
-    with trained(frozen):
-        more = laws_for(model, None, example, loss, **reading)
-    known = {law.family for law in laws.laws}
-    return replace(laws, laws=laws.laws + tuple(l for l in more.laws if l.family not in known))
 
 
 def _gradients(optimizer: Any) -> list[tuple[Any, int]]:
