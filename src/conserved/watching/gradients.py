@@ -179,9 +179,11 @@ def _exact(
     return GradientReport(len(laws), tuple(violations), worst)
 
 
-def sums_of(laws: Sequence[BlockLaw], named: Mapping[str, Any], seed: int) -> Sums:
+def sums_of(
+    laws: Sequence[BlockLaw], named: Mapping[str, Any], seed: int, probe: float = 1.0
+) -> Sums:
     """The sums that laws need of a model's parameters."""
-    return Sums(laws, {name: tuple(p.shape) or (1,) for name, p in named.items()}, seed)
+    return Sums(laws, {name: tuple(p.shape) or (1,) for name, p in named.items()}, seed, probe)
 
 
 def precisions(named: Mapping[str, Any]) -> dict[str, float]:

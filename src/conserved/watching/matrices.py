@@ -1,4 +1,4 @@
-"""All sums of large matrices in one pass over them, by compiled code, where a compiler is at hand.
+"""All sums of the tensors of a large model in one pass over them, by compiled code, where a compiler is at hand.
 
 A look reads parameters, gradients and velocities, more than a processor keeps at hand: what it
 costs is how often they are read. ``sums.c`` reads each once, with as many threads as torch uses.
@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, cached_property
+from itertools import accumulate, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.watching.compiler import compiled
 from conserved.watching.products import Floats
@@ -32,7 +34,7 @@ _DOT_ROWS, _DOT_COLUMNS, _DOT_ALL, _SUM_ROWS, _SUM_COLUMNS, _COMBINE_ROWS, _COMB
     7
 )
 _JOB = np.dtype(
-    [(name, "<i8") for name in ("kind", "a", "b", "size", "cells", "start")]
+    [(name, "<i8") for name in ("kind", "a", "b", "start", "size", "cells", "stride")]
     + [(name, "<u8") for name in ("signs", "out", "room")]
 )
 _MATRIX = np.dtype([(name, "<i8") for name in ("rows", "columns", "first", "count")])
@@ -54,27 +56,26 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "conserved-look")
 
 
-def _axis(reading: Reading, plan: Plan) -> int | None:
-    """0 where a reading is made of rows of a matrix, 1 of columns; None of neither."""
-    if reading.axis == 0:
-        return 0
-    if reading.kind != "cells" or len(plan.shape) == 2:
-        return 1
-    return None
+def _runs(places: NDArray[np.intp]) -> list[slice]:
+    """Cells (cells, size) at even distances, one run after another; none if any has gaps."""
+    if (np.diff(places, axis=1) != 1).any():
+        return []
+    starts, size = places[:, 0].tolist(), places.shape[1]
+    runs, first = [], 0
+    for k in range(1, len(starts) + 1):
+        apart = starts[k] - starts[k - 1] if k < len(starts) else 0
+        if apart < size or (k > first + 1 and apart != starts[first + 1] - starts[first]):
+            runs.append(slice(first, k))
+            first = k
+    return runs
 
 
-def _consecutive(reading: Reading) -> bool:
-    places = reading.places.ravel()
-    return bool(np.array_equal(places, np.arange(places[0], places[0] + len(places))))
-
-
-def readable(plan: Plan) -> bool:
-    """Whether one pass gives all that is asked of a tensor."""
-    if len(plan.shape) < 2:
-        return False
+def evenly(plan: Plan) -> bool:
+    """Whether cells are what one pass can read."""
     return all(
-        _axis(reading, plan) is not None and (reading.kind != "cells" or _consecutive(reading))
-        for reading in plan.readings.values()
+        bool(_runs(r.places)) and (r.axis == 0 or len(plan.shape) == 2)
+        for r in plan.readings.values()
+        if r.kind == "cells"
     )
 
 
@@ -95,14 +96,14 @@ def _plain(tensor: Tensor, shape: tuple[int, ...]) -> bool:
 
 
 class _Pass:
-    """What is done to the same factors of the same matrices at every look.
+    """What is done to the same factors of the same tensors at every look.
 
     Args:
         lengths: for each kind of sum, numbers of all tensors.
         letters: of the factors.
 
     Attributes:
-        names: of the matrices.
+        names: of the tensors.
         numbers: for each kind of sum.
     """
 
@@ -113,62 +114,95 @@ class _Pass:
         self._jobs: list[tuple[int, ...]] = []
         self._matrices: list[tuple[int, ...]] = []
         self._held: list[Any] = []  # what jobs point to
-        self._folds: list[tuple[Floats, Floats, int]] = []
+        self._folds: list[tuple[Floats, Floats, int, slice]] = []
         self._products: list[tuple[Floats, Any, Any, str]] = []
 
     def add(self, name: str, plan: Plan, asked: Sequence[str]) -> None:
         """One matrix more, of which these sums are asked."""
         shape, first = plan.shape, len(self._jobs)
         for reading in plan.readings.values():
-            mine = [what for what in asked if (len(what) == 1) == (reading.kind == "line")]
+            mine = _asked(reading, asked)
             if reading.kind == "cells":
-                self._combine(reading, shape, mine)
+                self._combine(reading, slice(0, len(reading.places)), reading.axis, shape, 0, mine)
+            elif reading.kind == "total":
+                for what in mine:
+                    self._job(_DOT_ALL, what, out=self.numbers[what][reading.place])
             else:
                 for what in mine:
-                    self._sum(reading, shape, what)
+                    self._along(reading, shape, what)
+        self._close(name, shape[0], prod(shape[1:]), first)
+
+    def add_vector(self, name: str, plan: Plan, place: slice, asked: Sequence[str]) -> None:
+        """One tensor of one axis more, with its place among them all: a matrix of one row."""
+        first, shape = len(self._jobs), (1, place.stop - place.start)
+        for reading in plan.readings.values():
+            mine = _asked(reading, asked)
+            if reading.kind == "cells":
+                inside = (reading.places[:, 0] >= place.start) & (reading.places[:, 0] < place.stop)
+                for run in _spans(inside):
+                    self._combine(reading, run, 1, shape, place.start, mine)
+                continue
+            start = max(reading.first, place.start)
+            stop = min(reading.first + reading.length, place.stop)
+            if start >= stop:
+                continue
+            kind = _SUM_COLUMNS if reading.kind == "line" else _DOT_COLUMNS
+            begin = reading.start + start - reading.first
+            for what in mine:
+                out = self.numbers[what][begin : begin + stop - start]
+                self._job(kind, what, (start - place.start, stop - start), out=out)
+        self._close(name, *shape, first)
+
+    def _close(self, name: str, rows: int, columns: int, first: int) -> None:
         self.names.append(name)
-        columns = prod(shape[1:])
-        self._matrices.append((shape[0], columns, first, len(self._jobs) - first))
+        self._matrices.append((rows, columns, first, len(self._jobs) - first))
 
-    def _sum(self, reading: Reading, shape: tuple[int, ...], what: str) -> None:
-        a, b = self._factor[what[0]], self._factor[what[-1]]
-        out = self.numbers[what][reading.place]
-        if reading.kind == "total":
-            kind = _DOT_ALL
-        elif reading.axis == 0:
-            kind = _SUM_ROWS if len(what) == 1 else _DOT_ROWS
-        else:
-            kind = _SUM_COLUMNS if len(what) == 1 else _DOT_COLUMNS
-            if len(shape) > 2:
-                room = np.zeros(shape[1:])
-                self._folds.append((out, room, reading.axis - 1))
-                out = room
-        self._job(kind, a, b, out=out)
+    def _along(self, reading: Reading, shape: tuple[int, ...], what: str) -> None:
+        out, axis = self.numbers[what][reading.place], reading.axis
+        part = reading.first, reading.length
+        if axis == 0:
+            self._job(_SUM_ROWS if len(what) == 1 else _DOT_ROWS, what, part, out=out)
+            return
+        kind = _SUM_COLUMNS if len(what) == 1 else _DOT_COLUMNS
+        if len(shape) == 2:
+            self._job(kind, what, part, out=out)
+            return
+        room, kept = np.zeros(shape[1:]), slice(reading.first, reading.first + reading.length)
+        self._folds.append((out, room, axis - 1, kept))
+        self._job(kind, what, (0, room.size), out=room)
 
-    def _combine(self, reading: Reading, shape: tuple[int, ...], asked: Sequence[str]) -> None:
-        cells, size = reading.places.shape
-        signs = reading.signs.astype(np.float32).ravel()
-        rooms = {}
-        for letter in sorted(set("".join(asked))):
-            across = (cells, prod(shape[1:])) if reading.axis == 0 else (shape[0], cells)
-            room = rooms[letter] = np.zeros(across, dtype=np.float32)
-            kind = _COMBINE_ROWS if reading.axis == 0 else _COMBINE_COLUMNS
-            cut = (size, cells, int(reading.places[0, 0]))
-            a = self._factor[letter]
-            self._job(kind, a, a, cut, signs=signs, room=room)
-        how = "kj,kj->k" if reading.axis == 0 else "jk,jk->k"
-        for what in asked:
-            out = self.numbers[what][reading.place]
-            self._products.append((out, rooms[what[0]], rooms[what[1]], how))
-
-    def _job(
-        self, kind: int, a: int, b: int, cut: tuple[int, int, int] = (0, 0, 0), **arrays: Any
+    def _combine(
+        self,
+        reading: Reading,
+        chosen: slice,
+        axis: int,
+        shape: tuple[int, ...],
+        offset: int,
+        asked: Sequence[str],
     ) -> None:
+        """(rᵀX)(rᵀY) of some cells of a reading."""
+        every, how = reading.places[chosen] - offset, "kj,kj->k" if axis == 0 else "jk,jk->k"
+        for run in _runs(every):
+            places, signs = every[run], reading.signs[chosen][run].astype(np.float32).ravel()
+            (cells, size), start = places.shape, int(places[0, 0])
+            stride = int(places[1, 0]) - start if cells > 1 else size
+            across = (cells, prod(shape[1:])) if axis == 0 else (shape[0], cells)
+            kind, rooms = _COMBINE_ROWS if axis == 0 else _COMBINE_COLUMNS, {}
+            for letter in sorted(set("".join(asked))):
+                room = rooms[letter] = np.zeros(across, dtype=np.float32)
+                self._job(kind, letter, (start, size, cells, stride), signs=signs, room=room)
+            begin = reading.start + chosen.start + run.start
+            for what in asked:
+                out = self.numbers[what][begin : begin + cells]
+                self._products.append((out, rooms[what[0]], rooms[what[1]], how))
+
+    def _job(self, kind: int, what: str, part: Sequence[int] = (), **arrays: Any) -> None:
         self._held += arrays.values()
         places = [
             arrays[name].ctypes.data if name in arrays else 0 for name in ("signs", "out", "room")
         ]
-        self._jobs.append((kind, a, b, *cut, *places))
+        cut = (*part, *[0] * (4 - len(part)))
+        self._jobs.append((kind, self._factor[what[0]], self._factor[what[-1]], *cut, *places))
 
     @cached_property
     def _tables(self) -> tuple[Any, Any]:
@@ -201,14 +235,25 @@ class _Pass:
             others = [_pool(more, os.getpid()).submit(read, held) for _ in range(more)]
         if any([read(), *(other.result() for other in others)]):
             raise MemoryError("no room for a row of a matrix")
-        for out, room, axis in self._folds:
-            out[:] = np.moveaxis(room, axis, 0).reshape(len(out), -1).sum(1)
+        for out, room, axis, kept in self._folds:
+            every = np.moveaxis(room, axis, 0)
+            out[:] = every.reshape(len(every), -1).sum(1)[kept]
         for out, x, y, how in self._products:
             out[:] = np.einsum(how, x, y, dtype=np.float64)
 
 
+def _asked(reading: Reading, wanted: Sequence[str]) -> list[str]:
+    return [what for what in wanted if (len(what) == 1) == (reading.kind == "line")]
+
+
+def _spans(inside: NDArray[np.bool_]) -> list[slice]:
+    """Where it is true, one run after another."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
+    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
 class Matrices:
-    """The large matrices of a model.
+    """The matrices and vectors of a model, where it is large.
 
     Args:
         sums: the laws.
@@ -217,9 +262,16 @@ class Matrices:
     def __init__(self, sums: Sums) -> None:
         self._plans, self._products, self._lines = sums.plans, sums.products, sums.lines
         sizes = {n: prod(plan.shape) for n, plan in sums.plans.items() if n != VECTORS}
-        there = [n for n in sizes if readable(sums.plans[n])]
+        there = [n for n in sizes if len(sums.plans[n].shape) > 1 and evenly(sums.plans[n])]
         self._names = sorted(there, key=lambda n: -sizes[n])  # the largest are begun first
         self._worth = sum(sizes[n] for n in self._names) >= LEAST
+        self._shapes = {name: sums.plans[name].shape for name in self._names}
+        ends = list(accumulate(sums.lengths, initial=0))
+        self._vectors: dict[str, slice] = {}
+        if VECTORS in sums.plans and evenly(sums.plans[VECTORS]):
+            places = (slice(a, b) for a, b in pairwise(ends))
+            self._vectors = dict(zip(sums.vectors, places, strict=True))
+        self._shapes |= {name: (place.stop - place.start,) for name, place in self._vectors.items()}
         self._passes: dict[tuple[Any, ...], _Pass] = {}
 
     def read(
@@ -231,16 +283,21 @@ class Matrices:
             wanted, held: as for ``look``.
 
         Returns:
-            For each that is wanted the numbers of all tensors, and the tensors that are done.
+            For each that is wanted the numbers of all tensors, and the plans that are done.
         """
         import torch
 
         letters = sorted(held)
         mine: dict[str, list[Any]] = {}
-        for name in self._names if self._worth else ():
-            tensors, shape = [held[k].get(name) for k in letters], self._plans[name].shape
+        for name, shape in self._shapes.items() if self._worth else ():
+            tensors = [held[k].get(name) for k in letters]
             if all(t is None or _plain(t, shape) for t in tensors):
                 mine[name] = tensors
+        done = {name for name in mine if name in self._plans}
+        if self._vectors and self._vectors.keys() <= mine.keys():
+            done.add(VECTORS)
+        else:
+            mine = {name: tensors for name, tensors in mine.items() if name in done}
         if not mine or len(letters) > 3 or _library() is None:
             return {what: np.zeros(length) for what, length in self._lengths(wanted).items()}, set()
         there = tuple((n, *(x is not None for x in t)) for n, t in mine.items())
@@ -251,7 +308,7 @@ class Matrices:
             self._passes[key] = self._plan(wanted, letters, mine)
         found = self._passes[key]
         found.run(mine, torch.get_num_threads())
-        return found.numbers, set(mine)
+        return found.numbers, done
 
     def _lengths(self, wanted: Sequence[str]) -> dict[str, int]:
         return {w: (self._products if len(w) == 2 else self._lines).length for w in wanted}
@@ -262,7 +319,11 @@ class Matrices:
         made = _Pass(self._lengths(wanted), letters)
         for name, tensors in mine.items():
             there = {k for k, x in zip(letters, tensors, strict=True) if x is not None}
-            made.add(name, self._plans[name], [w for w in wanted if set(w) <= there])
+            asked = [w for w in wanted if set(w) <= there]
+            if name in self._vectors:
+                made.add_vector(name, self._plans[VECTORS], self._vectors[name], asked)
+            else:
+                made.add(name, self._plans[name], asked)
         return made
 
 

@@ -21,8 +21,9 @@ enum { DOT_ROWS, DOT_COLUMNS, DOT_ALL, SUM_ROWS, SUM_COLUMNS, COMBINE_ROWS, COMB
 typedef struct {
     int64_t kind;
     int64_t a, b;         /* which factors: 0, 1, 2 */
-    int64_t size;         /* of a cell */
-    int64_t cells, start; /* cells are slices start, start + size, ... */
+    int64_t start, size;  /* the rows or columns that are summed; of a cell the first, and how many */
+    int64_t cells;        /* cells begin at start, start + stride, ... */
+    int64_t stride;
     const float *signs;   /* cells * size */
     double *out;          /* of dots and sums */
     float *room;          /* of combinations: cells * columns, or rows * cells */
@@ -72,30 +73,36 @@ INLINE void flush(float *part, double *out, int64_t n)
 INLINE void row_of(const job *one, const float *const *row, int64_t r, int64_t n, float *part)
 {
     const float *a = row[one->a], *b = row[one->b];
-    int64_t size = one->size, cell = size ? (r - one->start) / size : 0;
+    int64_t start = one->start, size = one->size, past = r - start;
     switch (one->kind) {
-    case DOT_ROWS:
-        one->out[r] = dot(a, b, n);
-        break;
     case DOT_ALL:
         one->out[0] += dot(a, b, n);
         break;
+    case DOT_ROWS:
+        if (past >= 0 && past < size)
+            one->out[past] = dot(a, b, n);
+        break;
     case SUM_ROWS:
-        one->out[r] = sum(a, n);
+        if (past >= 0 && past < size)
+            one->out[past] = sum(a, n);
         break;
     case DOT_COLUMNS:
+        a += start;
+        b += start;
 #pragma omp simd
-        for (int64_t j = 0; j < n; j++)
+        for (int64_t j = 0; j < size; j++)
             part[j] += a[j] * b[j];
         break;
     case SUM_COLUMNS:
+        a += start;
 #pragma omp simd
-        for (int64_t j = 0; j < n; j++)
+        for (int64_t j = 0; j < size; j++)
             part[j] += a[j];
         break;
     case COMBINE_ROWS:
-        if (r >= one->start && cell < one->cells) {
-            float sign = one->signs[r - one->start], *room = one->room + cell * n;
+        if (past >= 0 && past / one->stride < one->cells && past % one->stride < size) {
+            int64_t cell = past / one->stride;
+            float sign = one->signs[cell * size + past % one->stride], *room = one->room + cell * n;
 #pragma omp simd
             for (int64_t j = 0; j < n; j++)
                 room[j] += sign * a[j];
@@ -103,7 +110,7 @@ INLINE void row_of(const job *one, const float *const *row, int64_t r, int64_t n
         break;
     case COMBINE_COLUMNS:
         for (int64_t k = 0; k < one->cells; k++)
-            one->room[r * one->cells + k] = (float)dot(a + one->start + k * size, one->signs + k * size, size);
+            one->room[r * one->cells + k] = (float)dot(a + start + k * one->stride, one->signs + k * size, size);
         break;
     }
 }
@@ -120,7 +127,7 @@ FOR_EACH_PROCESSOR static int read_matrix(const matrix *one, const job *jobs, co
         if (mine->kind == DOT_ALL)
             mine->out[0] = 0;
         if (mine->kind == DOT_COLUMNS || mine->kind == SUM_COLUMNS)
-            memset(mine->out, 0, n * sizeof(double));
+            memset(mine->out, 0, mine->size * sizeof(double));
         if (mine->kind == COMBINE_ROWS)
             memset(mine->room, 0, mine->cells * n * sizeof(float));
     }
@@ -132,7 +139,7 @@ FOR_EACH_PROCESSOR static int read_matrix(const matrix *one, const job *jobs, co
         for (int64_t k = 0; k < one->count; k++) {
             row_of(&jobs[k], row, r, n, parts + k * n);
             if (full && (jobs[k].kind == DOT_COLUMNS || jobs[k].kind == SUM_COLUMNS))
-                flush(parts + k * n, jobs[k].out, n);
+                flush(parts + k * n, jobs[k].out, jobs[k].size);
         }
     }
     free(parts);

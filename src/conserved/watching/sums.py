@@ -2,6 +2,7 @@
 
 A family ⟨R, X Xᵀ⟩ with R diagonal or 1 needs the norms of slices; one with R free on blocks of
 rows is looked at through R = r rᵀ, one random r of signs for each block, for which rᵀX is enough.
+A probe (``probes``) reads less of either.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from conserved.blocks import BlockLaw
 from conserved.blocks.patterns import Column
+from conserved.watching.probes import Probe, Probes
 from conserved.watching.products import Floats, along, combined, line, total
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Reading:
             cell, "line" Σ X over the other axes.
         axis: along which.
         length: how many numbers.
+        first: the slice of the axis that the first is of.
         start: where they lie among those of all tensors.
         places, signs: (cells, size) of cells: the slices, and r.
     """
@@ -42,6 +45,7 @@ class Reading:
     kind: Kind
     axis: int
     length: int
+    first: int = 0
     start: int = 0
     places: NDArray[np.intp] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.intp))
     signs: Floats = field(default_factory=lambda: np.zeros((0, 0)))
@@ -68,17 +72,28 @@ class Reading:
             self.length = len(self.places)
         return self._known[key] + np.arange(len(places))
 
+    def keep(self, found: Sequence[NDArray[np.intp]]) -> None:
+        """Read no more of the axis than these slices."""
+        if self.kind in ("along", "line"):
+            self.first = min(int(f.min()) for f in found)
+            self.length = max(int(f.max()) for f in found) + 1 - self.first
+
     def half(self, x: Tensor) -> Tensor:
         """What is linear in X: rᵀX, (cells, rest), or Σ X."""
         if self.kind == "line":
-            return line(self.axis, x)
+            return line(self.axis, self._part(x))
         return combined(self.signs, self.places, self.axis, x)
 
     def products(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Iterable[Tensor]:
         """(length,) for each pair of tensors, or of what is linear in them."""
         if self.kind == "total":
             return [total(x, y) for x, y in pairs]
-        return along(0 if self.kind == "cells" else self.axis, pairs)
+        if self.kind == "cells":
+            return along(0, pairs)
+        return along(self.axis, [(self._part(x), self._part(y)) for x, y in pairs])
+
+    def _part(self, x: Tensor) -> Tensor:
+        return x.narrow(self.axis, self.first, self.length)
 
 
 class Gather:
@@ -95,10 +110,11 @@ class Gather:
     def place(self, readings: Iterable[Reading]) -> None:
         """Lay the numbers of readings one after another."""
         for reading in readings:
+            reading.keep([places for _, mine, places in self._terms if mine is reading])
             reading.start, self.length = self.length, self.length + reading.length
         rows = [np.arange(slot, slot + len(places)) for slot, _, places in self._terms]
         mine = [np.repeat(r, t[2].shape[1]) for r, t in zip(rows, self._terms, strict=True)]
-        found = [reading.start + places.ravel() for _, reading, places in self._terms]
+        found = [r.start - r.first + places.ravel() for _, r, places in self._terms]
         self._mine, self._found = _joined(mine, np.intp), _joined(found, np.intp)
 
     def __call__(self, numbers: Floats, slots: int) -> Floats:
@@ -119,16 +135,17 @@ class Plan:
     readings: dict[tuple[Kind, int, int], Reading] = field(default_factory=dict)
 
     def term(
-        self, column: Column, offset: int, signs: Floats | None
+        self, column: Column, offset: int, probe: Probe, signs: Floats | None
     ) -> tuple[Reading, NDArray[np.intp]]:
         """The reading a term needs, and the numbers of each of its functions, (blocks, any).
 
         Args:
             column: the term.
             offset: where the tensor begins among others.
+            probe: what of its family is looked at.
             signs: (blocks, size), r of a family of matrices.
         """
-        axis, places = column.axis, offset + column.places()
+        axis, places = column.axis, offset + probe.of(column.places())
         blocks, _, size = places.shape
         if signs is not None:
             reading = self._reading("cells", axis, size, 0)
@@ -152,10 +169,12 @@ class Sums:
     Args:
         laws: of the model.
         shapes: of its parameters; families of others are left out.
-        seed: draws r.
+        seed: draws r, and probes.
+        probe: share of each family that is looked at.
 
     Attributes:
         laws: those that are looked at.
+        probes: what of each.
         names: of the parameters.
         vectors, lengths: names and lengths of those of one axis that occur, read as one tensor.
         plans: what is asked of each parameter that occurs; of the vectors under "".
@@ -169,37 +188,43 @@ class Sums:
     """
 
     def __init__(
-        self, laws: Sequence[BlockLaw], shapes: Mapping[str, tuple[int, ...]], seed: int
+        self,
+        laws: Sequence[BlockLaw],
+        shapes: Mapping[str, tuple[int, ...]],
+        seed: int,
+        probe: float = 1.0,
     ) -> None:
         self.laws = tuple(law for law in laws if law.family.tensors <= shapes.keys())
         self.names = list(shapes)
         self.products, self.lines = Gather(), Gather()
         self.plans: dict[str, Plan] = {}
         offsets = self._vectors(shapes)
-        rng = np.random.default_rng(seed)
+        rng, drawn = np.random.default_rng(seed), Probes(probe, seed)
+        self.probes = [drawn.of(law.family.key) for law in self.laws]
         signs: dict[tuple[int, int], Floats] = {}
         owner, factor, names, entries, family = [], [], [], [], []
         self.functions = self.slots = 0
-        for number, law in enumerate(self.laws):
+        for number, (law, mine) in enumerate(zip(self.laws, self.probes, strict=True)):
             _, blocks, size = law.family.key
             if size > 1 and (blocks, size) not in signs:
                 signs[blocks, size] = rng.choice([-1.0, 1.0], size=(blocks, size))
+            random = signs[blocks, size][:, mine.rows] if size > 1 else None
+            count = mine.functions
             for coefficient, column in law.family.terms:
                 name, shape = column.tensor, shapes[column.tensor]
                 key = VECTORS if name in offsets else name
                 plan = self.plans.setdefault(key, Plan(shape))
-                drawn = signs[blocks, size] if size > 1 else None
-                reading, places = plan.term(column, offsets.get(name, 0), drawn)
+                reading, places = plan.term(column, offsets.get(name, 0), mine, random)
                 gather = self.lines if reading.kind == "line" else self.products
                 gather.add(self.slots, reading, places)
-                owner.append(np.arange(self.functions, self.functions + blocks))
-                factor.append(np.full(blocks, float(coefficient)))
-                names.append(np.full(blocks, self.names.index(name)))
-                rows = column.length / column.pattern.blocks
-                entries.append(np.full(blocks, rows * prod(shape) / shape[column.axis]))
-                self.slots += blocks
-            family.append(np.full(blocks, number))
-            self.functions += blocks
+                owner.append(np.arange(self.functions, self.functions + count))
+                factor.append(np.full(count, float(coefficient)))
+                names.append(np.full(count, self.names.index(name)))
+                rows = column.pattern.repeats * mine.size
+                entries.append(np.full(count, rows * prod(shape) / shape[column.axis]))
+                self.slots += count
+            family.append(np.full(count, number))
+            self.functions += count
         self._place()
         self.family = _joined(family, np.intp)
         degrees = [law.family.key[0] == "linear" for law in self.laws]

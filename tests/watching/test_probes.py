@@ -1,0 +1,77 @@
+"""Random probes of families of laws: parts of what is looked at in full."""
+
+import numpy as np
+import pytest
+
+import conserved as cq
+from conserved.errors import InputError
+from conserved.watching.gradients import sums_of
+from conserved.watching.looking import look
+from conserved.watching.probes import Probes
+from tests.watching.test_matrices import WANTED, attention, convolutions, drawn, laws_of, tables
+
+torch = pytest.importorskip("torch")
+
+
+def functions(sums, named, slopes, velocities):
+    """h, ⟨∇h, g⟩ and the others of each family, in float64."""
+    held = [{n: t.detach().double() for n, t in one.items()} for one in (named, slopes, velocities)]
+    found = look(sums, WANTED, **dict(zip("xgb", held, strict=True)))
+    totals = {what: sums.total(slots) for what, slots in found.items()}
+    return [{w: t[sums.family == k] for w, t in totals.items()} for k in range(len(sums.laws))]
+
+
+@pytest.mark.parametrize("make", [attention, convolutions, tables])
+@pytest.mark.parametrize("share", [0.05, 0.4])
+def test_units_are_those_of_a_full_look(make, share):
+    drawn_of = drawn(make()[0])
+    full, part = (sums_of(laws_of(make).laws, drawn_of[0], 3, s) for s in (1.0, share))
+    for law, probe, mine, whole in zip(
+        part.laws, part.probes, functions(part, *drawn_of), functions(full, *drawn_of), strict=True
+    ):
+        assert len(mine["xx"]) == probe.functions
+        if law.family.key[2] == 1:
+            for what in WANTED:
+                np.testing.assert_allclose(mine[what], whole[what][probe.blocks], rtol=1e-12)
+    assert part.functions <= full.functions
+
+
+def test_a_part_of_the_rows_is_a_part_of_the_matrix():
+    """rᵀ X Xᵀ r of V–O and Q–K, head by head, against the matrices themselves."""
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(32, 2, 8, 0.0, norm_first=True, batch_first=True)
+    laws = cq.block_laws(layer, torch.ones(2, 3, 32))
+    named = {n: p.detach().double() for n, p in layer.named_parameters()}
+    sums = sums_of(laws.laws, named, 1, 0.3)
+    values = sums.total(look(sums, ("xx",), x=named)["xx"])
+    met = 0
+    for k, (law, probe) in enumerate(zip(sums.laws, sums.probes, strict=True)):
+        _, blocks, size = law.family.key
+        if size == 1:
+            continue
+        assert (blocks, size, probe.size) == (2, 16, 5)
+        signs = next(
+            r.signs for p in sums.plans.values() for r in p.readings.values() if r.kind == "cells"
+        )
+        wanted = np.zeros(blocks)
+        for c, column in law.family.terms:
+            x = np.moveaxis(named[column.tensor].numpy(), column.axis, 0)
+            rows = x.reshape(len(x), -1)[column.places()][:, 0, probe.rows]
+            grams = np.einsum("bin,bjn->bij", rows, rows)
+            wanted += float(c) * np.einsum("bi,bij,bj->b", signs[:blocks], grams, signs[:blocks])
+        np.testing.assert_allclose(values[sums.family == k], wanted, rtol=1e-10)
+        met += 1
+    assert met >= 1
+
+
+def test_of_few_units_all_are_looked_at():
+    probes = Probes(0.01, 0)
+    assert not probes.of(("quadratic", 16, 1)).part
+    assert probes.of(("linear", 17, 1)).part
+    assert probes.of(("quadratic", 3, 64)).blocks == slice(0, 3)
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5, float("nan"), "half", None])
+def test_a_share_is_one(share):
+    with pytest.raises(InputError, match="probe"):
+        Probes(share, 0)
