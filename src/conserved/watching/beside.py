@@ -12,7 +12,6 @@ from conserved.watching.account import Floats
 from conserved.watching.following import Follower
 from conserved.watching.looking import gradients
 from conserved.watching.observer import Observer
-from conserved.watching.tensors import parameters
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Beside:
         seed: int,
         told: Callable[[int, Beside], None],
     ) -> None:
-        self._model, self._follower = model, exact
+        self._follower = exact
         self._observer = Observer(
             model, optimizers, laws, agree=agree, seed=seed, told=lambda step, _: told(step, self)
         )
@@ -106,7 +105,7 @@ class Beside:
     def before(self, step: int) -> None:
         """Look at the gradient that a step is about to use."""
         self._observer.before(step)
-        named = parameters(self._model)
+        named = self._observer.parameters()
         left_out = self.not_taken()
         slopes = {} if left_out else gradients(named, self.optimizers)
         why = "the step was not taken" if left_out else ""

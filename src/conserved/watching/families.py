@@ -1,17 +1,151 @@
-"""Families of laws where a run begins: a track for each."""
+"""Families of laws along a run: a track for each, and what steps and gradients say of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from conserved.dynamics.outcomes import ROUNDINGS, beyond_ledger
 from conserved.watching import rules as kinds
+from conserved.watching.gradients import per_family
 from conserved.watching.products import Floats
 from conserved.watching.sums import Sums
-from conserved.watching.tracks import RATIO_LOST, Track
+from conserved.watching.tracks import RATIO_LOST, Event, Track
+from conserved.watching.values import Step, Values
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
+
+
+class Families:
+    """What is known of each family.
+
+    Args:
+        sums: the laws.
+        values: of their functions, at the first step.
+        texts: of the laws.
+        optimizers, groups: as for ``tracks_of``.
+        precision: relative rounding of the parameters.
+        seed: draws the signs with which functions of a family are added up.
+
+    Attributes:
+        tracks: one for each family.
+        events: for whoever takes them.
+    """
+
+    def __init__(
+        self,
+        sums: Sums,
+        values: Values,
+        texts: Sequence[str],
+        optimizers: Sequence[Optimizer],
+        groups: Mapping[str, int],
+        *,
+        precision: float,
+        seed: int,
+    ) -> None:
+        self._sums, self._values = sums, values
+        self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
+        signed = self._signs * values.value
+        self.tracks = tracks_of(sums, texts, signed, values.size, optimizers, groups, precision)
+        self.events: list[Event] = []
+        self._offset = np.zeros(len(self.tracks))
+
+    def resume(
+        self, family: int, start: float, size: float, predicted: float, since: int | None, why: str
+    ) -> None:
+        """Go on from what an earlier run had come to with one family.
+
+        Args:
+            family: which.
+            start, size: h and the size of its terms at the run's first step.
+            predicted: h as it was predicted for now.
+            since, why: what violated it, if anything did.
+        """
+        track = self.tracks[family]
+        track.start, track.size, track.since, track.reason = start, size, since, why
+        if track.predicted is not None and np.isfinite(predicted):
+            self._offset[family] = predicted - track.predicted
+            track.predicted = predicted
+
+    def test(self, gradient: Floats, skipped: NDArray[np.bool_]) -> None:
+        """A gradient was tested.
+
+        Args:
+            gradient: (families,) ⟨∇h, g⟩ in roundings; becomes nan where it was not tested.
+            skipped: (F,) functions of which a parameter is frozen.
+        """
+        out = per_family(self._sums, skipped.astype(np.float64)) > 0
+        gradient[out] = np.nan
+        for track, frozen, worst in zip(self.tracks, out.tolist(), gradient.tolist(), strict=True):
+            track.waiting = "its parameters are frozen" if frozen else ""
+            if not frozen:
+                track.looks += 1
+                track.worst = max(track.worst, worst)
+
+    def judge(
+        self,
+        step: Step,
+        units: Floats,
+        gap: Floats,
+        lost: NDArray[np.bool_],
+        skipped: NDArray[np.bool_],
+    ) -> Floats:
+        """A step was settled.
+
+        Args:
+            step: which.
+            units, gap: (F,) what it did beyond the ledger, in roundings and as it is.
+            lost: (F,) functions of which nothing is forecast any more.
+            skipped: as for ``test``.
+
+        Returns:
+            (families,) the largest units of each; nan where nothing was forecast.
+        """
+        sums, now = self._sums, self._values
+        worst = per_family(sums, units)
+        worst[per_family(sums, np.isnan(units).astype(np.float64)) > 0] = np.nan
+        size = np.where(now.size > 0, now.size, 1.0)
+        moved = per_family(sums, np.abs(now.value - now.start) / size).tolist()
+        values = self._added(now.value).tolist()
+        predicted = (self._added(now.predicted) + self._offset).tolist()
+        over = per_family(sums, lost.astype(np.float64)) > 0
+        for k, track in enumerate(self.tracks):
+            track.value, track.moved = values[k], moved[k]
+            if track.predicted is not None:
+                track.predicted = None if over[k] else predicted[k]
+            for name in step.wrong.keys() & track.tensors if step.wrong else ():
+                told = f"a step of {name} is not that of its optimizer: {step.wrong[name]}"
+                self.violate(k, told, step.number)
+        known = ~np.isnan(worst)
+        for k in np.flatnonzero(known).tolist():
+            self.tracks[k].residual = max(self.tracks[k].residual, float(worst[k]))
+        for k in np.flatnonzero(known & (worst > ROUNDINGS)).tolist():
+            if not skipped[sums.family == k].any():
+                mine = np.where(sums.family == k, units, 0)
+                place = int(np.nanargmax(mine))
+                self.violate(k, beyond_ledger(abs(gap[place]), worst[k]), step.number)
+        return worst
+
+    def _added(self, values: Floats) -> Floats:
+        """(families,) values of functions, each with its sign."""
+        return np.bincount(self._sums.family, self._signs * values, len(self.tracks))
+
+    def touched(self, names: set[str], reason: str, step: int) -> None:
+        """Something was done to parameters that no law allows."""
+        for k, law in enumerate(self._sums.laws):
+            if law.family.tensors & names:
+                self.violate(k, reason, step)
+
+    def violate(self, family: int, reason: str, step: int) -> None:
+        """The first reason is kept."""
+        track = self.tracks[family]
+        if track.since is None:
+            track.since, track.reason = step, reason
+            self.events.append(Event("violated", reason, family))
 
 
 def tracks_of(

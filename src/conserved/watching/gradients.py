@@ -249,9 +249,8 @@ def report_on(
 
 def per_family(sums: Sums, values: Floats) -> Floats:
     """The largest of each family's functions."""
-    out = np.zeros(len(sums.laws))
-    np.fmax.at(out, sums.family, values)
-    return out
+    found: Floats = np.fmax.reduceat(values, sums.begins) if len(values) else np.zeros(0)
+    return np.fmax(found, 0.0)
 
 
 def texts(laws: Sequence[BlockLaw]) -> list[str]:

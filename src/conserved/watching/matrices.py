@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,9 +23,7 @@ from numpy.typing import NDArray
 from conserved.watching.compiler import compiled
 from conserved.watching.products import Floats
 from conserved.watching.sums import VECTORS, Plan, Reading, Sums
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from conserved.watching.tensors import plain
 
 LEAST = 2**20  # entries of a model, below which a look costs little anyway
 _PASSES = 8  # that are remembered
@@ -76,22 +74,6 @@ def evenly(plan: Plan) -> bool:
         bool(_runs(r.places)) and (r.axis == 0 or len(plan.shape) == 2)
         for r in plan.readings.values()
         if r.kind == "cells"
-    )
-
-
-def _plain(tensor: Tensor, shape: tuple[int, ...]) -> bool:
-    """Whether its entries lie in memory as they are counted, and as many as there were."""
-    import torch
-
-    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.shape != shape:
-        return False
-    return (
-        tensor.dtype is torch.float32
-        and tensor.device.type == "cpu"
-        and tensor.layout is torch.strided
-        and tensor.is_contiguous()
-        and not tensor.is_neg()
-        and (tensor.data_ptr() != 0 or not tensor.numel())  # sharding frees what it does not need
     )
 
 
@@ -291,7 +273,10 @@ class Matrices:
         mine: dict[str, list[Any]] = {}
         for name, shape in self._shapes.items() if self._worth else ():
             tensors = [held[k].get(name) for k in letters]
-            if all(t is None or _plain(t, shape) for t in tensors):
+            if all(
+                t is None or (t.shape == shape and t.dtype is torch.float32 and plain(t))
+                for t in tensors
+            ):
                 mine[name] = tensors
         done = {name for name in mine if name in self._plans}
         if self._vectors and self._vectors.keys() <= mine.keys():

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.blocks import BlockLaws
-from conserved.dynamics.outcomes import REFUSED, ROUNDINGS, beyond_ledger, rates_in_words
+from conserved.dynamics.outcomes import REFUSED, rates_in_words
 from conserved.watching import rules as kinds
 from conserved.watching.altered import Forward
 from conserved.watching.between import Between, Written, changed_between, written_between
 from conserved.watching.causes import listed
-from conserved.watching.families import tracks_of
+from conserved.watching.families import Families
 from conserved.watching.gradients import functions_of, per_family, precisions, report_on, sums_of
 from conserved.watching.ledger import Ledger
 from conserved.watching.looking import gradients, look, mean_squares
@@ -23,9 +23,9 @@ from conserved.watching.products import Floats
 from conserved.watching.ranks import Ranks
 from conserved.watching.rules import Rule, in_words
 from conserved.watching.steps import StepCheck
-from conserved.watching.tensors import parameters
+from conserved.watching.tensors import Parameters
 from conserved.watching.tested import Tester
-from conserved.watching.tracks import Event
+from conserved.watching.tracks import Event, Track
 from conserved.watching.values import Step, Values
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 QUIET = np.errstate(invalid="ignore", over="ignore")  # what is not finite is told in words
-_FIRST, _EVERY = 8, 8  # looks at which the sizes of gradients are taken, which change slowly
+_FIRST, _EVERY = 8, 32  # looks at which the sizes of gradients are taken, which change slowly
 _SELDOM = 64  # those of parameters change more slowly
 
 
@@ -44,12 +44,13 @@ class Observer:
         model, optimizers, laws: of the run.
         agree: whether ranks must have the same gradients.
         seed: draws the probes.
+        probe: share of each family of laws that is looked at.
         told: called with the number of a step, and this, when all is known of it.
 
     Attributes:
-        tracks: one for each family.
+        parameters: of the model, by name.
+        resume: as ``Families.resume``.
         looking: whether a step has begun to be looked at.
-        events: of the last look, for whoever takes them.
         residual, gradient: (families,) of the last look, in roundings; nan where not known.
         rule: what makes laws drift, in words.
         half: relative rounding of gradients that went through half precision, or through products
@@ -65,11 +66,13 @@ class Observer:
         agree: bool,
         seed: int,
         told: Callable[[int, Observer], None],
+        probe: float = 1.0,
     ) -> None:
-        self._model, self.optimizers, self.laws = model, tuple(optimizers), laws
-        named = parameters(model)
+        self.optimizers, self.laws = tuple(optimizers), laws
+        self.parameters = Parameters(model)
+        named = self.parameters()
         self.precision = max(precisions(named).values(), default=1.2e-7)
-        self._sums = sums = sums_of(laws.laws, named, seed)
+        self._sums = sums = sums_of(laws.laws, named, seed, probe)
         self._tester = Tester(sums, REFUSED, precisions(named))
         self._groups = kinds.groups_of(self.optimizers, named)
         self._ledger = Ledger(sums, self._groups)
@@ -77,22 +80,25 @@ class Observer:
         self._ledger.begin(self._rules)
         self._check = StepCheck(named, seed)
         self._ranks = Ranks() if agree else None
-        self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
         self.half, self._looks, self._digits = 0.0, 0, Digits(named.values())
         self._slow, self._fast = np.inf, 0.0  # rates so far
         self.rule = self._words = in_words(self.optimizers)
         self._frozen = {n for n, p in named.items() if not p.requires_grad}
         self.texts = [law.text for law in sums.laws]
-        self.events: list[Event] = []
         self.looking = False
         self._unknown = np.full(len(sums.laws), np.nan)
         self.residual = self.gradient = self._unknown
         self._values = Values(sums, self._tester, self._ledger, named, self.precision)
-        signed, size = self._signs * self._values.value, self._values.size
-        self.tracks = tracks_of(
-            sums, self.texts, signed, size, self.optimizers, self._groups, self.precision
+        self._families = Families(
+            sums,
+            self._values,
+            self.texts,
+            self.optimizers,
+            self._groups,
+            precision=self.precision,
+            seed=seed,
         )
-        self._offset = np.zeros(len(self.tracks))
+        self.resume = self._families.resume
         self._fresh = True  # the values are those of the parameters as they are
         self._rewritten: Sequence[str] = ()  # told of
         self._pending: Step | None = None
@@ -101,24 +107,17 @@ class Observer:
         self._sharded = any(hasattr(p, "full_tensor") for p in named.values())
         self._forward = Forward(not self._sharded)
 
-    def resume(
-        self, family: int, start: float, size: float, predicted: float, since: int | None, why: str
-    ) -> None:
-        """Go on from what an earlier run had come to with one family.
-
-        Args:
-            family: which.
-            start, size: h and the size of its terms at the run's first step.
-            predicted: h as it was predicted for now.
-            since, why: what violated it, if anything did.
-        """
-        track = self.tracks[family]
-        track.start, track.size, track.since, track.reason = start, size, since, why
-        if track.predicted is not None and np.isfinite(predicted):
-            self._offset[family] = predicted - track.predicted
-            track.predicted = predicted
-
     # ---------------------------------------------------------------- what is there
+
+    @property
+    def tracks(self) -> list[Track]:
+        """One for each family."""
+        return self._families.tracks
+
+    @property
+    def events(self) -> list[Event]:
+        """Of the last look, for whoever takes them."""
+        return self._families.events
 
     @property
     def rates(self) -> list[float]:
@@ -147,7 +146,7 @@ class Observer:
     @QUIET
     def before(self, step: int) -> None:
         """Test the gradient that a step is about to use, and settle the step before."""
-        named = parameters(self._model)
+        named = self.parameters()
         velocity, rules = kinds.velocities(self.optimizers, named), kinds.rules_of(self.optimizers)
         slopes = gradients(named, self.optimizers)
         between = self._check.before(named, slopes, velocity, self._rule_of)
@@ -166,7 +165,7 @@ class Observer:
             units = self._values.remember(found)
             none = np.full_like(units, np.nan)  # of what they were
             told = Written.judged(self._sums, between, units if self._fresh else none)
-        self.events, self.residual = [], self._unknown
+        self._families.events, self.residual = [], self._unknown
         self._step, self._named, self._rules = step + 1, named, rules
         self._notice(named)
         self._changed([*between.moved, *told.changed], between.paced)
@@ -200,11 +199,11 @@ class Observer:
         self.gradient = per_family(sums, tested.roundings)
         given = (sums, tested, told, self._skipped, self._named, self.texts)
         for violation in report_on(*given, self._digits.words, self._forward).violations:
-            self._violate(violation.family, violation.cause, self._step)
+            self._families.violate(violation.family, violation.cause, self._step)
         if self._ranks is not None and norms is not None:
             self._compare(norms)
         self._pairing, self._unit = tested.pairing, tested.unit * tested.precision
-        self._mark_tested()
+        self._families.test(self.gradient, self._skipped)
 
     def _notice(self, named: dict[str, Any]) -> None:
         """Parameters that were frozen or unfrozen, and groups that were added."""
@@ -243,9 +242,7 @@ class Observer:
         self._ledger.tilt[functions_of(self._sums, list(names))] = np.nan
         text = changed_between(moved, self._step, paced)
         self.events.append(Event("changed", text))
-        for k, law in enumerate(self._sums.laws):
-            if law.family.tensors & names:
-                self._violate(k, text, self._step)
+        self._families.touched(names, text, self._step)
 
     def _unsaid(self, names: Sequence[str]) -> None:
         """Parameters were written to, and no law tells whether they changed: said once."""
@@ -273,18 +270,7 @@ class Observer:
         assert self._ranks is not None
         squares = mean_squares(self._sums.names, self._named)
         for name, text in self._ranks.differences(self._sums.names, norms, squares).items():
-            for k, law in enumerate(self._sums.laws):
-                if name in law.family.tensors:
-                    self._violate(k, text, self._step)
-
-    def _mark_tested(self) -> None:
-        out = per_family(self._sums, self._skipped.astype(np.float64)) > 0
-        self.gradient[out] = np.nan
-        for k, track in enumerate(self.tracks):
-            track.waiting = "its parameters are frozen" if out[k] else ""
-            if not out[k]:
-                track.looks += 1
-                track.worst = max(track.worst, float(self.gradient[k]))
+            self._families.touched({name}, text, self._step)
 
     def drop(self) -> None:
         """Look at this step no more."""
@@ -356,42 +342,7 @@ class Observer:
             mine = functions_of(self._sums, told.changed)
             self._values.accept(mine, gap)
             units[mine] = np.nan
-        self._judge(step, units, gap)
+        lost = self._ledger.lost
+        self.residual = self._families.judge(step, units, gap, lost, self._skipped)
         self._told(step.number, self)
         return told
-
-    def _judge(self, step: Step, units: Floats, gap: Floats) -> None:
-        sums, now = self._sums, self._values
-        known = per_family(sums, np.isnan(units).astype(np.float64)) == 0
-        worst = per_family(sums, units)
-        self.residual = np.where(known, worst, np.nan)
-        moved = per_family(
-            sums, np.abs(now.value - now.start) / np.where(now.size > 0, now.size, 1.0)
-        )
-        lost = per_family(sums, self._ledger.lost.astype(np.float64)) > 0
-        signed, ledger = self._signs * now.value, self._signs * now.predicted
-        values = np.bincount(sums.family, signed, len(sums.laws))
-        predicted = np.bincount(sums.family, ledger, len(sums.laws))
-        for k, track in enumerate(self.tracks):
-            track.value, track.moved = float(values[k]), float(moved[k])
-            if lost[k]:
-                track.predicted = None
-            if track.predicted is not None:
-                track.predicted = float(predicted[k]) + self._offset[k]
-            for name in track.tensors:
-                if name in step.wrong:
-                    told = f"a step of {name} is not that of its optimizer: {step.wrong[name]}"
-                    self._violate(k, told, step.number)
-            if not known[k]:
-                continue
-            track.residual = max(track.residual, float(worst[k]))
-            if worst[k] > ROUNDINGS and not self._skipped[sums.family == k].any():
-                mine = np.where(sums.family == k, units, 0)
-                place = int(np.nanargmax(mine))
-                self._violate(k, beyond_ledger(abs(gap[place]), worst[k]), step.number)
-
-    def _violate(self, family: int, reason: str, step: int) -> None:
-        track = self.tracks[family]
-        if track.since is None:
-            track.since, track.reason = step, reason
-            self.events.append(Event("violated", reason, family))

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conserved.watching.between import Between
 from conserved.watching.products import Floats
 from conserved.watching.rules import Rule
+from conserved.watching.tensors import plain
 
 if TYPE_CHECKING:
     from torch import nn
 
 _ENTRIES = 16  # of each parameter
+_APART = 4  # every so many of them tell whether a parameter was changed between two steps
 _AT_ONCE = 16  # parameters
 # that one entry may be off by: unlike laws, which average, and at the size of that entry, where
 # fused steps round in another order; a setting that is wrong is off by far more
@@ -41,7 +44,7 @@ class _Entries:
 
 @dataclass(eq=False)
 class _Left:
-    """Tensors by name as a step left them: which, how often they were written to, some entries."""
+    """Tensors by name as a step left them: which, how often they were written to, a few entries."""
 
     marks: dict[str, tuple[Any, int] | None] = field(default_factory=dict)
     entries: dict[str, Floats] = field(default_factory=dict)
@@ -65,11 +68,14 @@ class StepCheck:
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self._places: dict[str, Any] = {}
+        import torch
+
+        self._known = {torch.float32, torch.float64}  # that NumPy has
+        self._places: dict[str, NDArray[np.intp]] = {}
         for name, parameter in parameters.items():
             count = parameter.numel() if not hasattr(parameter, "to_local") else 0
             if count:
-                self._places[name] = _indices(rng, count, parameter)
+                self._places[name] = _indices(rng, count)
         names, turns = list(self._places), max(1, len(self._places) // _AT_ONCE)
         self._turns = [names[k::turns] for k in range(turns)]
         self._turn = 0
@@ -150,20 +156,35 @@ class StepCheck:
         """All tensors, for any of them may be written to before the next step."""
         names = list(self._places)
         marks = {name: _mark(tensors.get(name)) for name in names}
-        return _Left(marks, self._entries(names, tensors))
+        return _Left(marks, self._entries(names, tensors, _APART))
 
-    def _entries(self, names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, Floats]:
-        """In float64, of those that are there."""
-        import torch
+    def _entries(
+        self, names: Sequence[str], tensors: Mapping[str, Any], apart: int = 1
+    ) -> dict[str, Floats]:
+        """In float64, every so many, of those that are there."""
+        found, elsewhere = {}, {}
+        for name in names:
+            tensor = tensors.get(name)
+            if tensor is None or tensor.is_sparse:
+                continue
+            places = self._places[name][::apart]
+            if plain(tensor) and tensor.dtype in self._known:
+                flat = tensor.detach().numpy().reshape(-1)
+                found[name] = flat[places].astype(np.float64)
+            else:
+                elsewhere[name] = tensor, places
+        return found | _fetched(elsewhere) if elsewhere else found
 
-        there = [n for n in names if tensors.get(n) is not None and not tensors[n].is_sparse]
-        if not there:
-            return {}
-        with torch.no_grad():
-            taken = [torch.take(tensors[n], self._places[n]) for n in there]
-            found = torch.cat(taken).double().cpu().numpy()
-        ends = list(accumulate((self._places[n].numel() for n in there), initial=0))
-        return {n: found[a:b] for n, (a, b) in zip(there, pairwise(ends), strict=True)}
+
+def _fetched(places: Mapping[str, tuple[Any, NDArray[np.intp]]]) -> dict[str, Floats]:
+    """Entries by torch, fetched together."""
+    import torch
+
+    with torch.no_grad():
+        taken = [torch.take(t, torch.as_tensor(p, device=t.device)) for t, p in places.values()]
+        found = torch.cat(taken).double().cpu().numpy()
+    ends = accumulate((len(p) for _, p in places.values()), initial=0)
+    return {name: found[a:b] for name, (a, b) in zip(places, pairwise(ends), strict=True)}
 
 
 def _mark(tensor: Any) -> tuple[Any, int] | None:
@@ -177,17 +198,14 @@ def _is(mark: tuple[Any, int] | None, tensor: Any) -> bool:
     return mark[0]() is tensor and mark[1] == tensor._version
 
 
-def _same(one: Floats | None, other: Floats | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return np.array_equal(one, other, equal_nan=True)
+def _same(few: Floats | None, entries: Floats | None) -> bool:
+    if few is None or entries is None:
+        return few is entries
+    return np.array_equal(few, entries[::_APART], equal_nan=True)
 
 
-def _indices(rng: np.random.Generator, count: int, parameter: nn.Parameter) -> Any:
-    import torch
-
-    chosen = np.sort(rng.choice(count, size=min(_ENTRIES, count), replace=False))
-    return torch.as_tensor(chosen, device=parameter.device)
+def _indices(rng: np.random.Generator, count: int) -> NDArray[np.intp]:
+    return np.sort(rng.choice(count, size=min(_ENTRIES, count), replace=False))
 
 
 class _Slack(NamedTuple):

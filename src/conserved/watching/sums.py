@@ -179,6 +179,7 @@ class Sums:
         vectors, lengths: names and lengths of those of one axis that occur, read as one tensor.
         plans: what is asked of each parameter that occurs; of the vectors under "".
         family: (F,) the family of each function, its place in ``laws``; in order.
+        begins: (laws,) the first function of each.
         linear: (F,) whether it is one.
         owner, factor: (slots,) the function of each, and the coefficient of its term.
         straight: (slots,) whether its function is linear.
@@ -227,6 +228,7 @@ class Sums:
             self.functions += count
         self._place()
         self.family = _joined(family, np.intp)
+        self.begins = np.searchsorted(self.family, np.arange(len(self.laws)))
         degrees = [law.family.key[0] == "linear" for law in self.laws]
         self.linear = np.array(degrees, dtype=bool)[self.family]
         self.owner = _joined(owner, np.intp)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conserved.errors import InputError
@@ -36,14 +36,60 @@ def inner(model: nn.Module) -> nn.Module:
 
 def parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """Each real parameter once, by the name it has without wrappers; no law speaks of others."""
-    found = {}
-    for name, parameter in inner(model).named_parameters():
-        if not parameter.is_floating_point():
-            continue
-        for wrapper in _WRAPPERS:
-            name = name.replace(wrapper, "")
-        found[name] = parameter
-    return found
+    return _once(_places(inner(model)))
+
+
+def _places(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
+    """The name of each, the module that has it, and under which key; tied ones have several."""
+    for prefix, module in model.named_modules():
+        for key, real in _keys(module):
+            if real:
+                name = f"{prefix}.{key}" if prefix else key
+                for wrapper in _WRAPPERS:
+                    name = name.replace(wrapper, "")
+                yield name, module, key
+
+
+def _once(places: Iterable[tuple[str, nn.Module, str]]) -> dict[str, nn.Parameter]:
+    found, met = {}, set()
+    for name, module, key in places:
+        parameter = module._parameters[key]
+        if id(parameter) not in met:
+            met.add(id(parameter))
+            found[name] = parameter
+    return found  # type: ignore[return-value]
+
+
+class Parameters:
+    """``parameters`` of one model, look after look: named anew where its modules changed."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = inner(model)
+        self._tree: list[tuple[nn.Module, list[Any], list[Any]]] = []
+        self._places: list[tuple[str, nn.Module, str]] = []
+
+    def __call__(self) -> dict[str, nn.Parameter]:
+        """By name."""
+        if not self._same():
+            self._tree = [
+                (module, _keys(module), list(module._modules.values()))
+                for module in self._model.modules()
+            ]
+            self._places = list(_places(self._model))
+        return _once(self._places)
+
+    def _same(self) -> bool:
+        """Whether the same modules have parameters under the same keys."""
+        return bool(self._tree) and all(
+            list(module._modules.values()) == children and _keys(module) == keys
+            for module, keys, children in self._tree
+        )
+
+
+def _keys(module: nn.Module) -> list[tuple[str, bool]]:
+    """Of its own parameters, and whether there is a real one."""
+    own = module._parameters.items()
+    return [(key, p is not None and p.is_floating_point()) for key, p in own]
 
 
 def check_stepped(model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
@@ -95,6 +141,20 @@ def whole(tensor: Any) -> Tensor:
         held = held.to_dense()
     made: Tensor = held if held.ndim else held.reshape(1)
     return made
+
+
+def plain(tensor: Any) -> bool:
+    """Whether entries lie in this machine's memory, one after another as they are counted."""
+    import torch
+
+    return (
+        type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        and tensor.is_cpu
+        and tensor.layout is torch.strided
+        and tensor.is_contiguous()
+        and not tensor.is_neg()
+        and (tensor.data_ptr() != 0 or not tensor.numel())  # sharding frees what it does not need
+    )
 
 
 def sharded(model: nn.Module) -> list[nn.Module]:
