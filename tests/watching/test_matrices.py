@@ -74,7 +74,7 @@ def plain(laws, named, slopes, velocities, probe=1.0):
 
 
 @pytest.mark.parametrize("make", [attention, convolutions, tables])
-@pytest.mark.parametrize(("threads", "probe"), [(1, 1.0), (2, 1.0), (2, 0.3)])
+@pytest.mark.parametrize("threads, probe", [(1, 1.0), (2, 1.0), (2, 0.3)])
 def test_it_is_what_plain_sums_are(make, threads, probe, library):
     named, slopes, velocities = drawn(make()[0])
     laws = laws_of(make)

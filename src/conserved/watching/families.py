@@ -132,7 +132,8 @@ class Families:
 
     def _added(self, values: Floats) -> Floats:
         """(families,) values of functions, each with its sign."""
-        return np.bincount(self._sums.family, self._signs * values, len(self.tracks))
+        found = np.bincount(self._sums.family, self._signs * values, len(self.tracks))
+        return found.astype(np.float64, copy=False)
 
     def touched(self, names: set[str], reason: str, step: int) -> None:
         """Something was done to parameters that no law allows."""

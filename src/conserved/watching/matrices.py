@@ -1,4 +1,4 @@
-"""All sums of the tensors of a large model in one pass over them, by compiled code, where a compiler is at hand.
+"""All sums of a large model in one pass over its tensors, by compiled code, where it can be had.
 
 A look reads parameters, gradients and velocities, more than a processor keeps at hand: what it
 costs is how often they are read. ``sums.c`` reads each once, with as many threads as torch uses.
