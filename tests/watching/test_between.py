@@ -62,25 +62,25 @@ def scaled_unseen(model: Any, optimizer: Any) -> None:
     optimizer.state[model[2].weight]["momentum_buffer"].data.mul_(1.5)
 
 
-def loaded(model: Any, optimizer: Any) -> None:
-    state = copy.deepcopy(optimizer.state_dict())
-    for held in state["state"].values():
-        held["momentum_buffer"] *= -1
-    optimizer.load_state_dict(state)
+def turned(model: Any, optimizer: Any) -> None:
+    for held in optimizer.state.values():
+        held["momentum_buffer"] = -held["momentum_buffer"]
 
 
-def checkpoint(model: Any, optimizer: Any) -> None:
-    model.load_state_dict(mlp(5).state_dict())
-    loaded(model, optimizer)
+def copied(model: Any, optimizer: Any) -> None:
+    with torch.no_grad():
+        for own, other in zip(model.parameters(), mlp(5).parameters(), strict=True):
+            own.copy_(other)
+    turned(model, optimizer)
 
 
 VELOCITIES = [
     (cleared, "the velocities of 0.weight, 0.bias, 2.weight, … changed between steps 5 and 6"),
-    (loaded, "the velocities of 0.weight, 0.bias, 2.weight, … changed between steps 5 and 6"),
+    (turned, "the velocities of 0.weight, 0.bias, 2.weight, … changed between steps 5 and 6"),
     (scaled, "the velocity of 2.weight changed between steps 5 and 6"),
     (scaled_unseen, "the velocity of 2.weight changed between steps 5 and 6"),
     (
-        checkpoint,
+        copied,
         "0.weight, 0.bias, 2.weight, … and their velocities changed between steps 5 and 6",
     ),
 ]
@@ -103,6 +103,116 @@ def test_the_same_of_laws_that_are_followed_one_by_one(hand: Hand, text: str) ->
     assert "velocit" in found.violated[0].reason
     assert found.violated[0].since == AT + 1
     assert all(track.residual < 50 for track in found.tracks), found.verdict()
+
+
+# ------------------------------------------------------------------ states that are loaded
+
+
+def model_loaded(model: Any, optimizer: Any) -> None:
+    model.load_state_dict(mlp(5).state_dict())
+
+
+def part_loaded(model: Any, optimizer: Any) -> None:
+    model[2].load_state_dict(mlp(5)[2].state_dict())
+
+
+def optimizer_loaded(model: Any, optimizer: Any) -> None:
+    state = copy.deepcopy(optimizer.state_dict())
+    for held in state["state"].values():
+        held["momentum_buffer" if "momentum_buffer" in held else "exp_avg"] *= -1
+    optimizer.load_state_dict(state)
+
+
+def checkpoint(model: Any, optimizer: Any) -> None:
+    model_loaded(model, optimizer)
+    optimizer_loaded(model, optimizer)
+
+
+LOADED = [
+    (model_loaded, "a state of the model was loaded"),
+    (part_loaded, "a state of the model was loaded"),
+    (optimizer_loaded, "a state of the optimizer was loaded"),
+    (checkpoint, "states of the model and the optimizer were loaded"),
+]
+
+
+@pytest.mark.parametrize("kind, asked", [("sgd", False), ("sgd", True), ("adam", False)])
+@pytest.mark.parametrize("hand, text", LOADED)
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_state_that_is_loaded_is_no_fault(
+    hand: Hand, text: str, kind: str, asked: bool, exact: bool, tmp_path: Path
+) -> None:
+    """Every step is tested all the same: the one before it, and those after."""
+    laws = list(mlp_laws().laws[0].laws) if exact else None
+    log = tmp_path / "run.jsonl"
+    found = watched(hand, kind, laws=laws, asked=asked, log=log)
+    assert not found.violated, found.verdict()
+    assert all(track.looks == AT + 7 for track in found.tracks)
+    lines = [line for line in records(log) if line["kind"] in ("event", "step")]
+    events = [line for line in lines if line["kind"] == "event" and line["what"] != "optimizer"]
+    assert [(line["step"], line["what"], line["law"], line["text"]) for line in events] == [
+        (AT + 1, "loaded", None, f"{text} between steps {AT} and {AT + 1}")
+    ]
+    assert [line["step"] for line in lines[: lines.index(events[0])]] == list(range(1, AT + 1))
+    steps = [line for line in lines if line["kind"] == "step"]
+    assert [line["step"] for line in steps] == list(range(1, AT + 8))
+    if kind == "sgd":
+        assert all(residual is not None for line in steps for residual in line["residual"])
+
+
+def test_a_change_by_hand_after_a_load_is_told() -> None:
+    def hand(model: Any, optimizer: Any) -> None:
+        checkpoint(model, optimizer)
+        optimizer.zero_grad()
+        model(torch.ones(1, 4, dtype=torch.float64)).square().sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            model[2].weight.mul_(1.01)
+
+    text = "2.weight changed between steps 6 and 7"
+    assert told(watched(hand)) == {(AT + 2, text)}
+
+
+def test_a_state_may_be_loaded_before_the_first_step(tmp_path: Path) -> None:
+    model, log = mlp(), tmp_path / "run.jsonl"
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    with cq.watch(model, optimizer, laws=mlp_laws(), log=log) as found:
+        model.load_state_dict(mlp(5).state_dict())
+        train(model, optimizer, 3)
+    assert not found.violated, found.verdict()
+    (event,) = [line for line in records(log) if line["kind"] == "event"]
+    assert (event["step"], event["text"]) == (1, "a state of the model was loaded before step 1")
+
+
+def test_a_state_that_no_step_follows_is_not_told(tmp_path: Path) -> None:
+    model, log = mlp(), tmp_path / "run.jsonl"
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    with cq.watch(model, optimizer, laws=mlp_laws(), log=log) as found:
+        train(model, optimizer, 3)
+        model.load_state_dict(mlp(5).state_dict())
+    model.load_state_dict(mlp().state_dict())  # nobody watches any more
+    assert not found.violated
+    lines = list(records(log))
+    assert not [line for line in lines if line["kind"] == "event"]
+    assert None not in lines[-2]["residual"]  # of the last step, by what it did
+
+
+def test_a_step_that_failed_goes_back_to_a_checkpoint() -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def fails() -> Any:
+        raise ValueError("out of memory")
+
+    with cq.watch(model, optimizer, laws=mlp_laws()) as found:
+        train(model, optimizer, 3)
+        kept = copy.deepcopy(model.state_dict())
+        train(model, optimizer, 2)
+        with pytest.raises(ValueError, match="out of memory"):
+            optimizer.step(fails)
+        model.load_state_dict(kept)
+        train(model, optimizer, 3)
+    assert not found.violated, found.verdict()
 
 
 @pytest.mark.parametrize("kind", ["sgd", "plain", "adam"])

@@ -99,5 +99,23 @@ def written_between(names: Sequence[str], step: int) -> str:
     return f"{listed(names)} {were} written to {_steps(step)}; entries followed are the same"
 
 
+def loaded_between(what: Sequence[str], step: int) -> str:
+    """States were loaded between two steps.
+
+    Args:
+        what: "model", "optimizer".
+        step: the second, counted from 1.
+
+    Example:
+        >>> loaded_between(["model"], 7)
+        'a state of the model was loaded between steps 6 and 7'
+        >>> loaded_between(["model", "optimizer"], 1)
+        'states of the model and the optimizer were loaded before step 1'
+    """
+    whose = " and ".join(f"the {one}" for one in what)
+    told = f"states of {whose} were" if len(what) > 1 else f"a state of {whose} was"
+    return f"{told} loaded {_steps(step) if step > 1 else 'before step 1'}"
+
+
 def _steps(step: int) -> str:
     return f"between steps {step - 1} and {step}"

@@ -15,8 +15,8 @@ class Event:
     """Something to mark.
 
     Attributes:
-        what: "violated", "skipped", "frozen", "unfrozen", "changed", "resumed", "optimizer" or
-            "diffusing".
+        what: "violated", "skipped", "frozen", "unfrozen", "changed", "loaded", "resumed",
+            "optimizer" or "diffusing".
         text: in words.
         law: the family, or None.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from conserved.blocks import BlockLaws, in_words
 from conserved.dynamics.outcomes import said_once
 from conserved.notebook import frame
 from conserved.watching.beside import Beside
+from conserved.watching.between import loaded_between
 from conserved.watching.logger import RunLogger
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
@@ -78,11 +80,13 @@ class Watch:
         self._closed = self._left_out = False
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False  # whether a closure is under way
+        self._loaded: dict[str, None] = {}  # of what a state was loaded since the last step
         self._met: list[tuple[Any, int]] = []  # gradients of later optimizers at the last look
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
         saved = Hook(self._save)
+        into, to_go_on = Hook(partial(self._load, "model")), Hook(partial(self._load, "optimizer"))
         self._hooks = [
             first.register_step_pre_hook(Hook(self._before)),
             last.register_step_post_hook(Hook(self._after)),
@@ -91,6 +95,8 @@ class Watch:
             inner(model).register_state_dict_pre_hook(saved),  # type: ignore[no-untyped-call]
             *(o.register_state_dict_pre_hook(saved) for o in self._optimizers),
             *(part.register_forward_pre_hook(Hook(self._inside)) for part in sharded(model)),
+            *(m.register_load_state_dict_pre_hook(into) for m in inner(model).modules()),  # type: ignore[no-untyped-call]
+            *(o.register_load_state_dict_pre_hook(to_go_on) for o in self._optimizers),
         ]
 
     @property
@@ -103,6 +109,20 @@ class Watch:
         """A checkpoint has all that is known."""
         self._observer.settle()
         self._logger.flush()
+
+    def _load(self, what: str, *_: Any) -> None:
+        """A state is about to be loaded: what is there at the next look is taken as it is."""
+        if what not in self._loaded:
+            self._save()
+            self._observer.drop()
+            self._observer.skip()
+            self._loaded[what] = None
+
+    def _tell_loaded(self) -> None:
+        if self._loaded:
+            step = self.steps + 1
+            self._logger.event(step, Event("loaded", loaded_between(list(self._loaded), step)))
+            self._loaded = {}
 
     def _forward(self, module: Any, inputs: Any) -> None:
         import torch
@@ -126,6 +146,7 @@ class Watch:
         if self._depth > 1:
             return None
         self._logger.begin()
+        self._tell_loaded()
         if not self._pace.due(self.steps):
             return None
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
