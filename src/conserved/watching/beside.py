@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.blocks import BlockLaws
-from conserved.watching.account import Floats
 from conserved.watching.following import Follower
 from conserved.watching.looking import gradients
 from conserved.watching.observer import Observer
+from conserved.watching.products import Floats
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:

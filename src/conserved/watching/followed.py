@@ -16,11 +16,12 @@ from conserved.dynamics.outcomes import (
 from conserved.kernel.real import Reals
 from conserved.law import Law
 from conserved.simulate.judging import homogeneity
-from conserved.watching.account import Account, Floats, Rules, Step, point_of
 from conserved.watching.between import changed_between
 from conserved.watching.charts import chart_at, charted
 from conserved.watching.draws import Draws
 from conserved.watching.exact import why
+from conserved.watching.ledger_of_one import LedgerOfOne, Rules, Step, point_of
+from conserved.watching.products import Floats
 from conserved.watching.rules import MIXED, SAME
 from conserved.watching.tracks import RATIO_LOST, Track
 from conserved.watching.weighed import Weighed, separable
@@ -79,7 +80,7 @@ class Followed:
     def _weigh(self, weights: Floats) -> None:
         """Have each term count by the rate of its parameters."""
         self._weights, self._weighed = weights, Weighed(self.law, weights)
-        self._account = Account(self._weighed, self.names, self._degree)
+        self._ledger = LedgerOfOne(self._weighed, self.names, self._degree)
 
     def _start_here(self) -> None:
         """What is predicted begins with the value here."""
@@ -143,7 +144,7 @@ class Followed:
 
     def _forget(self) -> None:
         """Velocities are measured anew."""
-        self._account.forget()
+        self._ledger.forget()
         if self._draws is not None:
             self._draws.skip()
 
@@ -210,7 +211,7 @@ class Followed:
                 self.broken += "; if each step draws elements at random, say augment='random'"
 
     def after(self, theta: Floats, pace: Floats, rules: Rules) -> None:
-        """Settle the account of a step to θ⁺, b⁺."""
+        """Enter a step to θ⁺, b⁺ in the ledger."""
         before, self._looked = self._at, True
         pace, rules = pace / self._weights, self._own(rules)
         self._pace = pace if rules.steps is not None and rules.steps.momentum else None
@@ -221,16 +222,14 @@ class Followed:
         if not self._at.known:
             return
         leak = self._pairing if self._draws is not None else 0 * self._pairing
-        change = self._account.change(self._step, before, self._at, pace, rules, leak)
+        change = self._ledger.change(self._step, before, self._at, pace, rules, leak)
         observed = self._at.value - before.value
         self._follow(observed if change is None else change)
         if change is None:
             self.track.predicted = None
             self.track.why_not = rules.why_not or "a step was not that of all its parameters alike"
         else:
-            unit = self._account.unit(
-                before, self._at, pace, rules, self._rounding, self._precision
-            )
+            unit = self._ledger.unit(before, self._at, pace, rules, self._rounding, self._precision)
             self._compare(observed - change, unit)
         self._draw(rules)
         self._tell()

@@ -15,12 +15,13 @@ import numpy as np
 from conserved.errors import InputError
 from conserved.law import Law, Layout
 from conserved.watching import rules as kinds
-from conserved.watching.account import Floats, Rules, Step
 from conserved.watching.draws import FIRST
 from conserved.watching.exact import Given, check_layout, flat
 from conserved.watching.followed import Followed
 from conserved.watching.gradients import precisions
+from conserved.watching.ledger_of_one import Rules, Step
 from conserved.watching.observer import QUIET
+from conserved.watching.products import Floats
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Follower:
 
     @QUIET
     def after(self) -> None:
-        """Settle the accounts of the step."""
+        """Enter the step in every ledger."""
         velocity = kinds.velocities(self._optimizers, self._named)
         ends = {
             layout: (flat(layout, self._named), flat(layout, velocity)) for layout in self._floor

@@ -1,4 +1,6 @@
-"""What each step must do to a law of any degree, by the forecast for laws of degree 2.
+"""What each step must do to one law of any degree, by the forecast for laws of degree 2.
+
+``ledger`` does the same for all block laws of a model at once, whose degree is at most 2.
 
 Where ⟨∇h, g⟩ = 0, a step θ⁺ = ρθ − ηd (ρ = 1 but for decoupled decay) does to h what
 ``dynamics.steps`` says, with
@@ -15,13 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conserved.dynamics.steps import Forecast, Steps
 from conserved.errors import DegenerateSampleError
+from conserved.watching.products import Floats
 from conserved.watching.weighed import Weighed
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def point_of(law: Weighed, theta: Floats) -> Point:
     return Point(theta, value, normal)
 
 
-class Account:
+class LedgerOfOne:
     """The change of the functions of one law, step by step.
 
     Args:
@@ -117,7 +117,8 @@ class Account:
         >>> before, after = point_of(law, w), point_of(law, w - 0.1 * g)
         >>> step = Step(w, g, zero, zero, none, none)
         >>> rules = Rules(Steps(0.1), 1.0, zero, one, (), 0.1)
-        >>> told = Account(law, ("w",), 3).change(step, before, after, zero, rules, np.zeros(1))
+        >>> ledger = LedgerOfOne(law, ("w",), 3)
+        >>> told = ledger.change(step, before, after, zero, rules, np.zeros(1))
         >>> bool(abs(before.value + told - after.value) < 1e-14)
         True
     """
