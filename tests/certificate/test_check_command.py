@@ -12,9 +12,8 @@ import pytest
 from conserved.certificate import check_certificate
 from conserved.cli import run
 from tests.certificate.samples import NAMES, document, sample
-from tests.cli.shell import environment
+from tests.cli.shell import Capture, ask, environment
 
-Capture = pytest.CaptureFixture[str]
 WITHOUT = """
 import sys
 
@@ -34,17 +33,11 @@ GONE = [
 ]
 
 
-def ask(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    status = run(["check", *arguments])
-    return status, *capsys.readouterr()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_exit_statuses(name: str, tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "c.json"
     sample(name).save(file)
-    status, out, err = ask(capsys, str(file))
+    status, out, err = ask(capsys, "check", str(file))
     assert status == (0 if sample(name).certified else 3)
     assert err == ""
     assert out.splitlines()[0].split() == ["statement", "data", "what", "was", "done", "verdict"]
@@ -69,7 +62,7 @@ def test_what_is_no_certificate_is_named(
 ) -> None:
     file = tmp_path / "c.json"
     file.write_text(content, "utf-8")
-    status, out, err = ask(capsys, str(file))
+    status, out, err = ask(capsys, "check", str(file))
     assert (status, out) == (2, "")
     assert err.startswith(f"conserved: file '{file}': is no valid certificate: ")
     assert words in err
@@ -83,10 +76,10 @@ def test_a_refuted_statement(tmp_path: Path, capsys: Capture) -> None:
     data["claims"][0].update(status="CERTIFIED", next=[])
     file = tmp_path / "c.json"
     file.write_text(json.dumps(data), "utf-8")
-    status, out, _ = ask(capsys, str(file))
+    status, out, _ = ask(capsys, "check", str(file))
     assert status == 2
     assert out.splitlines()[-1].startswith("REFUTED: at most 6 laws (all data). Seed ")
-    status, out, _ = ask(capsys, str(file), "--json")
+    status, out, _ = ask(capsys, "check", str(file), "--json")
     assert status == 2
     assert json.loads(out)["status"] == "REFUTED"
 
@@ -94,7 +87,7 @@ def test_a_refuted_statement(tmp_path: Path, capsys: Capture) -> None:
 def test_json(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "c.json"
     sample("range under a symmetry").save(file)
-    status, out, _ = ask(capsys, str(file), "--json", "--seed", "7")
+    status, out, _ = ask(capsys, "check", str(file), "--json", "--seed", "7")
     assert status == 0
     answer = json.loads(out)
     assert answer["schema"] == "conserved.check/1"
@@ -103,7 +96,7 @@ def test_json(tmp_path: Path, capsys: Capture) -> None:
     verdicts = [(s["data"], s["verdict"]) for s in answer["statements"]]
     sides = ["holds", "proved", "proved", "certified"]
     assert verdicts == [(d, v) for d in ("all", "symmetric") for v in sides]
-    again = json.loads(ask(capsys, str(file), "--json", "--seed", "7")[1])
+    again = json.loads(ask(capsys, "check", str(file), "--json", "--seed", "7")[1])
     assert {**again, "seconds": 0} == {**answer, "seconds": 0}
 
 
@@ -125,7 +118,7 @@ def test_refused_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sample("linear").save("c.json")
-    status, out, err = ask(capsys, *arguments)
+    status, out, err = ask(capsys, "check", *arguments)
     assert (status, out) == (2, "")
     assert err.startswith("conserved: ")
     assert err.count("\n") == 1

@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 import conserved
+from conserved.cli import run
 
 SOURCE = Path(conserved.__file__).parents[1]
 MAIN = "from conserved.cli import main; main()"  # for code that has to run before it
+CERTIFIED, UNUSABLE, BOUNDS_DIFFER = 0, 2, 3  # exit statuses
+Capture = pytest.CaptureFixture[str]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -52,3 +57,24 @@ def shell(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def ask(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
+    """(status, stdout, stderr) of one command in this process."""
+    capsys.readouterr()
+    status = run(arguments)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def assert_refused(capsys: Capture, *arguments: str) -> str:
+    """Status 2, nothing on stdout, one line on stderr, and no traceback in it."""
+    status, out, err = ask(capsys, *arguments)
+    assert status == UNUSABLE
+    assert out == ""
+    assert err.startswith("conserved: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert err.rstrip("\n").isprintable()
+    return err

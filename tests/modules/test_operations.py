@@ -21,7 +21,8 @@ from conserved.networks.torch.network import Reading, examples  # noqa: E402
 from conserved.networks.torch.ops import TABLE  # noqa: E402
 from conserved.networks.torch.ops.random import RANDOM  # noqa: E402
 from conserved.networks.torch.values import operation_name  # noqa: E402
-from tests.modules.operations import CASES, Case, Written  # noqa: E402
+from tests.modules.operation_case import Case, Written  # noqa: E402
+from tests.modules.operations import CASES  # noqa: E402
 
 LISTED = [  # the first case of every operation each time, its variants with the slow ones
     pytest.param(name, case, id=f"{name}-{k}", marks=[pytest.mark.slow] * (k > 0))

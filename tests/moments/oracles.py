@@ -194,3 +194,7 @@ def antisymmetric_units(scalars: Residues, n: int) -> Array:
     for one, (i, j) in zip(out, pairs, strict=True):
         one[i, j], one[j, i] = 1, -1
     return scalars.from_integers(out)
+
+
+def shapes(blocks):
+    return [(block.dimension, block.multiplicity, block.kind) for block in blocks]

@@ -104,3 +104,15 @@ def chromium(downloads: Path) -> Iterator[Browser]:
         yield Browser(session, downloads)
     finally:
         session.quit()
+
+
+def ink(browser: Browser, canvas: object) -> int:
+    """How many pixels are drawn on."""
+    count = browser.js(
+        "const c = arguments[0];"
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n",
+        canvas,
+    )
+    assert isinstance(count, int)
+    return count

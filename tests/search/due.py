@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import conserved as cq
 from conserved.closure import lie_closure
 from conserved.explain import Explanation, explain
 from conserved.fields import Fields
-from conserved.law import Law
+from conserved.law import Law, Layout, law_from_json
 from conserved.search import FIRST, WAYS, State, run
+from conserved.verification import verify
 
 DUE = WAYS[: WAYS.index(FIRST[0])]
 
@@ -28,3 +31,26 @@ def owed_along(fields: Fields) -> list[Law]:
     state.__dict__["fields"] = fields
     run(state, DUE)
     return state.laws
+
+
+def problem_of(network, symmetry, labels="invariant"):
+    return cq.Problem.from_text(network, symmetry=symmetry, labels=labels)
+
+
+def found_for(problem, seed=0):
+    """The laws, what is told, and how many laws the symmetry adds by exact counts."""
+    state, why, extra = due(problem, seed)
+    return state.laws, (*why.reasons, *state.notes), extra
+
+
+def assert_laws(problem, count=None):
+    """All extra laws are found, hold over a fresh field, survive JSON, and number what they say."""
+    laws, reasons, extra = found_for(problem)
+    assert sum(law.independent for law in laws) == extra, (laws, reasons)
+    assert count is None or extra == count
+    assert all(verify(problem, laws, seed=99).holds)
+    layout = Layout.of(problem.network.parameters)
+    for law in laws:
+        assert law.origin == "data symmetry"
+        assert law_from_json(json.loads(json.dumps(law.to_json())), layout) == law
+    return laws

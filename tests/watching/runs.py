@@ -54,3 +54,10 @@ def train(
         before(step)
         optimizer.step()
         between(step)
+
+
+SGD = [
+    {"lr": 0.02},
+    {"lr": 0.01, "momentum": 0.8, "dampening": 0.2, "weight_decay": 0.01},
+    {"lr": 0.01, "momentum": 0.5, "nesterov": True},
+]
