@@ -147,6 +147,7 @@ class Observer:
     def before(self, step: int) -> None:
         """Test the gradient that a step is about to use, and settle the step before."""
         named = self.parameters()
+        self.parameters.check(named)
         velocity, rules = kinds.velocities(self.optimizers, named), kinds.rules_of(self.optimizers)
         slopes = gradients(named, self.optimizers)
         between = self._check.before(named, slopes, velocity, self._rule_of)
@@ -318,6 +319,7 @@ class Observer:
     def settle(self, slopes: Mapping[str, Any] | None = None) -> None:
         """Have the ledger of the last step ready."""
         if self._pending is not None:
+            self.parameters.check(self._named)
             velocity = kinds.velocities(self.optimizers, self._named)
             held = {"x": self._named, "g": slopes or {}, "b": velocity}
             between = self._check.since(self._named, velocity, self._rule_of)

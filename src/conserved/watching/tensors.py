@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conserved.errors import InputError
@@ -60,11 +60,16 @@ def _once(places: Iterable[tuple[str, nn.Module, str]]) -> dict[str, nn.Paramete
     return found  # type: ignore[return-value]
 
 
+class ShapeError(Exception):
+    """A parameter is no more what laws speak of."""
+
+
 class Parameters:
     """``parameters`` of one model, look after look: named anew where its modules changed."""
 
     def __init__(self, model: nn.Module) -> None:
         self._model = inner(model)
+        self._shapes = {name: p.shape for name, p in parameters(model).items()}
         self._tree: list[tuple[nn.Module, list[Any], list[Any]]] = []
         self._places: list[tuple[str, nn.Module, str]] = []
 
@@ -77,6 +82,20 @@ class Parameters:
             ]
             self._places = list(_places(self._model))
         return _once(self._places)
+
+    def check(self, named: Mapping[str, nn.Parameter]) -> None:
+        """Refuse parameters that are not all there, in the shapes that they had at first.
+
+        Raises:
+            ShapeError: naming one that is not.
+        """
+        for name, shape in self._shapes.items():
+            parameter = named.get(name)
+            if parameter is None:
+                raise ShapeError(f"the model has no parameter {name} any more")
+            if parameter.shape != shape:
+                now, was = ("×".join(map(str, s)) or "1" for s in (parameter.shape, shape))
+                raise ShapeError(f"{name} is {now} now, and the laws speak of {was}")
 
     def _same(self) -> bool:
         """Whether the same modules have parameters under the same keys."""

@@ -21,7 +21,7 @@ from conserved.watching.between import loaded_between
 from conserved.watching.logger import RunLogger
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
-from conserved.watching.tensors import inner, sharded
+from conserved.watching.tensors import ShapeError, inner, sharded
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class Hook:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return None if self._function is None else self._function(*args, **kwargs)
+
+    def let_go(self) -> None:
+        """Call nothing any more: while hooks run none can be taken off."""
+        self._function = None
 
     def __deepcopy__(self, memo: Any) -> Hook:
         return Hook()
@@ -78,6 +82,7 @@ class Watch:
         self._scaler = scaler
         self._scale = 0.0 if scaler is None else scaler.get_scale()
         self._closed = self._left_out = False
+        self._ended = ""  # why, where it ended before it was closed
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False  # whether a closure is under way
         self._loaded: dict[str, None] = {}  # of what a state was loaded since the last step
@@ -85,16 +90,18 @@ class Watch:
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         first, last = self._optimizers[0], self._optimizers[-1]
-        saved = Hook(self._save)
+        before, after, later = Hook(self._before), Hook(self._after), Hook(self._later)
+        forward, inside, saved = Hook(self._forward), Hook(self._inside), Hook(self._save)
         into, to_go_on = Hook(partial(self._load, "model")), Hook(partial(self._load, "optimizer"))
+        self._calls = (before, after, later, forward, inside, saved, into, to_go_on)
         self._hooks = [
-            first.register_step_pre_hook(Hook(self._before)),
-            last.register_step_post_hook(Hook(self._after)),
-            *(o.register_step_pre_hook(Hook(self._later)) for o in self._optimizers[1:]),
-            model.register_forward_pre_hook(Hook(self._forward)),
+            first.register_step_pre_hook(before),
+            last.register_step_post_hook(after),
+            *(o.register_step_pre_hook(later) for o in self._optimizers[1:]),
+            model.register_forward_pre_hook(forward),
             inner(model).register_state_dict_pre_hook(saved),  # type: ignore[no-untyped-call]
             *(o.register_state_dict_pre_hook(saved) for o in self._optimizers),
-            *(part.register_forward_pre_hook(Hook(self._inside)) for part in sharded(model)),
+            *(part.register_forward_pre_hook(inside) for part in sharded(model)),
             *(m.register_load_state_dict_pre_hook(into) for m in inner(model).modules()),  # type: ignore[no-untyped-call]
             *(o.register_load_state_dict_pre_hook(to_go_on) for o in self._optimizers),
         ]
@@ -102,18 +109,42 @@ class Watch:
     @property
     def tracks(self) -> list[Track]:
         """One for each family, with all that is known of the steps so far."""
-        self._observer.settle()
+        self._settle()
         return self._observer.tracks
 
     def _save(self, *_: Any, **__: Any) -> None:
         """A checkpoint has all that is known."""
-        self._observer.settle()
+        self._settle()
         self._logger.flush()
+
+    def _settle(self) -> bool:
+        """Have all that is known ready; whether the watch goes on."""
+        if not self._closed:
+            try:
+                self._observer.settle()
+            except ShapeError as error:
+                self._give_up(error)
+        return not self._closed
+
+    def _give_up(self, why: ShapeError) -> None:
+        """End before the run does, which goes on."""
+        self._ended = f"The watch ended after step {self.steps}: {why}."
+        self._logger.flush()
+        self._logger.event(self.steps + 1, Event("changed", self._ended))
+        self._end()
+        warnings.warn(self._ended, stacklevel=2)
+
+    def _end(self) -> None:
+        """Hear of nothing any more, and write the verdicts."""
+        self._closed = True
+        for hook in self._calls:
+            hook.let_go()
+        self._logger.close(self.steps, self._observer)
 
     def _load(self, what: str, *_: Any) -> None:
         """A state is about to be loaded: what is there at the next look is taken as it is."""
-        if what not in self._loaded:
-            self._save()
+        if what not in self._loaded and self._settle():
+            self._logger.flush()
             self._observer.drop()
             self._observer.skip()
             self._loaded[what] = None
@@ -155,7 +186,9 @@ class Watch:
             self._look()
             return None
         if not type(optimizer).__module__.startswith("torch."):
-            self._observer.settle()  # it may move parameters before it asks for a gradient
+            # it may move parameters before it asks for a gradient
+            if not self._settle():
+                return None
             self._observer.skip()
         wrapped = self._looked_at(closure)
         if "closure" in kwargs:
@@ -193,8 +226,12 @@ class Watch:
         return wrapped
 
     def _look(self) -> None:
-        with self._pace.before(self.steps):
-            self._observer.before(self.steps)
+        try:
+            with self._pace.before(self.steps):
+                self._observer.before(self.steps)
+        except ShapeError as error:
+            if self._settle():  # by the parameters that the last step moved
+                self._give_up(error)
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._depth -= 1
@@ -227,8 +264,9 @@ class Watch:
         They belong to the step that was taken last, and, once the model runs forward with
         gradients again, to the next.
         """
-        told = {key: float(value) for key, value in metrics.items()}
-        self._logger.note(self.steps, told)
+        if not self._closed:
+            told = {key: float(value) for key, value in metrics.items()}
+            self._logger.note(self.steps, told)
 
     def verdict(self) -> str:
         """One line for each family, and below what several have in common."""
@@ -250,6 +288,7 @@ class Watch:
         if self._other:
             met = in_words(self._other)
             notes = [*notes, f"The laws were proved {self.laws.size}; the run has inputs of {met}."]
+        notes += filter(None, [self._ended])
         return "\n".join([*lines, *(["", *notes] if notes else [])])
 
     @property
@@ -274,10 +313,9 @@ class Watch:
             hook.remove()
         self._hooks = []
         if not self._closed:
-            self._closed = True
             self._notice_scale()
-            self._observer.settle()
-            self._logger.close(self.steps, self._observer)
+            if self._settle():
+                self._end()
 
     def __enter__(self) -> Watch:
         return self
