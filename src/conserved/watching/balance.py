@@ -95,17 +95,18 @@ def imbalance(
     laws: BlockLaws | None = None,
     loss: str = "mse",
     batch: int | None = None,
+    output: str | int | None = None,
 ) -> Balance:
     """How far a model is from balance, family by family: |h| as a share of the terms of h.
 
     Args:
         model: in whatever precision.
-        example, laws, loss, batch: as for ``watch``.
+        example, laws, loss, batch, output: as for ``watch``.
 
     Raises:
         InputError: neither laws nor an example.
     """
-    laws = laws_for(model, laws, example, loss, batch=batch)
+    laws = laws_for(model, laws, example, loss, batch=batch, output=output)
     held = _held(model)
     sides = [Sides(law) for law in _movable(laws)]
     found = tuple(
@@ -125,6 +126,7 @@ def rebalance(
     laws: BlockLaws | None = None,
     loss: str = "mse",
     batch: int | None = None,
+    output: str | int | None = None,
 ) -> Balance:
     """Move a model along its symmetry orbit to balance, its function unchanged.
 
@@ -140,7 +142,7 @@ def rebalance(
         to: for the texts of some families the value of each of their functions, or one for all;
             0 for the others. Families that are matrices go to 0.
         only: texts of the families to balance; by default all.
-        laws, loss, batch: as for ``watch``.
+        laws, loss, batch, output: as for ``watch``. It is that output which stays; others may not.
 
     Returns:
         What was moved, printable.
@@ -155,7 +157,7 @@ def rebalance(
         >>> moved.families[0].after < 1e-9, moved.change < 1e-12
         (True, True)
     """
-    laws = laws_for(model, laws, example, loss, batch=batch)
+    laws = laws_for(model, laws, example, loss, batch=batch, output=output)
     wanted = _wanted(to)
     sides = [Sides(law) for law in _movable(laws)]
     known = {one.law.text for one in sides}

@@ -99,6 +99,7 @@ def check_gradients(
     example: Tensor | Sequence[Tensor] | None = None,
     kind: str = "mse",
     batch: int | None = None,
+    output: str | int | None = None,
     roundings: float = ROUNDINGS,
     seed: int = 0,
 ) -> GradientReport:
@@ -109,8 +110,8 @@ def check_gradients(
         loss: a scalar tensor, or what makes one; without it the gradients that are there already.
         laws: of ``block_laws``; an ``Analysis`` of the model, or laws of one, such as those that
             data symmetry adds, which hold on batches of whole orbits; or a list of all these. By
-            default laws of blocks are found from ``example``, ``kind`` of loss and ``batch``, or
-            taken from the cache.
+            default laws of blocks are found from ``example``, ``kind`` of loss, ``batch`` and
+            ``output``, as for ``watch``, or taken from the cache.
         roundings: of the gradient's precision that a law may be off by.
         seed: draws the probes of laws that are matrices.
 
@@ -124,7 +125,7 @@ def check_gradients(
     told = given(laws)
     blocks = told.blocks
     if blocks is not None or example is not None or not told.exact:
-        blocks = laws_for(model, blocks, example, kind, batch=batch)
+        blocks = laws_for(model, blocks, example, kind, batch=batch, output=output)
     if loss is not None:
         model.zero_grad(set_to_none=True)
         made = loss() if callable(loss) else loss

@@ -36,6 +36,7 @@ def watch(
     laws: Any = None,
     augment: Augment = "full",
     batch: int | None = None,
+    output: str | int | None = None,
     loss: str = "mse",
     every: int = 1,
     overhead: float | None = None,
@@ -63,8 +64,9 @@ def watch(
         augment: how batches are symmetric, for laws due to the symmetry of the data: "full" where
             they are unions of whole orbits of the group, "random" where each step moves each
             datum by a random element, so that such laws hold on average and diffuse.
-        batch, loss: how the model is read, for ``block_laws``: examples that are one datum, where
-            batch norm sees batches; the kind of loss.
+        batch, output, loss: how the model is read, for ``block_laws``: examples that are one datum,
+            where batch norm sees batches; which of several outputs, by name or position; the kind
+            of loss, which is of that output alone.
         every: look at every so many steps.
         overhead: look as often as this share of the time of training pays for, such as 0.02.
         log: a file of JSON lines (docs/watch.md), which goes on if it is there.
@@ -104,9 +106,10 @@ def watch(
     told = given(laws)
     alone = bool(told.exact) and told.blocks is None and example is None
     known = without_blocks(model, loss) if alone else told.blocks
-    found = laws_for(model, known, example, loss, batch=batch, cache=cache)
+    reading: dict[str, Any] = {"batch": batch, "output": output, "cache": cache}
+    found = laws_for(model, known, example, loss, **reading)
     if unfreezing and example is not None:
-        found = _with_frozen(model, found, example, loss, batch=batch, cache=cache)
+        found = _with_frozen(model, found, example, loss, **reading)
     agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
     if log is not None and world()[0]:
         log = None  # the first writes for all

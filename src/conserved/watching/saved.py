@@ -2,7 +2,8 @@
 
 The name of a file is a hash of everything that the laws follow from: the classes of a module's
 parts with their source, its parameters' names and shapes and which of them are trained, its
-settings, and the example's shape. Values of trained parameters do not count: laws are those of all.
+settings, the example's shape, and what was asked. Values of trained parameters do not count: laws
+are those of all.
 """
 
 from __future__ import annotations
@@ -37,9 +38,17 @@ def laws_for(
     kind: str,
     *,
     batch: int | None = None,
+    output: str | int | None = None,
     cache: bool = True,
 ) -> BlockLaws:
     """Those given, else those kept, else those found now, which are kept.
+
+    Args:
+        model: of which they are.
+        laws: those given.
+        example, batch, output: how the model is read, as for ``block_laws``.
+        kind: of loss.
+        cache: whether laws are kept.
 
     Raises:
         InputError: neither laws nor an example; a model without values, or one that cannot be
@@ -52,13 +61,14 @@ def laws_for(
     if example is None:
         raise InputError("example", "None", "give an input of the model, or laws=block_laws(…)")
     model = inner(model)
+    asked = {"loss": kind, "batch": batch, "output": output}
     if not cache:
-        return _found(model, example, kind, batch)
-    place = folder() / f"{fingerprint(model, example, f'{kind} {batch}')}.json"
+        return _found(model, example, asked)
+    place = folder() / f"{fingerprint(model, example, f'{asked}')}.json"
     kept = _kept(place)
     if kept is not None:
         return kept
-    found = _found(model, example, kind, batch)
+    found = _found(model, example, asked)
     _keep(place, found)
     return found
 
@@ -87,13 +97,13 @@ def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
     return BlockLaws(type(inner(model)).__name__, kind, count, (), 0, 0, (), ())
 
 
-def _found(model: nn.Module, example: Any, kind: str, batch: int | None) -> BlockLaws:
+def _found(model: nn.Module, example: Any, asked: dict[str, Any]) -> BlockLaws:
     """Where much is frozen, what holds whatever its values: reading millions of numbers is slow."""
     frozen = [p for p in model.parameters() if not p.requires_grad]
     if sum(p.numel() for p in frozen) <= _FROZEN:
-        return block_laws(model, example, loss=kind, batch=batch)
+        return block_laws(model, example, **asked)
     with trained(frozen):
-        found = block_laws(model, example, loss=kind, batch=batch)
+        found = block_laws(model, example, **asked)
     return restricted(found, [n for n, p in model.named_parameters() if p.requires_grad])
 
 
@@ -135,7 +145,7 @@ def _keep(place: Path, laws: BlockLaws) -> None:
         pass  # a folder that cannot be written to costs time, nothing else
 
 
-def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], kind: str) -> str:
+def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], asked: str) -> str:
     """A hash of what the laws of a module follow from.
 
     Example:
@@ -147,16 +157,16 @@ def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], kind: str)
     import torch
 
     state = hashlib.sha256()
-    for part in _parts(model, example, kind):
+    for part in _parts(model, example, asked):
         state.update(part.encode() + b"\0")
     state.update(f"{__version__} {torch.__version__}".encode())
     return state.hexdigest()[:32]
 
 
-def _parts(model: nn.Module, example: Any, kind: str) -> Iterator[str]:
+def _parts(model: nn.Module, example: Any, asked: str) -> Iterator[str]:
     import torch
 
-    yield kind
+    yield asked
     inputs = [example] if isinstance(example, torch.Tensor) else list(example)
     yield from (f"{tuple(x.shape)} {x.dtype}" for x in inputs)
     first: dict[int, str] = {}
