@@ -42,17 +42,17 @@ def test_what_is_seen_meanwhile_is_what_is_said_at_the_end(
     model.state_dict()  # for a checkpoint all is written
     run = Run(log, Path(mkdtemp(dir=tmp_path)))
     run.update()
-    assert run.closed is None
+    assert run.marks.closed is None
     meanwhile = [(row.outcome, row.found.since) for row in view.rows(run)]
     assert meanwhile == [(track.outcome, track.since) for track in watched.tracks]
     assert run.steps == 40
-    assert run.unread == 0
+    assert run.marks.unread == 0
     for row, track in zip(view.rows(run), watched.tracks, strict=True):
         assert row.text == track.text
         assert row.drift == pytest.approx(track.drift / track.size, rel=1e-6, abs=1e-14)
     watched.close()
     run.update()
-    assert run.closed is not None
+    assert run.marks.closed is not None
     assert [(row.outcome, row.found.since) for row in view.rows(run)] == meanwhile
     assert [row.found for row in view.rows(run)] == [track.finding for track in watched.tracks]
     outcomes = {outcome for outcome, _ in meanwhile}

@@ -51,14 +51,16 @@ def test_a_finished_log(tmp_path: Path) -> None:
     assert run.head.model == "Block"
     assert run.head.laws[0].tensors == logs.TENSORS[0]
     assert_rows(run, range(1, 301))
-    assert [row["outcome"] for row in run.closed or []] == [
+    assert [row["outcome"] for row in run.marks.closed or []] == [
         "conserved",
         "drifting as predicted",
         "violated",
     ]
-    assert [(event.step, event.what, event.law) for event in run.events] == [(7, "violated", 2)]
+    assert [(event.step, event.what, event.law) for event in run.marks.events] == [
+        (7, "violated", 2)
+    ]
     assert run.metrics == ["loss", "learning rate"]
-    assert run.unread == 0
+    assert run.marks.unread == 0
     assert run.share == 1.0
 
 
@@ -107,7 +109,7 @@ def test_a_broken_line_is_taken_away_and_the_run_goes_on(tmp_path: Path) -> None
     logs.write(path, logs.head(**{"from": 49}), *(logs.step(n) for n in range(50, 80)), mode="a")
     run.update()
     assert_rows(run, range(1, 80))
-    assert run.unread == 0
+    assert run.marks.unread == 0
 
 
 @pytest.mark.parametrize("back", [0, 20, 64, 100])
@@ -132,7 +134,7 @@ def test_a_run_goes_back_to_a_checkpoint(tmp_path: Path, back: int, at_once: boo
             logs.write(path, *part, mode="a")
             run.update()
     assert_rows(run, range(1, 121), other)
-    assert [e.what for e in run.events] == []
+    assert [e.what for e in run.marks.events] == []
 
 
 def test_parts_are_one_log(tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first[0], [np.nan, np.inf, 1.5])
     np.testing.assert_array_equal(first[1], [np.nan] * 3)
     np.testing.assert_array_equal(first[3], [np.nan, 1, -np.inf])
-    assert run.unread == 7
+    assert run.marks.unread == 7
 
 
 def test_another_run_in_the_same_file(tmp_path: Path) -> None:
@@ -277,7 +279,7 @@ def test_the_index_on_disk_is_used_again(tmp_path: Path) -> None:
     assert 0 < again.follower.place < size
     again.update()
     assert_rows(again, range(1, 151))
-    assert [e.step for e in again.events] == [9, 101]
+    assert [e.step for e in again.marks.events] == [9, 101]
     assert again.metrics == ["loss", "learning rate"]
     logs.write(path, logs.head(run="f" * 16), logs.step(1))
     assert_rows(read(path, folder), range(1, 2))
@@ -313,7 +315,7 @@ def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> N
     place.write_text(text)
     again = read(path, folder)
     assert_rows(again, range(1, 501))
-    assert [event.step for event in again.events] == [7]
+    assert [event.step for event in again.marks.events] == [7]
 
 
 @pytest.mark.parametrize("name", ["places", "level0", "level1"])

@@ -214,7 +214,7 @@ def test_the_monitor_says_what_a_law_is_due_to(tmp_path: Path) -> None:
         assert row.due in row.found.reason
         assert row.outcome == "drifting as predicted"
         assert "due to the data symmetry" in " ".join(summary(run).split())
-        (event,) = [event for event in run.events if event.what == "diffusing"]
+        (event,) = [event for event in run.marks.events if event.what == "diffusing"]
         assert (event.step, event.law) == (128, row.law)
         assert "of the spread that they predict" in event.text
         run.close()

@@ -16,6 +16,7 @@ import conserved as cq
 from conserved.watching import companion, index, place
 from conserved.watching.index import Index
 from conserved.watching.log import older_parts, records
+from conserved.watching.marks import EVENTS
 from conserved.watching.pyramid import BLOCK
 from conserved.watching.reading import parsed
 from conserved.watching.rows import FIELDS, RowReader, Stretches
@@ -237,6 +238,78 @@ def test_a_log_that_was_cut_and_grew_again_has_another_index(tmp_path: Path) -> 
     others = [logs.step(n, value=[5.0] * 3) for n in range(1, 300)]
     found = opened(compact(path, logs.head(), *others), folder=folder)
     assert found.pyramid.columns(0, 299, [0], 1).high[0, 0] == 5.0
+
+
+@pytest.mark.parametrize("looks", [0, 31])
+def test_an_index_without_a_full_block_is_opened_again(tmp_path: Path, looks: int) -> None:
+    path = compact(tmp_path / "run.jsonl", logs.head(), *step_lines(1, looks))
+    for _ in range(2):
+        found = opened(path, folder=tmp_path / "index")
+        assert found.pyramid.rows == looks
+        found.close()
+
+
+@pytest.mark.parametrize("looks", [64, 70])
+def test_what_is_said_beside_the_numbers_is_kept(tmp_path: Path, looks: int) -> None:
+    """Whether it is closed, what could not be read, a violation behind many events."""
+    seen = [{**VIOLATED, "what": "diffusing", "text": ""}] * EVENTS
+    lines = [*seen, VIOLATED, *step_lines(1, looks), {"kind": "step", "step": "much"}]
+    path = compact(tmp_path / "run.jsonl", logs.head(), *lines, logs.verdict(looks, ["conserved"]))
+    folder = tmp_path / "index"
+    for _ in range(3):
+        found = opened(path, folder=folder)
+        assert found.marks.closed == [
+            {"law": 0, "outcome": "conserved", "since": None, "reason": "…"}
+        ]
+        assert found.marks.unread == 1
+        assert found.marks.events[-1].text == "head.weight"
+        assert found.marks.violated[2][0] == 7
+        found.close()
+
+
+VIOLATED = {"kind": "event", "step": 7, "what": "violated", "law": 2, "text": "head.weight"}
+
+
+def test_lines_that_could_not_be_read_are_counted_once(tmp_path: Path) -> None:
+    """Those in front of a block that is not full too."""
+    path = compact(tmp_path / "run.jsonl", logs.head(), *step_lines(1, 10), {"kind": "step"})
+    compact(path, *step_lines(11, 70), {"kind": "step"}, mode="a")
+    for _ in range(3):
+        found = opened(path, folder=tmp_path / "index")
+        assert found.marks.unread == 2
+        found.close()
+
+
+def test_two_runs_in_one_log_are_told_again(tmp_path: Path) -> None:
+    path = compact(tmp_path / "run.jsonl", logs.head(), *step_lines(1, 64))
+    compact(path, logs.head(run="f" * 16), *step_lines(1, 99), mode="a")
+    for _ in range(2):
+        found = opened(path, folder=tmp_path / "index")
+        assert "two runs" in found.fault
+        found.close()
+
+
+def test_what_is_void_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long run that goes back reads little again, also when it does so a second time."""
+    path = compact(tmp_path / "run.jsonl", logs.head(), *with_extremes(step_lines(1, 3000)))
+    found = opened(path, folder=tmp_path / "index")
+    read: list[int] = []
+    row = RowReader.row
+    monkeypatch.setattr(RowReader, "row", lambda *given: read.append(1) or row(*given))
+    for value in (5.0, 6.0):
+        compact(path, logs.head(**{"from": 1000}), mode="a")
+        compact(path, *(logs.step(n, value=[value] * 3) for n in range(1001, 1006)), mode="a")
+        found.update()
+        assert len(read) < 4 * BLOCK
+        found.close()  # in the middle of a block
+        again = Index(path, tmp_path / "index")
+        again.update()
+        assert len(read) < 10 * BLOCK  # with those that test the index
+        assert again.pyramid.rows == 1005
+        assert again.pyramid.columns(1001, 1005, [0], 1).high[0, 0] == value
+        again.close()
+        found = opened(path, folder=tmp_path / "index")
+        read.clear()
 
 
 def test_one_writes_and_the_other_reads_on(tmp_path: Path) -> None:

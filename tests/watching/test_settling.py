@@ -98,7 +98,7 @@ def test_a_number_told_after_the_line_has_a_line_of_its_own(tmp_path: Path) -> N
     assert not [line for line in lines(log) if line.get("metrics") == {}]
     seen = Index(log)
     seen.update()
-    assert (seen.pyramid.rows, seen.unread) == (5, 0)
+    assert (seen.pyramid.rows, seen.marks.unread) == (5, 0)
     seen.close()
 
 

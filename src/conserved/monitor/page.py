@@ -95,7 +95,7 @@ def status(run: Run) -> str:
         return f"{told[0]}; then the log {run.fault}"
     if run.share < 0.999:
         told.append(f"{run.share:.0%} of the log is read")
-    if run.closed is not None:
+    if run.marks.closed is not None:
         told.append("the run is closed")
     else:
         told.append(f"last written {_ago(run.idle)}")
@@ -198,8 +198,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("begun", head.time),
         ("run", head.run),
     ]
-    if run.unread:
-        facts.append(("left out", f"{run.unread:,} lines that could not be read"))
+    if run.marks.unread:
+        facts.append(("left out", f"{run.marks.unread:,} lines that could not be read"))
     return facts
 
 

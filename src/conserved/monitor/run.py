@@ -50,7 +50,7 @@ class Run(Index):
         if self._single_rows is None or self._single_rows[0] != key:  # asked by several charts
             self._single_rows = key, []
             with suppress(OSError, EOFError):
-                self._single_rows = key, self._again(*key)
+                self._single_rows = key, list(self._again(*key))
         return self._single_rows[1]
 
     def _begin(self) -> None:

@@ -75,7 +75,7 @@ class Live:
         seq = whole(query, "seq", 0, _STEPS)
         told: dict[str, Any] = {
             "status": "The log is gone." if self._gone else status(self.run),
-            "writing": not self._gone and self.run.closed is None and self.run.idle < _FRESH,
+            "writing": not self._gone and self.run.marks.closed is None and self.run.idle < _FRESH,
         }
         if seq != self._seq:
             told["seq"] = self._seq

@@ -43,8 +43,8 @@ def summary(run: Run) -> str:
         "",
         f"{_counted(rows).capitalize()}.",
     ]
-    if run.unread:
-        lines.append(f"{run.unread:,} lines of the log could not be read.")
+    if run.marks.unread:
+        lines.append(f"{run.marks.unread:,} lines of the log could not be read.")
     return "\n".join(lines)
 
 
@@ -86,7 +86,7 @@ def summary_json(run: Run) -> dict[str, Any]:
         "run": run.head.run,
         "steps": state["steps"][1],
         "closed": state["closed"],
-        "unread": run.unread,
+        "unread": run.marks.unread,
         "count": state["count"],
         "laws": [
             {

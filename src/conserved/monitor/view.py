@@ -84,7 +84,7 @@ def rows(run: Run) -> list[Row]:
         moved = np.fmax(np.abs(_drift(run, low)), np.abs(_drift(run, high)))
         residual, gradient = run.extremes("residual")[1], run.extremes("gradient")[1]
         told = _told(run)
-        since = {e.law: e for e in reversed(run.events) if e.what == "violated"}
+        since = {e.law: e for e in reversed(run.marks.events) if e.what == "violated"}
     out = []
     for k, law in enumerate(run.head.laws):
         event = since.get(k)
@@ -122,7 +122,7 @@ def grouped(several: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 def _told(run: Run) -> dict[int, Finding]:
     """The verdicts of a closed log, by law."""
     found = {}
-    for row in run.closed or []:
+    for row in run.marks.closed or []:
         law, outcome = row.get("law"), row.get("outcome")
         if isinstance(law, int) and outcome in URGENT:
             since = row.get("since")
@@ -154,8 +154,8 @@ def state(run: Run) -> dict[str, Any]:
     return {
         "steps": [first, last],
         "rows": run.pyramid.rows,
-        "closed": run.closed is not None,
-        "unread": run.unread,
+        "closed": run.marks.closed is not None,
+        "unread": run.marks.unread,
         "count": {outcome: count[outcome] for outcome in URGENT},
         "outcome": [URGENT.index(row.outcome) for row in several],
         "words": [row.found.words for row in several],
@@ -165,7 +165,7 @@ def state(run: Run) -> dict[str, Any]:
         "residual": _plain([row.residual for row in several], 3),
         "gradient": _plain([row.gradient for row in several], 3),
         "metrics": list(run.metrics),
-        "events": [[e.step, e.what, e.law, e.text] for e in run.events[-_RECENT:]],
+        "events": [[e.step, e.what, e.law, e.text] for e in run.marks.events[-_RECENT:]],
     }
 
 

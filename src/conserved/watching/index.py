@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import RLock
 from time import monotonic
@@ -18,30 +18,18 @@ from typing import Any
 import numpy as np
 
 from conserved.files import write_whole
+from conserved.watching.marks import Marks
 from conserved.watching.place import LONG, Place, beside
 from conserved.watching.pyramid import BLOCK, Floats, Pyramid
 from conserved.watching.reading import Follower, first_line, head_of, parsed, shown, size_of
 from conserved.watching.rows import FIELDS, METRICS, RowReader, step_of
 
-EVENTS = 2000  # that are kept
 _SAVE = 30.0  # seconds between two notes of how far the index goes
 _TESTED = 4  # blocks that are made again to test an index
-_NEAR = 1 << 24  # bytes of the log that such a block may come from
 _BEFORE = 1 << 12  # bytes of the log in front of where an index ends, by which it knows the log
-SCHEMA = "conserved.index/2"
+SCHEMA = "conserved.index/3"
 
 Row = tuple[int, int, Floats]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something to mark on a chart: a step, what, which law if any, words, its place in the log."""
-
-    step: int
-    what: str
-    law: int | None
-    text: str
-    place: int
 
 
 class Index:
@@ -53,9 +41,8 @@ class Index:
 
     Attributes:
         head: what is watched.
-        events: what happened.
+        marks: what happened, and what is void.
         last: the newest row (4, laws).
-        unread: lines that are no objects, or have other laws.
         fault: why nothing more is read, "" as long as all is well.
         kept: whether the index stays.
 
@@ -75,14 +62,12 @@ class Index:
         folder = self._folder or beside(self.path)
         stays = self._folder is not None or folder.is_dir() or size_of(self.path) >= LONG
         self._place = Place(folder if stays else None)
-        self.events: list[Event] = []
-        self.closed: list[dict[str, Any]] | None = None
         self.last = np.full((len(FIELDS), laws), np.nan)
-        self.unread = 0
         self.fault = ""
         self._waiting: list[tuple[int, int, bytes]] = []  # place, step, line: not parsed yet
         self._newest = b""  # a line whose numbers are in a block, and not in ``last``
         self._saved = monotonic()
+        self._grown = False  # since it was opened
         self._restore()
 
     @property
@@ -100,26 +85,22 @@ class Index:
     def _restore(self) -> None:
         """Go on where the index on disk ends, if it is of this log; else begin anew."""
         laws, place = len(self.head.laws), self._place
-        begin = 0
         try:
             note = json.loads(((place.below or place.folder) / "index.json").read_text("utf-8"))
-            begin = self._continue(note)
-        except (OSError, ValueError, LookupError, TypeError):
-            self.events, self._reader = [], RowReader(laws, [])
+            self._continue(note)
+        except (OSError, EOFError, ValueError, LookupError, TypeError):
+            self.marks, self._reader = Marks(laws), RowReader(laws, [])
             for old in place.folder.iterdir():
                 if old.name.startswith(("level", "places", "index")):
                     old.unlink()
             self.pyramid = Pyramid(place.folder, self._reader.width)
-        self.follower = Follower(self.path, begin)
+            self.follower = Follower(self.path, 0, self.marks.void)
 
-    def _continue(self, note: Mapping[str, Any]) -> int:
+    def _continue(self, note: Mapping[str, Any]) -> None:
         """Take over what is there.
 
-        Returns:
-            Where to read on.
-
         Raises:
-            ValueError, LookupError, TypeError, OSError: it is not that of this log.
+            ValueError, LookupError, TypeError, OSError, EOFError: it is not that of this log.
         """
         metrics = [shown(name) for name in note["metrics"]][:METRICS]
         self._reader = RowReader(len(self.head.laws), metrics)
@@ -129,60 +110,64 @@ class Index:
         begin, blocks = int(note["next"]), int(note["blocks"])
         if note["bytes"] > size_of(self.path) or self._before(begin) != note["before"]:
             raise ValueError("the log was written anew")
-        self.events = [_event_of(event) for event in note["events"]]
-        self.unread = int(note["unread"])
+        self.marks = Marks.of(note, len(self.head.laws), self.path)
         self.pyramid = Pyramid(self._place.folder, self._reader.width, self._place.below)
         self.pyramid.keep(blocks)
         if self.pyramid.rows < blocks * BLOCK:
             raise ValueError("files are missing")
-        if not (self.pyramid.consistent() and self._agrees(blocks, begin)):
-            raise ValueError("its numbers are not those of the log")
-        return begin
+        if not self.pyramid.consistent():
+            raise ValueError("its numbers do not agree")
+        self.follower = Follower(self.path, begin, self.marks.void)
+        for block in sorted({k * (blocks - 1) // _TESTED for k in range(_TESTED + 1) if blocks}):
+            self._note_last(self._block(block)[-1][2])
 
     def _before(self, place: int) -> int:
         """A checksum of the log in front of a place."""
         follower = Follower(self.path, place)
         return zlib.crc32(follower.before(_BEFORE))
 
-    def _agrees(self, blocks: int, end: int) -> bool:
-        """Whether some blocks, the last one too, are what their lines give."""
-        for block in sorted({k * (blocks - 1) // _TESTED for k in range(_TESTED + 1)}):
-            if block < 0:
-                continue
-            begin = self.pyramid.place(block * BLOCK)
-            until = self.pyramid.place((block + 1) * BLOCK) if block + 1 < blocks else end
-            if until - begin > _NEAR:  # of two parts, or with much that is void
-                continue
-            found = [(step, row) for _, step, row in self._again(begin, until)][:BLOCK]
-            steps = [step for step, _ in found]
-            if not found or not self.pyramid.agrees(block, steps, np.stack([r for _, r in found])):
-                return False
-        return True
+    def _block(self, block: int) -> list[Row]:
+        """Its rows, read again.
+
+        Raises:
+            ValueError: it was not made of them.
+        """
+        begin = self.pyramid.place(block * BLOCK)
+        rows = list(islice(self._again(begin, self._whole), BLOCK))
+        steps = [step for _, step, _ in rows]
+        if not rows or not self.pyramid.agrees(block, steps, np.stack([row for *_, row in rows])):
+            raise ValueError("its numbers are not those of the log")
+        return rows
+
+    @property
+    def _whole(self) -> int:
+        """The place up to which looks are in full blocks."""
+        where = self.pyramid.waiting
+        return self.follower.place if where is None else where
 
     def save(self) -> None:
         """Note how far the index goes, so that it need not be made again."""
         self._saved = monotonic()
+        if self.fault:  # who reads on from the note before is to meet it
+            return
         self._settle()
-        where = self.pyramid.waiting
-        following = self.follower.place if where is None else where
         note = {
             "schema": SCHEMA,
             "run": self.head.run,
             "width": self.pyramid.curves,
             "blocks": self.pyramid.rows // BLOCK,
             "bytes": size_of(self.path),
-            "next": following,
-            "before": self._before(following),
-            "unread": self.unread if where is None else 0,
+            "next": self._whole,
+            "before": self._before(self._whole),
             "metrics": self.metrics,
-            "events": [list(vars(e).values()) for e in self.events if e.place < following],
+            **self.marks.note(self._whole),
         }
         write_whole(self._place.folder / "index.json", json.dumps(note).encode())
 
     def close(self) -> None:
         """Take away what is temporary, and let another write what is not."""
         try:
-            if self.kept:
+            if self.kept and self._grown:
                 self.save()
                 self.pyramid.settle()  # not before: a disk may keep a run waiting for long
         except OSError:
@@ -228,6 +213,7 @@ class Index:
         self._begin()
 
     def _take(self, lines: Sequence[tuple[int, bytes]]) -> None:
+        self._grown = self._grown or bool(lines)
         for place, line in lines:
             if self.fault:
                 break
@@ -240,7 +226,7 @@ class Index:
             if kind not in ("event", "extremes", "note"):
                 self._settle()
             if found is None:
-                self.unread += 1
+                self.marks.miss(place)
             elif kind == "step":
                 self._looks([(place, found)])
             elif kind == "extremes":
@@ -248,10 +234,9 @@ class Index:
             elif kind == "run":
                 self._continued(place, found)
             elif kind == "event":
-                self._event(place, found)
+                self.marks.event(place, found)
             elif kind == "verdict":
-                verdicts = found.get("verdicts")
-                self.closed = verdicts if isinstance(verdicts, list) else None
+                self.marks.verdict(place, found)
 
     def _look(self, place: int, step: int, line: bytes) -> None:
         """A line that may not have to be parsed: the extremes of a full block follow it."""
@@ -271,7 +256,8 @@ class Index:
         if not known or found is None or first <= (self.pyramid.bounds or (0, -1))[1]:
             return
         self.pyramid.add_block(first, last, place, found)
-        self._waiting, self._newest, self.closed = [], newest, None
+        self._waiting, self._newest = [], newest
+        self.marks.open()
 
     def _settle(self) -> None:
         """Parse what waits."""
@@ -290,7 +276,7 @@ class Index:
         for place, line in lines:
             found = self._reader.row(line or {})
             if found is None:
-                self.unread += 1
+                self.marks.miss(place)
                 continue
             if found[0] <= before:  # no run line told of it
                 self._add(rows)
@@ -303,7 +289,7 @@ class Index:
     def _add(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        self.closed = None
+        self.marks.open()
         places, steps, numbers = zip(*rows, strict=True)
         self.pyramid.add(np.array(steps), np.stack(numbers), np.array(places))
         self._note_last(numbers[-1])
@@ -311,62 +297,61 @@ class Index:
     def _note_last(self, row: Floats) -> None:
         self.last = row[:-METRICS].reshape(len(FIELDS), -1)
 
-    def _event(self, place: int, line: Mapping[str, Any]) -> None:
-        step, law, text = line.get("step"), line.get("law"), line.get("text")
-        known = isinstance(law, int) and 0 <= law < len(self.head.laws)
-        if isinstance(step, int) and len(self.events) < EVENTS:
-            what, words = shown(line.get("what"), 40), shown(text)
-            self.events.append(Event(step, what, law if known else None, words, place))
-
     def _continued(self, place: int, line: Mapping[str, Any]) -> None:
         """Another part, or a run that goes on, perhaps from an earlier step."""
         try:
-            head = head_of(line)
-        except ValueError:
-            self.unread += 1
+            head, start = head_of(line), line["from"]
+        except (ValueError, KeyError):
+            self.marks.miss(place)
             return
         if head.run != self.head.run or len(head.laws) != len(self.head.laws):
             self.fault = "holds two runs; give each a file of its own"
             return
-        self.closed = None
-        start = line.get("from")
-        if isinstance(start, int):
-            self._cut(start + 1, place)
+        if not isinstance(start, int):
+            self.marks.miss(place)
+            return
+        self.marks.went_on(place, start)
+        self._cut(start + 1, place)
 
     def _cut(self, step: int, place: int) -> None:
         """Forget rows from this step on; ``place``: where we stand in the log."""
-        self.events = [event for event in self.events if event.step < step]
+        self.marks.cut(step)
         bounds = self.pyramid.bounds
         if bounds is None or bounds[1] < step:
             return
-        begin = self.pyramid.cut(step)
-        self._add([found for found in self._again(begin, place) if found[1] < step])
+        rows: list[Row] = []
+        for row in self._again(self.pyramid.cut(step), place):
+            if row[1] >= step:
+                self.marks.leave_out(row[0], place)
+                break
+            rows.append(row)
+        self._add(rows)
 
-    def _again(self, begin: int, end: int) -> list[Row]:
+    def _again(self, begin: int, end: int) -> Iterator[Row]:
         """(place, step, row) of the lines from one place to another that are not void."""
-        found: list[Row] = []
-        for place, line in self._lines(begin, end):
-            if isinstance(line, int):  # what a run line goes on from
-                found = [row for row in found if row[1] <= line]
-                continue
-            while found and found[-1][1] >= line[0]:
-                found.pop()
-            found.append((place, *line))
-        return found
-
-    def _lines(self, begin: int, end: int) -> Iterator[tuple[int, int | tuple[int, Floats]]]:
-        """Of each line there: where a run goes on, or a step with its row."""
-        follower = Follower(self.path, begin)
+        follower = Follower(self.path, begin, self.marks.void)
         while follower.place < end and (lines := follower.read()):
             for place, line in lines:
                 if place >= end:
                     return
                 found = parsed(line) or {}
-                kind, start = found.get("kind"), found.get("from")
-                if kind == "run" and isinstance(start, int):
-                    yield place, start
-                elif kind == "step" and (read := self._reader.row(found)) is not None:
-                    yield place, read
+                read = self._reader.row(found) if found.get("kind") == "step" else None
+                if read is not None:
+                    yield place, *read
+
+    def looks(self, last: int) -> tuple[int, int]:
+        """How many there are in full blocks up to a step, and where the last of them stands, or -1.
+
+        Raises:
+            OSError, ValueError: the log is another's, or gone.
+        """
+        full = self.pyramid.rows // BLOCK
+        met = self.pyramid.row(last + 1) // BLOCK  # the first block with later ones
+        for block in range(min(met, full - 1), max(met - 2, -1), -1):
+            places = [place for place, step, _ in self._block(block) if step <= last]
+            if places:
+                return block * BLOCK + len(places), places[-1]
+        return 0, -1
 
     @property
     def steps(self) -> int:
@@ -378,13 +363,3 @@ class Index:
         """How much of the log is read, 0 … 1."""
         whole = size_of(self.path)
         return min(1.0, self.follower.seen / whole) if whole else 1.0
-
-
-def _event_of(told: Any) -> Event:
-    """An event as the index has it.
-
-    Raises:
-        ValueError, TypeError: it is none.
-    """
-    step, what, law, text, place = told
-    return Event(int(step), shown(what), None if law is None else int(law), shown(text), int(place))

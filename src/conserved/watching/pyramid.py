@@ -273,7 +273,10 @@ class Pyramid:
         return bool(np.array_equal(held, extremes(rows[None]), equal_nan=True))
 
     def consistent(self) -> bool:
-        """Whether the newest block of each level is that of the blocks below it."""
+        """Whether blocks ascend, and the newest of each level is that of those below it."""
+        marks = self.places.part(0, len(self.places))
+        if (np.diff(marks[:, :2].ravel()) < 0).any() or (np.diff(marks, axis=0) <= 0).any():
+            return False
         for lower, upper in pairwise(self._levels):
             if last := len(upper):
                 united = _united(lower.part(FACTOR * (last - 1), FACTOR * last))

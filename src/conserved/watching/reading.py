@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -159,10 +159,14 @@ class Follower:
     Args:
         path: of the part that is written last, ``run.jsonl``.
         place: where to begin.
+        void: stretches of the log [begin, end) that are passed over, in their order.
     """
 
-    def __init__(self, path: Path, place: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: Path, place: int = 0, void: Sequence[tuple[int, int]] = ()) -> None:
+        self.path, self._void = path, void
+        self._go(place)
+
+    def _go(self, place: int) -> None:
         self.number, self.byte = divmod(place, PART)
         self._start = b""  # of the part that is read: another start is another file
 
@@ -184,6 +188,17 @@ class Follower:
             FileNotFoundError, OSError: a log that cannot be read.
             EOFError: a file that was written anew.
         """
+        while lines := self._read(most):
+            first, last = lines[0][0], lines[-1][0]
+            met = next((v for v in self._void if v[0] <= last and first < v[1]), None)
+            if met is None:
+                return lines
+            self._go(met[1])
+            if before := [line for line in lines if line[0] < met[0]]:
+                return before
+        return []
+
+    def _read(self, most: int) -> list[tuple[int, bytes]]:
         while True:
             done = part_path(self.path, self.number + 1)
             full = done.exists()  # asked before reading: what is read then is all there is
@@ -212,8 +227,7 @@ class Follower:
         Raises:
             OSError: a log that cannot be read.
         """
-        done = part_path(self.path, self.number + 1)
-        with (done if done.exists() else self.path).open("rb") as file:
+        with _part(self.path, self.number).open("rb") as file:
             file.seek(max(0, self.byte - most))
             return file.read(min(most, self.byte))
 
@@ -223,6 +237,24 @@ class Follower:
             lines.append((self.place, line))
             self.byte += len(line) + 1
         return lines
+
+
+def line_at(path: Path, place: int) -> bytes:
+    """The line that begins at a place of a log.
+
+    Raises:
+        OSError: a log that cannot be read.
+    """
+    number, byte = divmod(place, PART)
+    with _part(path, number).open("rb") as file:
+        file.seek(byte)
+        return file.readline()
+
+
+def _part(path: Path, number: int) -> Path:
+    """The file of a part."""
+    done = part_path(path, number + 1)
+    return done if done.exists() else path
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
