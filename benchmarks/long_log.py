@@ -28,8 +28,9 @@ from benchmarks.machine import load_average
 from benchmarks.run_log import head
 from conserved.monitor import Run, view
 from conserved.monitor.serve import Live
+from conserved.watching.left import Left, left, line_by_line
 from conserved.watching.log import line_of, part_path
-from conserved.watching.logger import ROTATE
+from conserved.watching.logger import ROTATE, RunLogger
 from conserved.watching.pace import Pace
 from conserved.watching.place import beside
 from conserved.watching.pyramid import BLOCK
@@ -136,11 +137,23 @@ def _served(path: Path, looks: int) -> dict[str, Any]:
 
 
 def _continued(path: Path, looks: int) -> dict[str, Any]:
-    from conserved.watching.logger import RunLogger
-
     logger = RunLogger(path, rotate=ROTATE, sinks=(), step=None, pace=Pace(1))
     if logger.begun != looks:
         raise AssertionError(f"goes on from {logger.begun:,}")
+    return {}
+
+
+def _went_back(path: Path, looks: int) -> dict[str, Any]:
+    return _counted(left(path, looks // 3), looks // 3)
+
+
+def _line_by_line(path: Path, looks: int) -> dict[str, Any]:
+    return _counted(line_by_line(path, None), looks)
+
+
+def _counted(found: Left, looks: int) -> dict[str, Any]:
+    if found.looks != looks:
+        raise AssertionError(f"goes on after {found.looks:,} looks")
     return {}
 
 
@@ -150,6 +163,8 @@ ASKED: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "opened and drawn with the index": _drawn,
     "served": _served,
     "goes on": _continued,
+    "goes back to the first third": _went_back,
+    "goes on without the index": _line_by_line,
 }
 
 

@@ -21,14 +21,24 @@ import torch
 import conserved as cq
 from conserved.watching import companion, index, place
 from conserved.watching.index import Index
+from conserved.watching.left import line_by_line, through_index
 from conserved.watching.log import older_parts, records
 from tests.watching.runs import mlp, mlp_laws, train
+from tests.watching.traced import traced
 
 ROTATE, EVERY, MOST = 4000, 50, 0.6  # bytes, steps, seconds
+OPENING = 20_000  # lines of the program that open a log
 
 
-def run(folder: Path, seed: int, checkpoints: bool) -> None:
-    """Train for ever, from the last checkpoint if there is one."""
+def run(folder: Path, seed: int, checkpoints: bool, after: int) -> None:
+    """Train for ever, from the last checkpoint if there is one.
+
+    Args:
+        folder: of the log.
+        seed: of the data.
+        checkpoints: whether there are any.
+        after: lines of the program after which it is killed, if it is still opening the log.
+    """
     model, kept = mlp(), folder / "state.pt"
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     step = None
@@ -37,7 +47,8 @@ def run(folder: Path, seed: int, checkpoints: bool) -> None:
         model.load_state_dict(state)
         optimizer.load_state_dict(velocity)
     log = folder / "run.jsonl"
-    watched = cq.watch(model, optimizer, laws=mlp_laws(), log=log, rotate=ROTATE, step=step)
+    with traced(after, lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        watched = cq.watch(model, optimizer, laws=mlp_laws(), log=log, rotate=ROTATE, step=step)
 
     def between(_: int) -> None:
         if checkpoints and watched.steps % EVERY == 0:
@@ -57,11 +68,15 @@ def check(log: Path) -> int:
         elif record["kind"] == "step":
             steps.append(record["step"])
     assert steps == list(range(1, len(steps) + 1))
-    assert len({r["run"] for r in records(log) if r["kind"] == "run"}) == 1
+    runs = {r["run"] for r in records(log) if r["kind"] == "run"}
+    if not runs:
+        return 0  # it was killed before it wrote a line
+    assert len(runs) == 1
     seen = Index(log)
     seen.update()
-    assert (seen.pyramid.rows, seen.steps, seen.unread) == (len(steps), len(steps), 0)
+    assert (seen.pyramid.rows, seen.steps, seen.marks.unread) == (len(steps), len(steps), 0)
     seen.close()
+    assert through_index(log, None) in (line_by_line(log, None), None)
     return len(steps)
 
 
@@ -73,9 +88,10 @@ def main(folder: Path, seed: int, kills: int, checkpoints: bool) -> None:
     mlp_laws()
     log, draws, before = folder / "run.jsonl", random.Random(seed), 0
     for _ in range(kills):
+        data, opening = draws.randrange(10**6), draws.choice([-1, draws.randrange(OPENING)])
         child = os.fork()
         if not child:
-            run(folder, draws.randrange(10**6), checkpoints)
+            run(folder, data, checkpoints, opening)
         time.sleep(draws.uniform(0, MOST))
         os.kill(child, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1])

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import conserved as cq
 from conserved.watching import companion, index, place
 from conserved.watching.index import Index
+from conserved.watching.left import line_by_line, through_index
 from conserved.watching.log import older_parts, records
 from conserved.watching.marks import EVENTS
 from conserved.watching.pyramid import BLOCK
@@ -23,6 +25,7 @@ from conserved.watching.rows import FIELDS, RowReader, Stretches
 from tests.cli.shell import environment
 from tests.monitor import logs
 from tests.watching.runs import mlp, mlp_laws, train
+from tests.watching.traced import traced
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -158,6 +161,25 @@ def test_the_writer_keeps_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert sum(taken) < BLOCK + 5  # the rows that fill no block, extremes, verdict
     assert numbers_of(found) == truth
     found.close()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_ctrl_c_while_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At any line of the program: the next goes on, and log and index are right."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    log = tmp_path / "run.jsonl"
+    run(log, 300, rotate=20_000)
+    with traced() as whole:
+        run(log, 0)
+    for k in range(60):
+        with suppress(KeyboardInterrupt), traced(whole.lines * k // 60 + 1):
+            run(log, 0, step=300 - k if k % 2 else None)
+        found = through_index(log, None)
+        assert found is not None
+        assert found == line_by_line(log, None)
+    run(log, 60)
+    assert numbers_of(opened(log)) == numbers_of(opened(bare(log, tmp_path / "bare.jsonl")))
 
 
 KILLED = """

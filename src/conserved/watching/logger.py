@@ -14,7 +14,7 @@ import numpy as np
 
 from conserved.errors import InputError
 from conserved.watching.companion import Companion
-from conserved.watching.left import Left
+from conserved.watching.left import left
 from conserved.watching.log import SCHEMA, LogWriter, number, older_parts
 from conserved.watching.pace import Pace
 from conserved.watching.rows import Stretches, known
@@ -89,7 +89,7 @@ class RunLogger:
         self._writer: LogWriter | None = None
         path = self._path
         there = path is not None and (path.exists() or older_parts(path))
-        self._old = Left(path, step) if path is not None and there else None
+        self._old = left(path, step) if path is not None and there else None
         before = self._old.last if self._old is not None else 0
         self.begun = before if step is None else step
         self._started = perf_counter()

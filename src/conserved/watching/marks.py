@@ -47,9 +47,7 @@ class Marks:
         self.closed: list[dict[str, Any]] | None = None
         self._closed = -1  # the place of that line
         self._unread = 0
-        self._missed = array(
-            "q"
-        )  # places of lines that could not be read since the index was opened
+        self._missed = array("q")  # places of those that were met since it was opened
 
     @property
     def unread(self) -> int:
@@ -82,14 +80,13 @@ class Marks:
         self.closed, self._closed = (verdicts, place) if isinstance(verdicts, list) else (None, -1)
 
     def went_on(self, place: int, step: int) -> None:
-        """A ``run`` line: what speaks of later steps is void."""
+        """A ``run`` line: the run is open, and what violated laws later is void."""
         self.open()
         self.begun = place
         self.violated = {law: told for law, told in self.violated.items() if told[0] <= step}
-        self.cut(step + 1)
 
     def cut(self, step: int) -> None:
-        """Forget events of this step and later."""
+        """Events of this step and later are void."""
         self.events = [event for event in self.events if event.step < step]
 
     def leave_out(self, begin: int, end: int) -> None:
