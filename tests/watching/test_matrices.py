@@ -102,7 +102,7 @@ def test_all_kinds_of_sums_are_among_them(library):
         found = matrices.matrices(sums)
         found.read(WANTED, {"x": named, "g": slopes, "b": velocities})
         kinds.update(job[0] for one in found._passes.values() for job in one._jobs)
-    assert kinds == set(range(7))
+    assert kinds == set(range(8))
 
 
 def test_long_sums_stay_near(library):

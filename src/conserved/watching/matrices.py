@@ -7,10 +7,7 @@ costs is how often they are read. ``sums.c`` reads each once, with as many threa
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from math import prod
@@ -24,13 +21,13 @@ from conserved.watching.compiler import compiled
 from conserved.watching.products import Floats
 from conserved.watching.sums import VECTORS, Plan, Reading, Sums
 from conserved.watching.tensors import plain
+from conserved.watching.threads import together
 
 LEAST = 2**20  # entries of a model, below which a look costs little anyway
 _PASSES = 8  # that are remembered
 
-_DOT_ROWS, _DOT_COLUMNS, _DOT_ALL, _SUM_ROWS, _SUM_COLUMNS, _COMBINE_ROWS, _COMBINE_COLUMNS = range(
-    7
-)
+_DOT_ROWS, _DOT_COLUMNS, _DOT_ALL, _SUM_ROWS, _SUM_COLUMNS = range(5)
+_COMBINE_ROWS, _COMBINE_COLUMNS, _PAIR = range(5, 8)
 _JOB = np.dtype(
     [(name, "<i8") for name in ("kind", "a", "b", "start", "size", "cells", "stride")]
     + [(name, "<u8") for name in ("signs", "out", "room")]
@@ -38,20 +35,19 @@ _JOB = np.dtype(
 _MATRIX = np.dtype([(name, "<i8") for name in ("rows", "columns", "first", "count")])
 
 
+class _Task(ctypes.Structure):
+    """As ``sums.c`` has it."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("matrices", "jobs", "factors")),
+        *((name, ctypes.c_int64) for name in ("count", "next", "failed")),
+    )
+
+
 @cache
 def _library() -> Any:
     """``sums.c``, or None."""
-    made = compiled("sums.c")
-    if made is not None:
-        made.read_matrices.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int64, ctypes.c_void_p]
-    return made
-
-
-@cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Of this process: threads are not there after a fork."""
-    del process
-    return ThreadPoolExecutor(threads, "conserved-look")
+    return compiled("sums.c")
 
 
 def _runs(places: NDArray[np.intp]) -> list[slice]:
@@ -97,7 +93,6 @@ class _Pass:
         self._matrices: list[tuple[int, ...]] = []
         self._held: list[Any] = []  # what jobs point to
         self._folds: list[tuple[Floats, Floats, int, slice]] = []
-        self._products: list[tuple[Floats, Any, Any, str]] = []
 
     def add(self, name: str, plan: Plan, asked: Sequence[str]) -> None:
         """One matrix more, of which these sums are asked."""
@@ -163,20 +158,20 @@ class _Pass:
         asked: Sequence[str],
     ) -> None:
         """(rᵀX)(rᵀY) of some cells of a reading."""
-        every, how = reading.places[chosen] - offset, "kj,kj->k" if axis == 0 else "jk,jk->k"
+        every, length = reading.places[chosen] - offset, prod(shape[1:]) if axis == 0 else shape[0]
         for run in _runs(every):
             places, signs = every[run], reading.signs[chosen][run].astype(np.float32).ravel()
             (cells, size), start = places.shape, int(places[0, 0])
             stride = int(places[1, 0]) - start if cells > 1 else size
-            across = (cells, prod(shape[1:])) if axis == 0 else (shape[0], cells)
             kind, rooms = _COMBINE_ROWS if axis == 0 else _COMBINE_COLUMNS, {}
             for letter in sorted(set("".join(asked))):
-                room = rooms[letter] = np.zeros(across, dtype=np.float32)
+                room = rooms[letter] = np.zeros((cells, length), dtype=np.float32)
                 self._job(kind, letter, (start, size, cells, stride), signs=signs, room=room)
             begin = reading.start + chosen.start + run.start
             for what in asked:
                 out = self.numbers[what][begin : begin + cells]
-                self._products.append((out, rooms[what[0]], rooms[what[1]], how))
+                pair = {"signs": rooms[what[0]], "room": rooms[what[1]]}
+                self._job(_PAIR, what, (0, length, cells, 0), out=out, **pair)
 
     def _job(self, kind: int, what: str, part: Sequence[int] = (), **arrays: Any) -> None:
         self._held += arrays.values()
@@ -191,37 +186,38 @@ class _Pass:
         """As ``sums.c`` has them."""
         return np.array(self._matrices, dtype=_MATRIX), np.array(self._jobs, dtype=_JOB)
 
-    def run(self, tensors: Mapping[str, Sequence[Any]], threads: int) -> None:
-        """Read all matrices.
+    def clear(self) -> None:
+        """Nothing is known."""
+        for numbers in self.numbers.values():
+            numbers[:] = 0
+
+    def run(self, factors: NDArray[np.uint64], threads: int, held: Any) -> None:
+        """Read all tensors.
 
         Args:
-            tensors: the factors of each, None where there is none.
+            factors: (tensors, 3) where the factors of each begin; 0 where there is none.
             threads: at most.
+            held: keeps the tensors in memory.
         """
-        factors = np.zeros((len(self.names), 3), dtype="<u8")
-        for k, name in enumerate(self.names):
-            for f, tensor in enumerate(tensors[name]):
-                factors[k, f] = 0 if tensor is None else tensor.data_ptr()
-        taken = np.zeros(1, dtype="<i8")
-        *places, following = (array.ctypes.data for array in (*self._tables, factors, taken))
-        for numbers in self.numbers.values():
-            numbers[:] = 0  # of a tensor that is not there any more nothing is left
-
-        def read(*_: Any) -> int:
-            return int(_library().read_matrices(*places, len(self.names), following))
-
-        # threads that outlive an interrupt hold what they read
-        held = self, tensors, factors, taken
-        more, others = min(threads, len(self.names)) - 1, []
-        with suppress(RuntimeError):  # no thread begins while the interpreter ends
-            others = [_pool(more, os.getpid()).submit(read, held) for _ in range(more)]
-        if any([read(), *(other.result() for other in others)]):
+        places = [array.ctypes.data for array in (*self._tables, factors)]
+        task = _Task(*places, len(self.names), 0, 0)
+        together(_library().read_matrices, task, min(threads, len(self.names)), (self, held))
+        if task.failed:
             raise MemoryError("no room for a row of a matrix")
         for out, room, axis, kept in self._folds:
             every = np.moveaxis(room, axis, 0)
             out[:] = every.reshape(len(every), -1).sum(1)[kept]
-        for out, x, y, how in self._products:
-            out[:] = np.einsum(how, x, y, dtype=np.float64)
+
+
+def _begin(tensor: Any, shape: tuple[int, ...]) -> int | None:
+    """Where the numbers of a tensor lie; 0 where there is none, None where they lie otherwise."""
+    import torch
+
+    if tensor is None:
+        return 0
+    if tensor.shape != shape or tensor.dtype is not torch.float32 or not plain(tensor):
+        return None
+    return int(tensor.data_ptr())
 
 
 def _asked(reading: Reading, wanted: Sequence[str]) -> list[str]:
@@ -270,30 +266,36 @@ class Matrices:
         import torch
 
         letters = sorted(held)
-        mine: dict[str, list[Any]] = {}
-        for name, shape in self._shapes.items() if self._worth else ():
-            tensors = [held[k].get(name) for k in letters]
-            if all(
-                t is None or (t.shape == shape and t.dtype is torch.float32 and plain(t))
-                for t in tensors
-            ):
-                mine[name] = tensors
-        done = {name for name in mine if name in self._plans}
-        if self._vectors and self._vectors.keys() <= mine.keys():
+        if not self._worth or len(letters) > 3 or _library() is None:
+            return self._nothing(wanted), set()
+        begins: dict[str, list[Any]] = {
+            name: [_begin(held[letter].get(name), shape) for letter in letters]
+            for name, shape in self._shapes.items()
+        }
+        left = {name for name, places in begins.items() if None in places}
+        if left & self._vectors.keys():  # which are done together
+            left |= self._vectors.keys()
+        done = {name for name in self._plans if name in self._shapes and name not in left}
+        if self._vectors and not left & self._vectors.keys():
             done.add(VECTORS)
-        else:
-            mine = {name: tensors for name, tensors in mine.items() if name in done}
-        if not mine or len(letters) > 3 or _library() is None:
-            return {what: np.zeros(length) for what, length in self._lengths(wanted).items()}, set()
-        there = tuple((n, *(x is not None for x in t)) for n, t in mine.items())
-        key = (*wanted, *letters, there)
+        if not done:
+            return self._nothing(wanted), set()
+        there = {name: places for name, places in begins.items() if name not in left}
+        factors = np.zeros((len(there), 3), dtype=np.uint64)
+        factors[:, : len(letters)] = list(there.values())
+        key = (*wanted, *letters, frozenset(left), (factors > 0).tobytes())
         if key not in self._passes:
             if len(self._passes) >= _PASSES:
                 self._passes.clear()
-            self._passes[key] = self._plan(wanted, letters, mine)
+            self._passes[key] = self._plan(wanted, letters, there)
         found = self._passes[key]
-        found.run(mine, torch.get_num_threads())
+        if len(done) < len(self._plans):  # torch reads the others, of which some may be gone
+            found.clear()
+        found.run(factors, torch.get_num_threads(), held)
         return found.numbers, done
+
+    def _nothing(self, wanted: Sequence[str]) -> dict[str, Floats]:
+        return {what: np.zeros(length) for what, length in self._lengths(wanted).items()}
 
     def _lengths(self, wanted: Sequence[str]) -> dict[str, int]:
         return {w: (self._products if len(w) == 2 else self._lines).length for w in wanted}
@@ -302,8 +304,8 @@ class Matrices:
         self, wanted: Sequence[str], letters: Sequence[str], mine: Mapping[str, Sequence[Any]]
     ) -> _Pass:
         made = _Pass(self._lengths(wanted), letters)
-        for name, tensors in mine.items():
-            there = {k for k, x in zip(letters, tensors, strict=True) if x is not None}
+        for name, places in mine.items():
+            there = {letter for letter, place in zip(letters, places, strict=True) if place}
             asked = [w for w in wanted if set(w) <= there]
             if name in self._vectors:
                 made.add_vector(name, self._plans[VECTORS], self._vectors[name], asked)
