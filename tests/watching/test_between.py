@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import conserved as cq
+from conserved.dynamics.steps import Steps
 from conserved.watching.between import Between
 from conserved.watching.log import records
+from conserved.watching.rules import Rule
 from conserved.watching.steps import StepCheck
 from tests.watching.runs import mlp, mlp_laws, train
 
@@ -254,7 +256,7 @@ UNSEEN = (0, 4)  # of 2.weight, with the seed of ``watch``
 
 
 def test_the_entry_is_not_followed() -> None:
-    check = StepCheck(dict(mlp().named_parameters()), 0)
+    check = StepCheck(dict(mlp().named_parameters()), 0, ())
     assert UNSEEN[0] * 6 + UNSEEN[1] not in check._places["2.weight"]
 
 
@@ -308,7 +310,7 @@ def test_a_change_of_all_entries_is_named_without_a_rule() -> None:
 def test_tensors_whose_turn_it_is_not_are_followed_too() -> None:
     """Of many tensors only some are held against their optimizer at each step."""
     named = {f"w{k}": torch.nn.Parameter(torch.ones(3, 3) + k) for k in range(40)}
-    check = StepCheck(named, 0)
+    check = StepCheck(named, 0, named)
     check.before(named, {}, {}, {})
     check.after(named, {}, {})
     last = named["w39"]
@@ -319,6 +321,17 @@ def test_tensors_whose_turn_it_is_not_are_followed_too() -> None:
     assert check.since(named, {}, {}) == Between(written=("w39",))
     named["w39"] = torch.nn.Parameter(last.detach().clone())
     assert check.since(named, {}, {}) == Between(written=("w39",))
+
+
+def test_laws_tell_of_tensors_whose_turn_it_is_not_where_a_rule_says_what_they_do() -> None:
+    named = {f"w{k}": torch.nn.Parameter(torch.ones(3, 3) + k) for k in range(40)}
+    check, rules = StepCheck(named, 0, {"w3", "w39"}), dict.fromkeys(named, Rule(Steps(0.0)))
+    check.before(named, {}, {}, rules)
+    assert check.after(named, {}, rules) == {}
+    with torch.no_grad():
+        for name in ("w0", "w3", "w38"):  # whose turn it is; told by laws; of which there is none
+            named[name].mul_(2)
+    assert check.since(named, {}, rules) == Between(moved=("w0", "w38"), written=("w3",))
 
 
 # ------------------------------------------------------------------ no numbers for a while

@@ -59,16 +59,27 @@ def look(sums: Sums, wanted: Sequence[str], **held: Mapping[str, Any]) -> dict[s
     Returns:
         (slots,) of each; 0 for terms of the other degree.
     """
-    import torch
-
     gathers = {what: sums.products if len(what) == 2 else sums.lines for what in wanted}
     numbers, done = matrices(sums).read(wanted, held)
+    left = {name: plan for name, plan in sums.plans.items() if name not in done}
+    if left:
+        _by_torch(sums, left, held, numbers)
+    return {what: gathers[what](found, sums.slots) for what, found in numbers.items()}
+
+
+def _by_torch(
+    sums: Sums,
+    plans: Mapping[str, Plan],
+    held: Mapping[str, Mapping[str, Any]],
+    numbers: Mapping[str, Floats],
+) -> None:
+    """The numbers of these plans."""
+    import torch
+
     factors = {letter: _Factor(sums, tensors) for letter, tensors in held.items()}
     made: list[tuple[Floats, Tensor]] = []
     with torch.no_grad(), all_digits(), one_thread():
-        for name, plan in sums.plans.items():
-            if name in done:
-                continue
+        for name, plan in plans.items():
             there = {k: factor.entries(name) for k, factor in factors.items() if factor.has(name)}
             made += _read(plan, there, numbers)
     for device in {found.device for _, found in made}:  # fetched together
@@ -77,7 +88,6 @@ def look(sums: Sums, wanted: Sequence[str], **held: Mapping[str, Any]) -> dict[s
         ends = np.cumsum([len(room) for room, _ in mine])
         for (room, _), found in zip(mine, np.split(fetched, ends[:-1]), strict=True):
             room[:] = found
-    return {what: gathers[what](found, sums.slots) for what, found in numbers.items()}
 
 
 def _read(

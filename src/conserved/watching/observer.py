@@ -78,7 +78,8 @@ class Observer:
         self._ledger = Ledger(sums, self._groups)
         self._rules = kinds.rules_of(self.optimizers)  # those of the ledger's groups
         self._ledger.begin(self._rules)
-        self._check = StepCheck(named, seed)
+        lawful = {name for law in sums.laws for name in law.family.tensors}
+        self._check = StepCheck(named, seed, lawful)
         self._ranks = Ranks() if agree else None
         self.half, self._looks, self._digits = 0.0, 0, Digits(named.values())
         self._slow, self._fast = np.inf, 0.0  # rates so far

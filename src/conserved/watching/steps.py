@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ENTRIES = 16  # of each parameter
-_APART = 4  # every so many of them tell whether a parameter was changed between two steps
-_AT_ONCE = 16  # parameters
+_AT_ONCE, _TURNS = 8, 8  # parameters, at least; turns until each was followed, at most
 # that one entry may be off by: unlike laws, which average, and at the size of that entry, where
 # fused steps round in another order; a setting that is wrong is off by far more
 _ROUNDINGS = 1000.0
@@ -44,7 +43,7 @@ class _Entries:
 
 @dataclass(eq=False)
 class _Left:
-    """Tensors by name as a step left them: which, how often they were written to, a few entries."""
+    """Tensors by name as a step left them: which, how often written to, entries of some."""
 
     marks: dict[str, tuple[Any, int] | None] = field(default_factory=dict)
     entries: dict[str, Floats] = field(default_factory=dict)
@@ -53,32 +52,46 @@ class _Left:
         """Those that are others now, or were written to."""
         return {name for name, mark in self.marks.items() if not _is(mark, tensors.get(name))}
 
+    def tell(self, touched: Collection[str], followed: Collection[str]) -> set[str]:
+        """Those of which entries tell whether they changed."""
+        found = {n for n in {*touched, *followed} if n in self.entries}
+        return found | {n for n in touched if self.marks[n] is None}  # there was none
+
     def differ(self, names: Collection[str], now: Mapping[str, Floats]) -> set[str]:
         """Those of these names whose entries are not what they were."""
-        return {n for n in names if n in self.marks and not _same(self.entries.get(n), now.get(n))}
+        return {n for n in names if not _same(self.entries.get(n), now.get(n))}
 
 
 class StepCheck:
     """Follows sampled entries from step to step; of many parameters some at a time, by turns.
 
+    All tensors are asked whether they were written to. What became of one that was is told by its
+    entries where it was followed, or where nothing else would tell: where no law speaks of it, or
+    no rule says what a step does to that.
+
     Args:
         parameters: by name.
         seed: draws the entries.
+        lawful: names of parameters that laws speak of.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], seed: int) -> None:
-        rng = np.random.default_rng(seed)
+    def __init__(
+        self, parameters: Mapping[str, nn.Parameter], seed: int, lawful: Collection[str]
+    ) -> None:
         import torch
 
+        rng = np.random.default_rng(seed)
         self._known = {torch.float32, torch.float64}  # that NumPy has
         self._places: dict[str, NDArray[np.intp]] = {}
         for name, parameter in parameters.items():
             count = parameter.numel() if not hasattr(parameter, "to_local") else 0
             if count:
                 self._places[name] = _indices(rng, count)
-        names, turns = list(self._places), max(1, len(self._places) // _AT_ONCE)
+        names = list(self._places)
+        turns = min(_TURNS, max(1, len(names) // _AT_ONCE))
         self._turns = [names[k::turns] for k in range(turns)]
         self._turn = 0
+        self._lawless = set(names) - set(lawful)
         self._left, self._pace = _Left(), _Left()
         self._before: dict[str, _Entries] = {}
 
@@ -103,7 +116,7 @@ class StepCheck:
         rules: Mapping[str, Rule | None],
     ) -> Between:
         """What changed since the last step."""
-        return self._since(self._turns[self._turn], parameters, velocity, rules)[0]
+        return self._since((), parameters, velocity, rules)[0]
 
     def _since(
         self,
@@ -114,11 +127,15 @@ class StepCheck:
     ) -> tuple[Between, dict[str, Floats], dict[str, Floats]]:
         """The same, with the entries of parameters and velocities whose turn it is."""
         touched, renewed = self._left.touched(parameters), self._pace.touched(velocity)
-        theta = self._entries(self._among(touched, turn), parameters)
-        speeds = self._entries(self._among(renewed, turn), velocity)
-        moved = self._left.differ(touched.union(turn), theta)
+        asked, quick = (
+            self._left.tell(touched, self._before),
+            self._pace.tell(renewed, self._before),
+        )
+        theta = self._entries(self._among(asked, turn), parameters)
+        speeds = self._entries(self._among(quick, turn), velocity)
+        moved = self._left.differ(asked, theta)
         kept = {n for n, r in rules.items() if r is not None and r.steps.momentum}
-        paced = self._pace.differ(renewed.union(turn), speeds) & kept
+        paced = self._pace.differ(quick, speeds) & kept
         told = [tuple(self._among(names)) for names in (moved, paced, touched - moved)]
         return Between(*told), theta, speeds
 
@@ -140,7 +157,9 @@ class StepCheck:
         """What a step did otherwise than its optimizer says, by parameter."""
         wrong = {}
         names = self._turns[self._turn]
-        theta, speeds = self._entries(names, parameters), self._entries(names, velocity)
+        unruled = {name for name in self._places if rules.get(name) is None}
+        asked = self._among(names, self._lawless, unruled)
+        theta, speeds = self._entries(asked, parameters), self._entries(asked, velocity)
         for name in names:
             old, rule = self._before[name], rules.get(name)
             if rule is None or old.gradient is None:
@@ -149,25 +168,18 @@ class StepCheck:
             if told:
                 wrong[name] = told
         self._turn = (self._turn + 1) % len(self._turns)
-        self._left, self._pace = self._now(parameters), self._now(velocity)
+        self._left = _Left({n: _mark(parameters.get(n)) for n in self._places}, theta)
+        self._pace = _Left({n: _mark(velocity.get(n)) for n in self._places}, speeds)
         return wrong
 
-    def _now(self, tensors: Mapping[str, Any]) -> _Left:
-        """All tensors, for any of them may be written to before the next step."""
-        names = list(self._places)
-        marks = {name: _mark(tensors.get(name)) for name in names}
-        return _Left(marks, self._entries(names, tensors, _APART))
-
-    def _entries(
-        self, names: Sequence[str], tensors: Mapping[str, Any], apart: int = 1
-    ) -> dict[str, Floats]:
-        """In float64, every so many, of those that are there."""
+    def _entries(self, names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, Floats]:
+        """In float64, of those that are there."""
         found, elsewhere = {}, {}
         for name in names:
             tensor = tensors.get(name)
             if tensor is None or tensor.is_sparse:
                 continue
-            places = self._places[name][::apart]
+            places = self._places[name]
             if plain(tensor) and tensor.dtype in self._known:
                 flat = tensor.detach().numpy().reshape(-1)
                 found[name] = flat[places].astype(np.float64)
@@ -198,10 +210,10 @@ def _is(mark: tuple[Any, int] | None, tensor: Any) -> bool:
     return mark[0]() is tensor and mark[1] == tensor._version
 
 
-def _same(few: Floats | None, entries: Floats | None) -> bool:
-    if few is None or entries is None:
-        return few is entries
-    return np.array_equal(few, entries[::_APART], equal_nan=True)
+def _same(one: Floats | None, other: Floats | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other, equal_nan=True)
 
 
 def _indices(rng: np.random.Generator, count: int) -> NDArray[np.intp]:
