@@ -163,8 +163,10 @@ class Ledger:
         if len(self._parts) != 1:
             told = np.stack([decay, rate, sign, momentum, ahead, shares])
             decay, rate, sign, momentum, ahead, shares = told[:, self._part]
-        fresh = look.steep + 2 * sign * decay * look.slope + decay**2 * look.square
-        square = np.where(momentum > 0, look.pace, fresh)
+        square = fresh = look.pace
+        if ahead.any() or not np.all(momentum > 0):
+            fresh = look.steep + 2 * sign * decay * look.slope + decay**2 * look.square
+            square = np.where(momentum > 0, look.pace, fresh)
         crossed = square
         if ahead.any():
             # d = g̃ + μb⁺ and θ⁺ = θ − ηd, solved for θb⁺

@@ -77,16 +77,15 @@ class _Pass:
     """What is done to the same factors of the same tensors at every look.
 
     Args:
-        lengths: for each kind of sum, numbers of all tensors.
+        numbers: for each kind of sum, room for those of all tensors.
         letters: of the factors.
 
     Attributes:
         names: of the tensors.
-        numbers: for each kind of sum.
     """
 
-    def __init__(self, lengths: Mapping[str, int], letters: Sequence[str]) -> None:
-        self.numbers = {what: np.zeros(length) for what, length in lengths.items()}
+    def __init__(self, numbers: Mapping[str, Floats], letters: Sequence[str]) -> None:
+        self._numbers = numbers
         self.names: list[str] = []
         self._factor = {letter: k for k, letter in enumerate(letters)}
         self._jobs: list[tuple[int, ...]] = []
@@ -103,7 +102,7 @@ class _Pass:
                 self._combine(reading, slice(0, len(reading.places)), reading.axis, shape, 0, mine)
             elif reading.kind == "total":
                 for what in mine:
-                    self._job(_DOT_ALL, what, out=self.numbers[what][reading.place])
+                    self._job(_DOT_ALL, what, out=self._numbers[what][reading.place])
             else:
                 for what in mine:
                     self._along(reading, shape, what)
@@ -126,7 +125,7 @@ class _Pass:
             kind = _SUM_COLUMNS if reading.kind == "line" else _DOT_COLUMNS
             begin = reading.start + start - reading.first
             for what in mine:
-                out = self.numbers[what][begin : begin + stop - start]
+                out = self._numbers[what][begin : begin + stop - start]
                 self._job(kind, what, (start - place.start, stop - start), out=out)
         self._close(name, *shape, first)
 
@@ -135,7 +134,7 @@ class _Pass:
         self._matrices.append((rows, columns, first, len(self._jobs) - first))
 
     def _along(self, reading: Reading, shape: tuple[int, ...], what: str) -> None:
-        out, axis = self.numbers[what][reading.place], reading.axis
+        out, axis = self._numbers[what][reading.place], reading.axis
         part = reading.first, reading.length
         if axis == 0:
             self._job(_SUM_ROWS if len(what) == 1 else _DOT_ROWS, what, part, out=out)
@@ -169,7 +168,7 @@ class _Pass:
                 self._job(kind, letter, (start, size, cells, stride), signs=signs, room=room)
             begin = reading.start + chosen.start + run.start
             for what in asked:
-                out = self.numbers[what][begin : begin + cells]
+                out = self._numbers[what][begin : begin + cells]
                 pair = {"signs": rooms[what[0]], "room": rooms[what[1]]}
                 self._job(_PAIR, what, (0, length, cells, 0), out=out, **pair)
 
@@ -185,11 +184,6 @@ class _Pass:
     def _tables(self) -> tuple[Any, Any]:
         """As ``sums.c`` has them."""
         return np.array(self._matrices, dtype=_MATRIX), np.array(self._jobs, dtype=_JOB)
-
-    def clear(self) -> None:
-        """Nothing is known."""
-        for numbers in self.numbers.values():
-            numbers[:] = 0
 
     def run(self, factors: NDArray[np.uint64], threads: int, held: Any) -> None:
         """Read all tensors.
@@ -251,6 +245,8 @@ class Matrices:
             self._vectors = dict(zip(sums.vectors, places, strict=True))
         self._shapes |= {name: (place.stop - place.start,) for name, place in self._vectors.items()}
         self._passes: dict[tuple[Any, ...], _Pass] = {}
+        self._last: _Pass | None = None
+        self._room: dict[str, Floats] = {}
 
     def read(
         self, wanted: Sequence[str], held: Mapping[str, Mapping[str, Any]]
@@ -267,7 +263,7 @@ class Matrices:
 
         letters = sorted(held)
         if not self._worth or len(letters) > 3 or _library() is None:
-            return self._nothing(wanted), set()
+            return self._numbers(wanted, anew=True), set()
         begins: dict[str, list[Any]] = {
             name: [_begin(held[letter].get(name), shape) for letter in letters]
             for name, shape in self._shapes.items()
@@ -279,7 +275,7 @@ class Matrices:
         if self._vectors and not left & self._vectors.keys():
             done.add(VECTORS)
         if not done:
-            return self._nothing(wanted), set()
+            return self._numbers(wanted, anew=True), set()
         there = {name: places for name, places in begins.items() if name not in left}
         factors = np.zeros((len(there), 3), dtype=np.uint64)
         factors[:, : len(letters)] = list(there.values())
@@ -288,22 +284,27 @@ class Matrices:
             if len(self._passes) >= _PASSES:
                 self._passes.clear()
             self._passes[key] = self._plan(wanted, letters, there)
-        found = self._passes[key]
-        if len(done) < len(self._plans):  # torch reads the others, of which some may be gone
-            found.clear()
+        found, last = self._passes[key], self._last
+        self._last = found
+        # of a tensor that is not there any more nothing is left; torch reads those that are left
+        numbers = self._numbers(wanted, anew=found is not last or len(done) < len(self._plans))
         found.run(factors, torch.get_num_threads(), held)
-        return found.numbers, done
+        return numbers, done
 
-    def _nothing(self, wanted: Sequence[str]) -> dict[str, Floats]:
-        return {what: np.zeros(length) for what, length in self._lengths(wanted).items()}
-
-    def _lengths(self, wanted: Sequence[str]) -> dict[str, int]:
-        return {w: (self._products if len(w) == 2 else self._lines).length for w in wanted}
+    def _numbers(self, wanted: Sequence[str], *, anew: bool) -> dict[str, Floats]:
+        """Room for those of all tensors, the same at each look."""
+        for what in wanted:
+            if what not in self._room:
+                gather = self._products if len(what) == 2 else self._lines
+                self._room[what] = np.zeros(gather.length)
+            elif anew:
+                self._room[what][:] = 0
+        return {what: self._room[what] for what in wanted}
 
     def _plan(
         self, wanted: Sequence[str], letters: Sequence[str], mine: Mapping[str, Sequence[Any]]
     ) -> _Pass:
-        made = _Pass(self._lengths(wanted), letters)
+        made = _Pass(self._numbers(wanted, anew=False), letters)
         for name, places in mine.items():
             there = {letter for letter, place in zip(letters, places, strict=True) if place}
             asked = [w for w in wanted if set(w) <= there]
