@@ -56,7 +56,7 @@ def test_every_field_of_the_document(tmp_path: Path) -> None:
     assert {"kind", "schema", "run", "part", "from", "time", "model", "parameters"} <= head.keys()
     assert head["optimizer"] == "SGD, momentum 0.9"
     assert head["laws"][0].keys() == {
-        *("text", "short", "tensors", "functions", "probed", "without_eps"),
+        *("text", "short", "tensors", "functions", "followed", "probed", "without_eps"),
         *("degree", "ledger", "why_not", "start", "size", "due", "chart"),
     }
     assert [line["metrics"] for line in middle] == [{"loss": 0.5}, {"loss": 1.0}, {"loss": 1.5}]

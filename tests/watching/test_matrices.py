@@ -15,6 +15,7 @@ import conserved as cq
 from conserved.watching import compiler, matrices
 from conserved.watching.gradients import sums_of
 from conserved.watching.looking import look
+from conserved.watching.probes import Probes
 from conserved.watching.sums import VECTORS
 from tests.watching.runs import mlp, mlp_laws, train
 
@@ -69,7 +70,7 @@ def plain(laws, named, slopes, velocities, probe=1.0):
     double = [
         {n: t.detach().double() for n, t in one.items()} for one in (named, slopes, velocities)
     ]
-    sums = sums_of(laws.laws, named, 0, probe)
+    sums = sums_of(laws.laws, named, Probes(probe, 0))
     return sums, look(sums, WANTED, **dict(zip("xgb", double, strict=True)))
 
 
@@ -98,7 +99,7 @@ def test_all_kinds_of_sums_are_among_them(library):
     kinds = set()
     for make in (attention, convolutions, tables):
         named, slopes, velocities = drawn(make()[0])
-        sums = sums_of(laws_of(make).laws, named, 0)
+        sums = sums_of(laws_of(make).laws, named, Probes(1.0, 0))
         found = matrices.matrices(sums)
         found.read(WANTED, {"x": named, "g": slopes, "b": velocities})
         kinds.update(job[0] for one in found._passes.values() for job in one._jobs)
@@ -156,7 +157,7 @@ def test_a_run_is_judged_by_it(fault, library):
 
 def test_laws_that_are_dropped_are_forgotten(library):
     named, slopes, velocities = drawn(perceptron())
-    sums = sums_of(mlp_laws().laws, named, 0)
+    sums = sums_of(mlp_laws().laws, named, Probes(1.0, 0))
     look(sums, WANTED, x=named, g=slopes, b=velocities)
     assert len(matrices._known) == 1
     del sums
@@ -170,13 +171,13 @@ def test_of_a_gradient_that_went_nothing_is_left(library):
     named, slopes, _ = drawn(perceptron())
     slopes["0.weight"] = slopes["0.weight"].t().contiguous().t()
     named["0.weight"].data = slopes["0.weight"].clone()
-    sums = sums_of(laws.laws, named, 0)
+    sums = sums_of(laws.laws, named, Probes(1.0, 0))
     wanted = ("x", "g", "xx", "xg", "gg")
     held = [look(sums, wanted, x=named, g=slopes)]
     kept = {what: found.copy() for what, found in held[0].items()}
     slopes.pop("0.weight")
     held.append(look(sums, wanted, x=named, g=slopes))
-    fresh = look(sums_of(laws.laws, named, 0), wanted, x=named, g=slopes)
+    fresh = look(sums_of(laws.laws, named, Probes(1.0, 0)), wanted, x=named, g=slopes)
     for what in wanted:
         np.testing.assert_array_equal(held[1][what], fresh[what], err_msg=what)
         np.testing.assert_array_equal(held[0][what], kept[what], err_msg=what)  # nor overwritten
@@ -199,7 +200,8 @@ def freed(tensor):
 
 
 def left_out(named):
-    sums = sums_of(mlp_laws().laws, {n: p for n, p in perceptron().named_parameters()}, 0)
+    there = dict(perceptron().named_parameters())
+    sums = sums_of(mlp_laws().laws, there, Probes(1.0, 0))
     return set(sums.plans) - matrices.matrices(sums).read(("xx", "x"), {"x": named})[1]
 
 

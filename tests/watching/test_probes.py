@@ -1,5 +1,8 @@
 """Random probes of families of laws: parts of what is looked at in full."""
 
+import json
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from conserved.errors import InputError
 from conserved.watching.gradients import sums_of
 from conserved.watching.looking import look
 from conserved.watching.probes import Probes
+from tests.watching.runs import train
 from tests.watching.test_matrices import WANTED, attention, convolutions, drawn, laws_of, tables
 
 torch = pytest.importorskip("torch")
@@ -25,10 +29,9 @@ def functions(sums, named, slopes, velocities):
 @pytest.mark.parametrize("share", [0.05, 0.4])
 def test_units_are_those_of_a_full_look(make, share):
     drawn_of = drawn(make()[0])
-    full, part = (sums_of(laws_of(make).laws, drawn_of[0], 3, s) for s in (1.0, share))
-    for law, probe, mine, whole in zip(
-        part.laws, part.probes, functions(part, *drawn_of), functions(full, *drawn_of), strict=True
-    ):
+    full, part = (sums_of(laws_of(make).laws, drawn_of[0], Probes(s, 3)) for s in (1.0, share))
+    both = functions(part, *drawn_of), functions(full, *drawn_of)
+    for law, probe, mine, whole in zip(part.laws, part.looked_at, *both, strict=True):
         assert len(mine["xx"]) == probe.functions
         if law.family.key[2] == 1:
             for what in WANTED:
@@ -42,10 +45,10 @@ def test_a_part_of_the_rows_is_a_part_of_the_matrix():
     layer = torch.nn.TransformerEncoderLayer(32, 2, 8, 0.0, norm_first=True, batch_first=True)
     laws = cq.block_laws(layer, torch.ones(2, 3, 32))
     named = {n: p.detach().double() for n, p in layer.named_parameters()}
-    sums = sums_of(laws.laws, named, 1, 0.3)
+    sums = sums_of(laws.laws, named, Probes(0.3, 1))
     values = sums.total(look(sums, ("xx",), x=named)["xx"])
     met = 0
-    for k, (law, probe) in enumerate(zip(sums.laws, sums.probes, strict=True)):
+    for k, (law, probe) in enumerate(zip(sums.laws, sums.looked_at, strict=True)):
         _, blocks, size = law.family.key
         if size == 1:
             continue
@@ -75,3 +78,71 @@ def test_of_few_units_all_are_looked_at():
 def test_a_share_is_one(share):
     with pytest.raises(InputError, match="probe"):
         Probes(share, 0)
+
+
+# ------------------------------------------------------------------ a run
+
+
+def wide():
+    torch.manual_seed(0)
+    layers = torch.nn.Linear(4, 200), torch.nn.ReLU(), torch.nn.Linear(200, 3)
+    return torch.nn.Sequential(*layers).double()
+
+
+@cache
+def wide_laws():
+    return cq.block_laws(wide().float(), torch.zeros(1, 4))
+
+
+def run(probe=0.1, steps=12, before=lambda step, model: None, momentum=0.9, **options):
+    model = wide()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=momentum, weight_decay=0.1)
+    told = {"laws": wide_laws(), "probe": probe, **options}
+    with cq.watch(model, optimizer, **told) as watched:
+        train(model, optimizer, steps, before=lambda step: before(step, model))
+    return watched
+
+
+def test_a_part_is_judged_as_the_whole_is():
+    part, whole = run(), run(1.0)
+    assert (part.tracks[0].followed, whole.tracks[0].followed) == (20, 200)
+    assert not part.violated
+    assert not whole.violated
+    assert part.tracks[0].outcome == whole.tracks[0].outcome == "drifting as predicted"
+    assert part.tracks[0].residual < 10
+    assert "random part is looked at, 0.1 of each" in part.verdict()
+    assert "random part" not in whole.verdict()
+
+
+def test_a_fault_of_all_units_is_seen_in_some():
+    def scaled(step, model):
+        if step >= 5:
+            model[2].weight.grad.mul_(1.5)
+
+    (track,) = run(before=scaled).violated
+    assert track.since == 5
+    assert "2.weight is 1.5 times what it should be" in track.reason
+
+
+def test_a_unit_is_told_by_its_number_and_one_that_is_not_looked_at_is_not_seen():
+    start = Probes(0.1, 0).of(("quadratic", 200, 1)).blocks.start
+    for unit, seen in ((start + 3, True), ((start + 50) % 200, False)):
+
+        def scaled(step, model, unit=unit):
+            model[0].weight.grad[unit] *= 3
+
+        found = run(before=scaled, steps=3)
+        assert bool(found.violated) == seen
+        if seen:
+            assert f"unit {unit + 1} of 200" in found.verdict()
+
+
+def test_a_log_goes_on_with_the_same_part(tmp_path):
+    log = tmp_path / "run.jsonl"
+    run(log=log, steps=5)
+    assert run(log=log, steps=5).steps == 10
+    head = json.loads(log.read_text().splitlines()[0])
+    assert (head["probe"], head["seed"], head["laws"][0]["followed"]) == (0.1, 0, 20)
+    for told, words in (({"probe": 0.2}, "probe=0.1"), ({"seed": 3}, "seed=0")):
+        with pytest.raises(InputError, match=words):
+            run(log=log, **told)

@@ -7,6 +7,7 @@ from conserved import block_laws
 from conserved.watching import products
 from conserved.watching.gradients import sums_of
 from conserved.watching.looking import look
+from conserved.watching.probes import Probes
 
 torch = pytest.importorskip("torch")
 TorchFunctionMode = torch.overrides.TorchFunctionMode
@@ -112,7 +113,7 @@ def test_a_look_adds_what_laws_are_made_of():
     model = torch.nn.Sequential(*layers).double()
     named = dict(model.named_parameters())
     slopes = {name: torch.randn_like(p) for name, p in named.items() if name != "2.bias"}
-    sums = sums_of(block_laws(model, torch.ones(2, 4)).laws, named, 0)
+    sums = sums_of(block_laws(model, torch.ones(2, 4)).laws, named, Probes(1.0, 0))
     found = look(sums, ("xx", "xg"), x=named, g=slopes)
     for what, other in (("xx", named), ("xg", slopes)):
         first, bias, second = (named[k] * other[k] for k in ("0.weight", "0.bias", "2.weight"))

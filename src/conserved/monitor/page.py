@@ -187,12 +187,13 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     if head.overhead is not None:
         looks += f" where {head.overhead:.3g} of the time pays for it"
     count = sum(law.functions for law in head.laws)
+    part = "" if head.probe == 1 else f"; of large families a random part of {head.probe:.3g}"
     facts = [
         ("log", run.path.name),
         ("model", f"{head.model}, {head.parameters:,} parameters"),
         ("loss", head.loss),
         ("optimizer", head.optimizer),
-        ("laws", f"{len(head.laws):,} families, {count:,} functions"),
+        ("laws", f"{len(head.laws):,} families, {count:,} functions{part}"),
         ("steps", f"{first:,} to {last:,}, a look {looks}: {run.pyramid.rows:,}"),
         ("rounding", f"{head.precision:.3g}, relative, of the parameters"),
         ("begun", head.time),

@@ -11,6 +11,7 @@ from conserved.blocks import BlockLaws
 from conserved.watching.following import Follower
 from conserved.watching.looking import gradients
 from conserved.watching.observer import Observer
+from conserved.watching.probes import Probes
 from conserved.watching.products import Floats
 from conserved.watching.tracks import Event, Track
 
@@ -24,7 +25,7 @@ class Beside:
 
     Args:
         exact: laws that are followed.
-        model, optimizers, laws, agree, seed: as for ``Observer``.
+        model, optimizers, laws, agree, probes: as for ``Observer``.
         told: called with the number of a step, and this, when all is known of it.
     """
 
@@ -36,12 +37,17 @@ class Beside:
         laws: BlockLaws,
         *,
         agree: bool,
-        seed: int,
+        probes: Probes,
         told: Callable[[int, Beside], None],
     ) -> None:
         self._follower = exact
         self._observer = Observer(
-            model, optimizers, laws, agree=agree, seed=seed, told=lambda step, _: told(step, self)
+            model,
+            optimizers,
+            laws,
+            agree=agree,
+            probes=probes,
+            told=lambda step, _: told(step, self),
         )
 
     @property

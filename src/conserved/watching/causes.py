@@ -113,10 +113,10 @@ def _where(sums: Sums, family: int, mine: np.ndarray[tuple[int, ...], np.dtype[n
     """Which functions of the family, where it is some of them."""
     _, blocks, size = sums.laws[family].family.key
     first = int(np.flatnonzero(sums.family == family)[0])
-    if blocks == 1 or len(mine) > sums.probes[family].functions // 2:
+    if blocks == 1 or len(mine) > sums.looked_at[family].functions // 2:
         return ""
     what = "head" if size > 1 else "unit"
-    start = sums.probes[family].blocks.start + 1
+    start = sums.looked_at[family].blocks.start + 1
     numbers = [str(k - first + start) for k in mine[:4]]
     more = ", …" if len(mine) > 4 else ""
     return f", {what}{'s' if len(mine) > 1 else ''} {', '.join(numbers)}{more} of {blocks},"

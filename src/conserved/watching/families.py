@@ -29,7 +29,7 @@ class Families:
         texts: of the laws.
         optimizers, groups: as for ``tracks_of``.
         precision: relative rounding of the parameters.
-        seed: draws the signs with which functions of a family are added up.
+        signs: draws those with which functions of a family are added up.
 
     Attributes:
         tracks: one for each family.
@@ -45,10 +45,10 @@ class Families:
         groups: Mapping[str, int],
         *,
         precision: float,
-        seed: int,
+        signs: np.random.Generator,
     ) -> None:
         self._sums, self._values = sums, values
-        self._signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=sums.functions)
+        self._signs = signs.choice([-1.0, 1.0], size=sums.functions)
         signed = self._signs * values.value
         self.tracks = tracks_of(sums, texts, signed, values.size, optimizers, groups, precision)
         self.events: list[Event] = []
@@ -179,6 +179,7 @@ def tracks_of(
                 text=texts[k],
                 tensors=tensors,
                 functions=law.functions,
+                followed=int(mine.sum()),
                 probed=law.family.key[2] > 1,
                 without_eps=law.without_eps,
                 degree=1 if law.family.key[0] == "linear" else 2,

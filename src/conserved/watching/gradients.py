@@ -17,6 +17,7 @@ from conserved.watching.causes import cause, suspects, telling
 from conserved.watching.exact import given, pairings, why
 from conserved.watching.looking import gradients, look, mean_squares
 from conserved.watching.precision import products_of, rounding_of, underflows
+from conserved.watching.probes import Probes
 from conserved.watching.products import Floats
 from conserved.watching.saved import laws_for
 from conserved.watching.sums import Sums
@@ -151,7 +152,7 @@ def _of_blocks(
     roundings: float,
     seed: int,
 ) -> GradientReport:
-    sums = sums_of(laws.laws, named, seed)
+    sums = sums_of(laws.laws, named, Probes(1.0, seed))
     tester = Tester(sums, roundings, precisions(named))
     found = look(sums, ("xx", "xg", "gg", "g"), x=named, g=slopes)
     frozen = functions_of(sums, [n for n, p in named.items() if not p.requires_grad])
@@ -180,11 +181,9 @@ def _exact(
     return GradientReport(len(laws), tuple(violations), worst)
 
 
-def sums_of(
-    laws: Sequence[BlockLaw], named: Mapping[str, Any], seed: int, probe: float = 1.0
-) -> Sums:
+def sums_of(laws: Sequence[BlockLaw], named: Mapping[str, Any], probes: Probes) -> Sums:
     """The sums that laws need of a model's parameters."""
-    return Sums(laws, {name: tuple(p.shape) or (1,) for name, p in named.items()}, seed, probe)
+    return Sums(laws, {name: tuple(p.shape) or (1,) for name, p in named.items()}, probes)
 
 
 def precisions(named: Mapping[str, Any]) -> dict[str, float]:

@@ -34,6 +34,7 @@ class Left:
         laws: their texts.
         start: (h, size of its terms) of each at the first step.
         charts: coordinates that they are seen in.
+        probe, seed: how large a part of each was looked at, and what drew it; None if not known.
         last: the last step.
         looks: how many there are, those that are void left out.
         predicted: at the last of them.
@@ -45,6 +46,8 @@ class Left:
     laws: list[str]
     start: list[tuple[float, float]]
     charts: list[tuple[int, ...]]
+    probe: float
+    seed: int | None
     last: int
     looks: int
     predicted: list[float | None]
@@ -164,6 +167,8 @@ class _Lines:
             laws=[law["text"] for law in laws],
             start=[(number(law["start"]), number(law["size"])) for law in laws],
             charts=[tuple(map(int, law.get("chart", ()))) for law in laws],
+            probe=number(self._run.get("probe", 1.0)),
+            seed=self._run.get("seed"),
             last=self._last or 0,
             looks=looks,
             predicted=newest.get("predicted") or [None] * len(laws),

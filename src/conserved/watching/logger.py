@@ -17,6 +17,7 @@ from conserved.watching.companion import Companion
 from conserved.watching.left import left
 from conserved.watching.log import SCHEMA, LogWriter, number, older_parts
 from conserved.watching.pace import Pace
+from conserved.watching.probes import Probes
 from conserved.watching.rows import Stretches, known
 from conserved.watching.rules import in_words
 from conserved.watching.tracks import Event
@@ -66,9 +67,11 @@ class RunLogger:
         sinks: called with each record.
         step: how many steps the run has taken; None where it goes on from the log's last.
         pace: of the looks.
+        probes: what is looked at.
 
     Attributes:
         begun: steps taken before the first.
+        probes: as given.
     """
 
     def __init__(
@@ -79,11 +82,12 @@ class RunLogger:
         sinks: Sequence[Callable[[Mapping[str, Any]], None]],
         step: int | None,
         pace: Pace,
+        probes: Probes,
     ) -> None:
         if rotate < 1:
             raise InputError("rotate", rotate, "a part has 1 byte or more")
         self._path = None if log is None else Path(log)
-        self._rotate, self._sinks, self._pace = rotate, tuple(sinks), pace
+        self._rotate, self._sinks, self._pace, self.probes = rotate, tuple(sinks), pace, probes
         self._metrics: dict[str, float] = {}  # of the step to come
         self.history = History()
         self._writer: LogWriter | None = None
@@ -106,10 +110,11 @@ class RunLogger:
         """Write the head, or go on with what is there."""
         model = observer.laws
         laws = [track.text for track in observer.tracks]
-        run, old = secrets.token_hex(8), self._old
+        run, old, probes = secrets.token_hex(8), self._old, self.probes
         if old is not None and old.run:
             if old.laws != laws:
                 raise InputError("log", str(self._path), "is of other laws; give another file")
+            probes.check(old.probe, old.seed)
             run = old.run
             for k, drawn in old.drawn.items():
                 observer.tracks[k].draws = drawn
@@ -126,6 +131,8 @@ class RunLogger:
             "optimizer": in_words(observer.optimizers),
             "every": self._pace.every,
             "overhead": self._pace.overhead,
+            "probe": probes.share,
+            "seed": probes.seed,
             "precision": observer.precision,
             "laws": [_law(track) for track in observer.tracks],
         }
@@ -244,6 +251,7 @@ def _law(track: Any) -> dict[str, Any]:
         "short": short,
         "tensors": list(track.tensors),
         "functions": track.functions,
+        "followed": track.followed,
         "probed": track.probed,
         "without_eps": track.without_eps,
         "degree": track.degree,

@@ -19,6 +19,7 @@ from conserved.watching.gradients import functions_of, per_family, precisions, r
 from conserved.watching.ledger import Ledger
 from conserved.watching.looking import gradients, look, mean_squares
 from conserved.watching.precision import Digits
+from conserved.watching.probes import Probes
 from conserved.watching.products import Floats
 from conserved.watching.ranks import Ranks
 from conserved.watching.rules import Rule, in_words
@@ -43,8 +44,7 @@ class Observer:
     Args:
         model, optimizers, laws: of the run.
         agree: whether ranks must have the same gradients.
-        seed: draws the probes.
-        probe: share of each family of laws that is looked at.
+        probes: what is looked at of each family.
         told: called with the number of a step, and this, when all is known of it.
 
     Attributes:
@@ -64,22 +64,21 @@ class Observer:
         laws: BlockLaws,
         *,
         agree: bool,
-        seed: int,
+        probes: Probes,
         told: Callable[[int, Observer], None],
-        probe: float = 1.0,
     ) -> None:
         self.optimizers, self.laws = tuple(optimizers), laws
         self.parameters = Parameters(model)
         named = self.parameters()
         self.precision = max(precisions(named).values(), default=1.2e-7)
-        self._sums = sums = sums_of(laws.laws, named, seed, probe)
+        self._sums = sums = sums_of(laws.laws, named, probes)
         self._tester = Tester(sums, REFUSED, precisions(named))
         self._groups = kinds.groups_of(self.optimizers, named)
         self._ledger = Ledger(sums, self._groups)
         self._rules = kinds.rules_of(self.optimizers)  # those of the ledger's groups
         self._ledger.begin(self._rules)
         lawful = {name for law in sums.laws for name in law.family.tensors}
-        self._check = StepCheck(named, seed, lawful)
+        self._check = StepCheck(named, probes.seed, lawful)
         self._ranks = Ranks() if agree else None
         self.half, self._looks, self._digits = 0.0, 0, Digits(named.values())
         self._slow, self._fast = np.inf, 0.0  # rates so far
@@ -97,7 +96,7 @@ class Observer:
             self.optimizers,
             self._groups,
             precision=self.precision,
-            seed=seed,
+            signs=probes.signs(),
         )
         self.resume = self._families.resume
         self._fresh = True  # the values are those of the parameters as they are

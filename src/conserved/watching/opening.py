@@ -16,6 +16,7 @@ from conserved.watching.following import Augment, followed
 from conserved.watching.logger import ROTATE, RunLogger
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
+from conserved.watching.probes import Probes
 from conserved.watching.ranks import world
 from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sink
@@ -40,6 +41,7 @@ def watch(
     loss: str = "mse",
     every: int = 1,
     overhead: float | None = None,
+    probe: float = 1.0,
     log: str | Path | None = None,
     step: int | None = None,
     rotate: int = ROTATE,
@@ -69,6 +71,8 @@ def watch(
             of loss, which is of that output alone.
         every: look at every so many steps.
         overhead: look as often as this share of the time of training pays for, such as 0.02.
+        probe: look at a random part of each large family of laws, this share of it, such as 0.125,
+            drawn once.
         log: a file of JSON lines (docs/watch.md), which goes on if it is there.
         step: how many steps the run has taken, where it does not go on from the log's last.
         rotate: bytes after which a part of the log is put aside.
@@ -81,7 +85,7 @@ def watch(
         ranks: whether ranks of ``torch.distributed`` must agree; by default where the model is
             in ``DistributedDataParallel``.
         cache: whether laws are kept for the next time.
-        seed: draws the probes.
+        seed: draws probes, and signs with which laws are combined.
 
     Returns:
         What ``verdict()`` tells of; also a context manager.
@@ -114,11 +118,12 @@ def watch(
     if log is not None and world()[0]:
         log = None  # the first writes for all
     to = [sink(one) for one in sinks]
-    logger = RunLogger(log, rotate=rotate, sinks=to, step=step, pace=pace)
+    probes = Probes(probe, seed)
+    logger = RunLogger(log, rotate=rotate, sinks=to, step=step, pace=pace, probes=probes)
     charts = logger.charts[len(found.laws) :]
     exact = followed(told, parameters(model), optimizers, charts=charts, augment=augment, seed=seed)
     make = Observer if exact is None else partial(Beside, exact)
-    observer = make(model, optimizers, found, agree=agree, seed=seed, told=logger.step)
+    observer = make(model, optimizers, found, agree=agree, probes=probes, told=logger.step)
     return Watch(
         model, optimizers, found, pace=pace, logger=logger, observer=observer, scaler=scaler
     )

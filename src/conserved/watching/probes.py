@@ -57,6 +57,9 @@ class Probes:
         share: of each family; all of it where that is 1.
         seed: of the draws.
 
+    Attributes:
+        share, seed: as given.
+
     Raises:
         InputError: no such share.
 
@@ -73,7 +76,8 @@ class Probes:
         told: Any = share
         if not (isinstance(told, Real) and 0 < float(told) <= 1):
             raise InputError("probe", share, "give a share of each family of laws, such as 0.125")
-        self._share, self._rng = float(share), np.random.default_rng([seed, 1])
+        self.share, self.seed = float(share), seed
+        self._rng = np.random.default_rng([seed, 1])
         self._drawn: dict[tuple[int, int], slice] = {}
 
     def of(self, key: Key) -> Probe:
@@ -85,9 +89,41 @@ class Probes:
             chosen, rows = self._run(blocks, _UNITS), slice(0, 1)
         return Probe(chosen, rows, chosen != slice(0, blocks) or rows != slice(0, size))
 
+    @property
+    def words(self) -> str:
+        """What is not looked at; "" where all is."""
+        return "" if self.share == 1 else part_in_words(self.share)
+
+    def check(self, share: float, seed: int | None) -> None:
+        """Whether a log goes on with what it began with.
+
+        Args:
+            share, seed: of the log; None if not known.
+
+        Raises:
+            InputError: it does not.
+        """
+        for name, mine, other in (("probe", self.share, share), ("seed", self.seed, seed)):
+            if other is not None and mine != other:
+                raise InputError(name, mine, f"the log goes on with {name}={other:g}")
+
+    def signs(self) -> np.random.Generator:
+        """Draws those with which rows, or functions, are combined."""
+        return np.random.default_rng(self.seed)
+
     def _run(self, count: int, least: int) -> slice:
-        wanted = min(count, max(least, ceil(self._share * count)))
+        wanted = min(count, max(least, ceil(self.share * count)))
         if (count, least) not in self._drawn:
             start = int(self._rng.integers(count - wanted + 1))
             self._drawn[count, least] = slice(start, start + wanted)
         return self._drawn[count, least]
+
+
+def part_in_words(share: float) -> str:
+    """Of what is looked at.
+
+    Example:
+        >>> part_in_words(0.125)
+        'Of large families of laws a random part is looked at, 0.125 of each.'
+    """
+    return f"Of large families of laws a random part is looked at, {share:.3g} of each."

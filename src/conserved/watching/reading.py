@@ -62,6 +62,7 @@ class Head:
         parameters: D.
         every: steps between two looks, at least.
         overhead: the share of the time of training that looks may take; None for any.
+        probe: the share of each large family that is looked at.
         precision: relative rounding of the parameters.
         time: when it was begun, ISO 8601.
         laws: in the order of every array.
@@ -74,6 +75,7 @@ class Head:
     optimizer: str
     every: int
     overhead: float | None
+    probe: float
     precision: float
     time: str
     laws: tuple[WatchedLaw, ...]
@@ -98,6 +100,7 @@ def head_of(line: Mapping[str, Any]) -> Head:
         optimizer=_text(line, "optimizer"),
         every=max(1, _whole(line, "every")),
         overhead=_real(line, "overhead") or None,
+        probe=_real(line, "probe") or 1.0,
         precision=_real(line, "precision") or 2.0**-23,
         time=_text(line, "time"),
         laws=tuple(map(_law, laws)),

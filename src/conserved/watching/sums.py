@@ -169,12 +169,11 @@ class Sums:
     Args:
         laws: of the model.
         shapes: of its parameters; families of others are left out.
-        seed: draws r, and probes.
-        probe: share of each family that is looked at.
+        probes: draws r, and what is looked at of each family.
 
     Attributes:
         laws: those that are looked at.
-        probes: what of each.
+        looked_at: what of each.
         names: of the parameters.
         vectors, lengths: names and lengths of those of one axis that occur, read as one tensor.
         plans: what is asked of each parameter that occurs; of the vectors under "".
@@ -192,20 +191,19 @@ class Sums:
         self,
         laws: Sequence[BlockLaw],
         shapes: Mapping[str, tuple[int, ...]],
-        seed: int,
-        probe: float = 1.0,
+        probes: Probes,
     ) -> None:
         self.laws = tuple(law for law in laws if law.family.tensors <= shapes.keys())
         self.names = list(shapes)
         self.products, self.lines = Gather(), Gather()
         self.plans: dict[str, Plan] = {}
         offsets = self._vectors(shapes)
-        rng, drawn = np.random.default_rng(seed), Probes(probe, seed)
-        self.probes = [drawn.of(law.family.key) for law in self.laws]
+        rng = probes.signs()
+        self.looked_at = [probes.of(law.family.key) for law in self.laws]
         signs: dict[tuple[int, int], Floats] = {}
         owner, factor, names, entries, family = [], [], [], [], []
         self.functions = self.slots = 0
-        for number, (law, mine) in enumerate(zip(self.laws, self.probes, strict=True)):
+        for number, (law, mine) in enumerate(zip(self.laws, self.looked_at, strict=True)):
             _, blocks, size = law.family.key
             if size > 1 and (blocks, size) not in signs:
                 signs[blocks, size] = rng.choice([-1.0, 1.0], size=(blocks, size))

@@ -34,6 +34,7 @@ class Track:
         text: the law.
         tensors: the parameters that occur.
         functions: how many functions it has.
+        followed: how many of them are looked at, or combinations of them.
         probed: whether one random combination of some of them stands for them.
         without_eps: whether the eps of a norm lets it drift.
         degree: 1 or 2.
@@ -59,6 +60,7 @@ class Track:
     text: str
     tensors: tuple[str, ...]
     functions: int = 1
+    followed: int = 1
     probed: bool = False
     without_eps: bool = False
     degree: int = 2

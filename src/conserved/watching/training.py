@@ -288,7 +288,7 @@ class Watch:
         if self._other:
             met = in_words(self._other)
             notes = [*notes, f"The laws were proved {self.laws.size}; the run has inputs of {met}."]
-        notes += filter(None, [self._ended])
+        notes += filter(None, [self._logger.probes.words, self._ended])
         return "\n".join([*lines, *(["", *notes] if notes else [])])
 
     @property
