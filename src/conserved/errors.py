@@ -16,7 +16,10 @@ from conserved.kernel.errors import (
     require_text,
 )
 
+NEEDS_TORCH = "needs PyTorch: pip install 'conserved[torch]'"
+
 __all__ = [
+    "NEEDS_TORCH",
     "ConservedError",
     "DegenerateSampleError",
     "InputError",
@@ -27,9 +30,25 @@ __all__ = [
     "nearest",
     "quoted",
     "require_text",
+    "require_torch",
 ]
 
 __getattr__ = renamed_names(__name__, {"Redraw": ("DegenerateSampleError", DegenerateSampleError)})
+
+
+def require_torch(argument: str, given: object) -> None:
+    """Refuse what needs PyTorch where it is not installed.
+
+    Args:
+        argument, given: what needs it.
+
+    Raises:
+        InputError: saying how to install it.
+    """
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError(argument, given, NEEDS_TORCH) from error
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 import conserved as cq
 
@@ -17,6 +20,17 @@ def mlp(seed: int = 0) -> Any:
     torch.manual_seed(seed)
     layers = (nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
     return nn.Sequential(*layers).double()
+
+
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which nobody says where to keep things, and the user has no home."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("CONSERVED_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
 
 
 @cache

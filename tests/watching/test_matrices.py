@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from conserved.watching.gradients import sums_of
 from conserved.watching.looking import look
 from conserved.watching.probes import Probes
 from conserved.watching.sums import VECTORS
-from tests.watching.runs import mlp, mlp_laws, train
+from tests.watching.runs import homeless, mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch")
 
@@ -322,5 +321,5 @@ def test_a_library_that_others_may_write_is_not_loaded(monkeypatch, tmp_path, li
 def test_where_nothing_can_be_kept_nothing_is_compiled(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     assert refused(monkeypatch, tmp_path / "file")
-    monkeypatch.setattr(compiler, "kept_in", lambda: Path("~no-such-user").expanduser())
-    assert compiler.compiled("sums.c") is None  # for there is no home
+    homeless(monkeypatch)
+    assert compiler.compiled("sums.c") is None

@@ -12,7 +12,7 @@ from conserved.blocks.document import from_document, to_document
 from conserved.errors import InputError
 from conserved.watching import saved
 from conserved.watching.saved import fingerprint, laws_for
-from tests.watching.runs import mlp, mlp_laws
+from tests.watching.runs import homeless, mlp, mlp_laws
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 X = torch.zeros(1, 4)
@@ -47,6 +47,21 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CONSERVED_CACHE", str(tmp_path / "file"))
     assert laws_for(mlp().float(), None, X, "mse").laws
+
+
+def test_without_a_home_laws_are_found_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    homeless(monkeypatch)
+    assert laws_for(mlp().float(), None, X, "mse") == mlp_laws()
+
+
+@pytest.mark.parametrize(
+    "example, told", [(3, "'int': give an input"), ([3], "'input 1': is a int"), ({"x": X}, "1'")]
+)
+def test_what_is_no_input_is_refused(example: Any, told: str) -> None:
+    with pytest.raises(InputError, match=f"example .*{told}"):
+        laws_for(mlp().float(), None, example, "mse")
+    with pytest.raises(InputError, match=f"example .*{told}"):
+        cq.rebalance(mlp(), example, laws=mlp_laws())
 
 
 def test_what_laws_follow_from_makes_the_name() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conserved.errors import InputError
+from conserved.errors import InputError, require_torch
 from conserved.kernel.primes import Prime
 from conserved.kernel.residues import FloatResidues, Residues, residues
 from conserved.kernel.scalars import Array
@@ -79,11 +79,9 @@ def require_device(device: str) -> None:
         return
     if not isinstance(device, str) or not re.fullmatch(r"cuda(:\d{1,3})?", device):
         raise InputError("device", device, "give cpu, cuda, or cuda:N")
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        advice = "needs PyTorch: pip install 'conserved[torch]'"
-        raise InputError("device", device, advice) from error
+    require_torch("device", device)
+    import torch
+
     count = torch.cuda.device_count()
     number = int(device.partition(":")[2] or 0)
     if number >= count:

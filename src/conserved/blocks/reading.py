@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from conserved.blocks.patterns import Column, columns_of
 from conserved.blocks.splits import cuts_of, splits_of, unused_entries
-from conserved.errors import InputError
 from conserved.kernel.program import Program
 from conserved.networks import Network
 
@@ -70,8 +69,6 @@ def reading(
         program = model.program
         shapes = tuple(shape for _, shape in program.inputs)
         return Read(model.spec, program, None, None, {}, shapes, None, ())
-    if example is None:
-        raise InputError("example", "None", "give an input of the module, with a batch axis")
     from conserved.networks.torch import read_whole
 
     whole = read_whole(model, example, batch=batch, tokens=tokens, output=output)

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from conserved.cli.module import Given
-from conserved.errors import ConservedError, InputError
+from conserved.errors import NEEDS_TORCH, ConservedError, InputError
 from conserved.networks import FAMILIES, Network, parse_network
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _told(error: BaseException) -> str:
     except Exception:
         words = ""
     if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-        return "it needs PyTorch: pip install 'conserved[torch]'"
+        return f"it {NEEDS_TORCH}"
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 

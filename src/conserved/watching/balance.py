@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from conserved.blocks import BlockLaw, BlockLaws
 from conserved.errors import InputError
+from conserved.networks.torch.network import examples
 from conserved.watching.saved import laws_for
 from conserved.watching.sides import Sides
 from conserved.watching.tensors import inner, parameters, parted, whole
@@ -246,7 +247,7 @@ def _outputs(model: nn.Module, example: Any) -> list[Tensor]:
     if example is None:
         return []
     own = inner(model)
-    inputs = [example] if isinstance(example, torch.Tensor) else list(example)
+    inputs = examples(example, 0)
     kept = {name: buffer.clone() for name, buffer in own.named_buffers()}
     with torch.no_grad():
         made = own(*inputs)

@@ -43,7 +43,7 @@ def compiled(name: str) -> ctypes.CDLL | None:
             return None
         kept = _kept(folder, stem) or _compile(compiler, source, folder, stem)
         return ctypes.CDLL(str(kept))
-    except (OSError, RuntimeError, subprocess.SubprocessError):  # the second: there is no home
+    except (OSError, subprocess.SubprocessError):
         return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conserved.blocks import BlockLaws
-from conserved.errors import InputError
+from conserved.errors import InputError, require_torch
 from conserved.watching.beside import Beside
 from conserved.watching.exact import given
 from conserved.watching.following import Augment, followed
@@ -94,6 +94,7 @@ def watch(
         InputError: neither laws nor an example; laws or a log of another model; a log that cannot
             be written.
     """
+    require_torch("model", type(model).__name__)
     from torch.nn.parallel import DistributedDataParallel
 
     pace = Pace(every, overhead, ready=partial(finish, model))

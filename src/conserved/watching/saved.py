@@ -22,6 +22,7 @@ from conserved._version import __version__
 from conserved.blocks import BlockLaws, block_laws, restricted
 from conserved.errors import InputError
 from conserved.files import write_whole
+from conserved.networks.torch.network import examples
 from conserved.watching.tensors import check_values, inner, parameters
 
 if TYPE_CHECKING:
@@ -64,12 +65,11 @@ def laws_for(
     asked = {"loss": kind, "batch": batch, "output": output}
     if not cache:
         return _found(model, example, asked)
-    place = folder() / f"{fingerprint(model, example, f'{asked}')}.json"
-    kept = _kept(place)
-    if kept is not None:
+    name = f"{fingerprint(model, example, f'{asked}')}.json"
+    if (kept := _kept(name)) is not None:
         return kept
     found = _found(model, example, asked)
-    _keep(place, found)
+    _keep(name, found)
     return found
 
 
@@ -120,29 +120,38 @@ def trained(frozen: Sequence[nn.Parameter]) -> Iterator[None]:
 
 
 def folder() -> Path:
-    """Where laws are kept: ``$CONSERVED_CACHE``, else below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    """Where laws are kept: ``$CONSERVED_CACHE``, else below ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    Raises:
+        OSError: nobody says where, and there is no home.
+    """
     if own := os.environ.get("CONSERVED_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "conserved"
+    if own := os.environ.get("XDG_CACHE_HOME"):
+        return Path(own) / "conserved"
+    try:
+        return Path.home() / ".cache" / "conserved"
+    except RuntimeError as error:
+        raise FileNotFoundError(f"{error}") from error
 
 
-def _kept(place: Path) -> BlockLaws | None:
+def _kept(name: str) -> BlockLaws | None:
     from conserved.blocks.document import from_document
 
     try:
-        return from_document(json.loads(place.read_text(encoding="utf-8")))
+        return from_document(json.loads((folder() / name).read_text(encoding="utf-8")))
     except (OSError, ValueError, InputError):
         return None  # none there, or none that we can read: they are found again
 
 
-def _keep(place: Path, laws: BlockLaws) -> None:
+def _keep(name: str, laws: BlockLaws) -> None:
     from conserved.blocks.document import to_document
 
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(place, json.dumps(to_document(laws), ensure_ascii=False).encode())
+        folder().mkdir(parents=True, exist_ok=True)
+        write_whole(folder() / name, json.dumps(to_document(laws), ensure_ascii=False).encode())
     except OSError:
-        pass  # a folder that cannot be written to costs time, nothing else
+        pass  # a folder that cannot be written to, or is nowhere, costs time, nothing else
 
 
 def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], asked: str) -> str:
@@ -164,11 +173,8 @@ def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], asked: str
 
 
 def _parts(model: nn.Module, example: Any, asked: str) -> Iterator[str]:
-    import torch
-
     yield asked
-    inputs = [example] if isinstance(example, torch.Tensor) else list(example)
-    yield from (f"{tuple(x.shape)} {x.dtype}" for x in inputs)
+    yield from (f"{tuple(x.shape)} {x.dtype}" for x in examples(example, 0))
     first: dict[int, str] = {}
     for name, p in model.named_parameters(remove_duplicate=False):
         own = first.setdefault(id(p), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from conserved.errors import InputError
+from conserved.errors import InputError, require_torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,11 +20,13 @@ def inner(model: nn.Module) -> nn.Module:
     Raises:
         InputError: what is no module.
     """
+    kind = type(model).__name__
+    require_torch("model", kind)
     from torch import nn
     from torch.nn.parallel import DistributedDataParallel
 
     if not isinstance(model, nn.Module):
-        raise InputError("model", type(model).__name__, "give a torch.nn.Module")
+        raise InputError("model", kind, "give a torch.nn.Module")
     while True:
         if isinstance(model, DistributedDataParallel):
             model = model.module
@@ -133,9 +135,10 @@ def check_values(model: nn.Module) -> None:
     Raises:
         InputError: one has no shape yet, or is on the meta device.
     """
+    own = inner(model)
     import torch
 
-    for name, parameter in inner(model).named_parameters():
+    for name, parameter in own.named_parameters():
         if torch.nn.parameter.is_lazy(parameter):
             raise InputError("model", name, "has no shape yet: run the model once")
         if parameter.is_meta:

@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 from conserved.errors import InputError
+from conserved.networks.torch.export import require_module
 from conserved.networks.torch.network import Reading, examples
 from conserved.networks.torch.reading import ancestors, read_node
 from conserved.networks.torch.values import Context, UncoveredError, place_of
@@ -130,6 +131,7 @@ def coverage(
     Raises:
         InputError: the module cannot be exported at all.
     """
+    require_module(module)
     reading = Reading(module, examples(example, batch), batch, tokens, output)
     found = reading.found
     recording, constants, given = reading.begin()

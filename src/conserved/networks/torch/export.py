@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from conserved.errors import InputError
+from conserved.errors import InputError, require_torch
 from conserved.networks.torch.ops import TABLE
 
 if TYPE_CHECKING:
@@ -55,11 +55,13 @@ def require_module(module: Any) -> None:
     Raises:
         InputError: naming what was given.
     """
+    kind = type(module).__name__
+    require_torch("module", kind)
     from torch import nn
 
     if not isinstance(module, nn.Module):
         advice = "give a torch.nn.Module; weights alone do not say what is computed with them"
-        raise InputError("module", type(module).__name__, advice)
+        raise InputError("module", kind, advice)
 
 
 def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
@@ -68,7 +70,6 @@ def exported(module: nn.Module, example: Sequence[Tensor]) -> Exported:
     Raises:
         InputError: in one line, whatever the reason.
     """
-    require_module(module)
     _check_types(module, example)
     program = _program(module, tuple(example))
     first: dict[int, str] = {}

@@ -17,7 +17,7 @@ from conserved.kernel.evaluate import Run, split
 from conserved.kernel.functions import FormalRing
 from conserved.kernel.program import Program
 from conserved.kernel.real import Reals
-from conserved.networks.torch.export import Exported, named_outputs, quietly, require_module
+from conserved.networks.torch.export import Exported, named_outputs, quietly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +143,6 @@ def untouched(module: nn.Module) -> Iterator[None]:
     """Buffers, such as running statistics, and random numbers are afterwards what they were."""
     import torch
 
-    require_module(module)
     held = {name: buffer.clone() for name, buffer in module.named_buffers()}
     try:
         with torch.random.fork_rng(devices=[]), quietly():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from conserved.errors import InputError
 from conserved.kernel.program import Program
 from conserved.networks.given import Given
 from conserved.networks.torch.constants import Constants
-from conserved.networks.torch.export import Exported, exported
+from conserved.networks.torch.export import Exported, exported, require_module
 from conserved.networks.torch.gradients import fault_of_gradient
 from conserved.networks.torch.randomness import draws_of, masks_only
 from conserved.networks.torch.reading import ancestors, only_output, read_graph
@@ -90,6 +90,7 @@ def read_module(
         InputError: in one line, with the operation, its module and its shape where one is not
             covered.
     """
+    require_module(module)
     spec = type(module).__name__ if spec is None else spec
     reading = Reading(module, examples(example, batch), batch, tokens, output)
     own = reading.run(eps=True)
@@ -106,6 +107,9 @@ def examples(example: Any, batch: int | None) -> list[Tensor]:
     """The inputs to export on: one example, or a batch that is one datum."""
     import torch
 
+    if not isinstance(example, Iterable):
+        advice = "give an input of the module, with a batch axis, or several"
+        raise InputError("example", type(example).__name__, advice)
     tensors = [example] if isinstance(example, torch.Tensor) else list(example)
     for k, tensor in enumerate(tensors):
         if not isinstance(tensor, torch.Tensor):

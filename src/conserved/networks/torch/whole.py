@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conserved.errors import InputError
 from conserved.kernel.program import SIZE_LIMIT, Program
+from conserved.networks.torch.export import require_module
 from conserved.networks.torch.gradients import untouched
 from conserved.networks.torch.network import Reading, examples
 
@@ -64,6 +65,7 @@ def read_whole(
     Raises:
         InputError: as ``read_module``.
     """
+    require_module(module)
     given = examples(example, 0)
     notes: list[str] = []
     small: Program | None = None
