@@ -33,3 +33,24 @@ def test_a_layer_that_is_thawed_at_a_rate_of_its_own(momentum, every, fault):
     assert [t.since for t in watched.tracks] == [5 if fault else None] * 2
     assert all(t.residual < 10 for t in watched.tracks) or fault
     assert all(abs(t.value - t.predicted) < 1e-12 for t in watched.tracks) or fault
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_group_whose_rate_is_0_at_first(fault):
+    """Where a tensor stands still there is no common rule; from the first one on there is."""
+    model = mlp()
+    groups = [{"params": list(model[0].parameters()), "lr": 0.02}]
+    groups.append({"params": [*model[2].parameters(), *model[4].parameters()], "lr": 0.0})
+    optimizer = torch.optim.SGD(groups, momentum=0.5)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
+        steps(model, optimizer, 4)
+        optimizer.param_groups[1]["lr"] = 0.01
+        steps(model, optimizer, 3)
+        if fault:
+            with torch.no_grad():
+                model[0].weight.mul_(1.001)
+        steps(model, optimizer, 3)
+    mixed, alike = watched.tracks
+    assert mixed.since == (8 if fault else None)
+    assert alike.since is None
+    assert mixed.residual < 10

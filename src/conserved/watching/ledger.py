@@ -23,6 +23,7 @@ class Look:
     """Sums over the tensors around one step, each with an entry for each slot.
 
     Attributes:
+        value: (F,) h before the step.
         square: θθ before the step.
         line: θ, of linear terms.
         slope: θg.
@@ -34,6 +35,7 @@ class Look:
         still: (F,) functions of which a parameter was not moved.
     """
 
+    value: Floats
     square: Floats
     line: Floats
     slope: Floats
@@ -100,12 +102,18 @@ class Ledger:
         self._parts = {(int(a), int(b)): k for k, (a, b) in enumerate(parts)}
         self._part = part.reshape(-1)
 
-    def begin(self, rules: Sequence[Rule | None]) -> None:
-        """Fix what each term counts, before the first look."""
+    def begin(self, rules: Sequence[Rule | None]) -> bool:
+        """Fix what each term counts where there is a common rule for the first time.
+
+        Returns:
+            Whether any counts otherwise from now on.
+        """
+        before = self.weights.copy()
         for one in self.classes:
-            common = self._joint(one, rules)
+            common = self._joint(one, rules) if one.weights is None else None
             if common is not None:
                 self._weigh(one, common)
+        return bool((self.weights != before).any())
 
     def _joint(self, one: _Class, rules: Sequence[Rule | None]) -> Joint | None:
         if -1 in one.groups:
@@ -125,12 +133,12 @@ class Ledger:
 
     def size(self, square: Floats) -> Floats:
         """Of the terms of h (F,): Σ|c|‖X‖², or Σ|c|Σ|x| at most."""
-        most = np.sqrt(self.sums.entries * np.maximum(square, 0))
-        slots = np.where(self.sums.straight, most, square)
+        slots, linear = square.copy(), self.sums.linear_slots
+        slots[linear] = np.sqrt(self.sums.entries[linear] * square[linear])
         return self.sums.size(slots, self.weights)
 
     def _own(self, square: Floats, line: Floats) -> Floats:
-        return np.where(self.sums.straight, line, square)
+        return square + line  # one of them is 0
 
     def pairing(self, slope: Floats, slope_line: Floats) -> Floats:
         """⟨∇h, g⟩ (F,), or ⟨∇h, b⟩, by coefficients as the law has them."""
@@ -177,18 +185,20 @@ class Ledger:
             )
             crossed = np.where(ahead > 0, met + momentum * look.pace, crossed)
         quadratic = np.where(sums.straight, 0.0, shares)
-        radial = self.degree * sums.total(decay * self._own(look.square, look.line))
+        radial: Floats = np.zeros(sums.functions)
+        if decay.any():
+            radial = self.degree * sums.total(decay * self._own(look.square, look.line))
         even = sums.total(square * quadratic)
         mixed = even if crossed is square else sums.total(crossed * quadratic)
-        value = self.value(look.square, look.line)
         out = np.full(sums.functions, np.nan)
         for one, common in known:
             for begun in (True, False):
-                mine = one.functions & (self.first != begun)
-                if mine.any():
-                    pull = radial[mine] + common.sign * leak[mine]
+                mask = one.functions & (self.first != begun)
+                if mask.any():
+                    mine = slice(None) if mask.all() else mask
+                    along: Floats = radial[mine] + common.sign * leak[mine]
                     out[mine] = self._forecast(
-                        common, mine, begun, pull, even[mine], mixed[mine], value[mine]
+                        common, mine, begun, along, even[mine], mixed[mine], look.value[mine]
                     )
         self.first[:] = False
         out[look.still] = np.nan
@@ -208,7 +218,7 @@ class Ledger:
     def _forecast(
         self,
         common: Joint,
-        mine: NDArray[np.bool_],
+        mine: slice | NDArray[np.bool_],
         begun: bool,
         radial: Floats,
         square: Floats,

@@ -217,7 +217,7 @@ class Observer:
         if groups != self._groups:
             self._groups = groups
             self._ledger.regroup(groups)
-            self._ledger.begin(self._rules)
+        if self._ledger.begin(self._rules):
             self._values.weigh_anew()
         words = in_words(self.optimizers)
         if words != self._words:

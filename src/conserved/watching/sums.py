@@ -182,6 +182,7 @@ class Sums:
         linear: (F,) whether it is one.
         owner, factor: (slots,) the function of each, and the coefficient of its term.
         straight: (slots,) whether its function is linear.
+        linear_slots: those of linear functions.
         tensors: (slots,) the parameter of each, its place in ``names``.
         entries: (slots,) how many numbers each adds.
         products, lines: how slots are made of what was read.
@@ -232,6 +233,10 @@ class Sums:
         self.owner = _joined(owner, np.intp)
         self.straight = self.linear[self.owner]
         self.factor = _joined(factor, np.float64)
+        self._sizes = np.abs(self.factor)
+        linear = np.flatnonzero(self.straight)
+        run = len(linear) and linear[-1] + 1 - linear[0] == len(linear)
+        self.linear_slots = slice(linear[0], linear[-1] + 1) if run else linear
         self.tensors = _joined(names, np.intp)
         self.entries = _joined(entries, np.float64)
 
@@ -256,9 +261,9 @@ class Sums:
         return _counted(self.owner, factor * slots, self.functions)
 
     def size(self, slots: Floats, weights: Floats | None = None) -> Floats:
-        """The same with every term taken as positive."""
-        factor = np.abs(self.factor if weights is None else self.factor * weights)
-        return _counted(self.owner, factor * np.abs(slots), self.functions)
+        """The same with every term taken as positive, of slots that are."""
+        factor = self._sizes if weights is None else self._sizes * weights
+        return _counted(self.owner, factor * slots, self.functions)
 
     def spread(self, squares: Floats) -> Floats:
         """(slots,) Σ x² of linear terms, 0 of others, where (names,) mean squares are known."""

@@ -21,26 +21,28 @@ class Tested:
         pairing: ⟨∇h, g⟩.
         unit: what it is of the size of, had nothing cancelled.
         precision: relative rounding of the gradient.
+        relative: |⟨∇h, g⟩| over the sizes of what is paired; ∞ where it is not finite.
         violated: whether it is more than rounding, or than an eps explains.
     """
 
     pairing: Floats
     unit: Floats
     precision: Floats
+    relative: Floats
     violated: NDArray[np.bool_]
 
     @property
-    def relative(self) -> Floats:
-        """|⟨∇h, g⟩| over the sizes of what is paired; ∞ where it is not finite."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.abs(self.pairing) / self.unit
-        share[(self.unit == 0) & (self.pairing == 0)] = 0.0
-        return np.where(np.isfinite(share), share, np.inf)
-
-    @property
     def roundings(self) -> Floats:
-        """The same in units of the gradient's precision."""
+        """What is off, in units of the gradient's precision."""
         return self.relative / self.precision
+
+
+def _relative(pairing: Floats, unit: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.abs(pairing) / unit
+    share[(unit == 0) & (pairing == 0)] = 0.0
+    share[~np.isfinite(share)] = np.inf
+    return share
 
 
 class Tester:
@@ -56,20 +58,23 @@ class Tester:
         self.sums, self.limit = sums, limit
         self.degree = np.where(sums.linear, 1, 2)
         each = np.array([precision.get(name, 0.0) for name in sums.names])
-        self._own_precision = np.zeros(sums.functions)
-        np.maximum.at(self._own_precision, sums.owner, each[sums.tensors])
+        own = np.zeros(sums.functions)
+        np.maximum.at(own, sums.owner, each[sums.tensors])
+        kinds, place = np.unique(own, return_inverse=True)  # few: of float32, of float64, …
+        self._precisions, self._precision = kinds, place.reshape(-1)
         self.without_eps = np.array([law.without_eps for law in sums.laws], dtype=bool)[sums.family]
         # noise in one parameter of a layer is that of its neighbours: a bias that nothing depends
         # on has a gradient of nothing else
         modules = [name.rpartition(".")[0] for name in sums.names]
         self._modules = np.unique(modules, return_inverse=True)[1].reshape(-1)
         self._largest = np.zeros(len(sums.names))
+        self._floor = np.zeros(sums.slots)
 
-    def unit(self, square: Floats, steep: Floats, norms: Floats | None) -> Floats:
+    def unit(self, square: Floats, steep: Floats | None, norms: Floats | None) -> Floats:
         """Σ |c| ‖X‖ ‖G‖ (F,), or Σ |c| √n ‖G‖ of linear terms.
 
         Args:
-            square, steep: θθ and gg for each slot.
+            square, steep: θθ and gg for each slot; None where a tensor's slots count alike.
             norms: (names,) mean square of the entries of each parameter's gradient; None where
                 those of earlier gradients do.
         """
@@ -77,9 +82,10 @@ class Tester:
         # a loss near 0 is a difference of numbers as large as ever, and so is its gradient's noise
         if norms is not None:
             self._largest = np.fmax(self._largest, self.shared(norms))
-        floor = sums.entries * self._largest[sums.tensors]
-        beside = np.where(sums.straight, sums.entries, np.maximum(square, 0))
-        return self.degree * sums.size(np.sqrt(beside * np.maximum(steep, floor)))
+            self._floor = sums.entries * self._largest[sums.tensors]
+        slope = self._floor if steep is None else np.maximum(steep, self._floor)
+        beside = np.where(sums.straight, sums.entries, square)
+        return self.degree * sums.size(np.sqrt(beside * slope))
 
     def shared(self, norms: Floats) -> Floats:
         """The mean square of a module's gradient, for each of its parameters."""
@@ -107,14 +113,12 @@ class Tester:
             precision: at least, where the gradient went through half precision.
             underflow: whether that is float16, which loses small gradients.
         """
-        slots = np.where(self.sums.straight, found["g"], found["xg"])
-        pairing = self.degree * self.sums.total(slots)
-        unit = self.unit(found["xx"], found.get("gg", np.zeros(len(slots))), norms)
-        own = np.maximum(self._own_precision, precision)
-        tested = Tested(pairing, unit, own, np.zeros(0, dtype=bool))
-        kinds, place = np.unique(own, return_inverse=True)
+        pairing = self.degree * self.sums.total(found["g"] + found["xg"])  # one of them is 0
+        unit = self.unit(found["xx"], found.get("gg"), norms)
+        kinds = np.maximum(self._precisions, precision)
         shares = [share_allowed(float(k), self.limit, underflow=underflow) for k in kinds]
-        rounding = np.array(shares)[place]
+        rounding = np.array(shares)[self._precision]
+        relative = _relative(pairing, unit)
         allowed = np.where(self.without_eps, np.maximum(EPS_SHARE, rounding), rounding)
-        violated = (tested.relative > allowed) & ~skipped
-        return Tested(pairing, unit, own, violated)
+        violated = (relative > allowed) & ~skipped
+        return Tested(pairing, unit, kinds[self._precision], relative, violated)

@@ -138,6 +138,7 @@ class Values:
         """
         none = np.zeros(len(self.square))
         around = Look(
+            value=self.value,
             square=self.square,
             line=self.line,
             slope=step.found["xg"],
