@@ -270,7 +270,7 @@ def test_the_project_does_not_speak_of_the_workshop() -> None:
 # ------------------------------------------------------------------ start-up
 
 
-def best_of(code: str, tries: int = 5) -> float:
+def best_of(code: str, tries: int = 3) -> float:
     """Processor time of a fresh interpreter that runs this: the least of several, warm."""
 
     def spent() -> float:

@@ -27,6 +27,7 @@ from conserved.law import Law
 from conserved.problem import Problem
 from tests.certificate.samples import NAMES, document, sample, text
 from tests.certificate.spoil import all_spoilt, randomly_spoilt
+from tests.fuzz import fuzzed
 
 BUDGET = 20.0  # seconds of one check, none of which comes near
 
@@ -123,7 +124,7 @@ def test_all_changes(name: str) -> None:
     assert len(accepted) < count / 10
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(st.sampled_from(NAMES), st.integers(0, 2**32), st.integers(1, 3))
 def test_several_changes_at_once(name: str, seed: int, times: int) -> None:
     is_accepted(randomly_spoilt(document(name), random.Random(seed), times), sample(name))
@@ -171,8 +172,7 @@ def test_laws_and_claims_of_another_loss() -> None:
 # ------------------------------------------------------------------ as text
 
 
-@settings(max_examples=150, derandomize=True)
-@given(st.sampled_from(NAMES), st.data())
+@fuzzed(50, 150, derandomize=True, name=st.sampled_from(NAMES), data=st.data())
 def test_spoilt_text(name: str, data: st.DataObject) -> None:
     """Characters lost, doubled or replaced: no JSON, another certificate, or the same."""
     original, whole = sample(name), text(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
@@ -15,6 +14,7 @@ from conserved.losses import LOSSES, parse_loss
 from conserved.networks import FAMILIES, parse_network
 from conserved.symmetry import LABELS, SYMMETRIES, parse_labels, parse_symmetry
 from tests.cases import CASES
+from tests.fuzz import fuzzed
 
 ARGUMENTS = {"network", "loss", "symmetry", "labels", "flow"}
 
@@ -74,11 +74,7 @@ def specs(texts: list[str]) -> st.SearchStrategy[str]:
     return st.one_of(st.sampled_from(texts), mutated(texts), glued, noise)
 
 
-FUZZ = settings(max_examples=800, deadline=None)
-
-
-@given(text=specs(NETWORKS))
-@FUZZ
+@fuzzed(200, 800, text=specs(NETWORKS))
 def test_networks(text: str) -> None:
     built = assert_parses_or_is_refused(lambda: parse_network(text), "network")
     if built is not None:
@@ -87,8 +83,12 @@ def test_networks(text: str) -> None:
         assert parse_network(built.spec).parameters == built.parameters
 
 
-@given(text=specs(SYMMETRY_TEXTS), dimension=st.integers(1, 6) | st.sampled_from([300, 10**6]))
-@FUZZ
+@fuzzed(
+    200,
+    800,
+    text=specs(SYMMETRY_TEXTS),
+    dimension=st.integers(1, 6) | st.sampled_from([300, 10**6]),
+)
 def test_symmetries(text: str, dimension: int) -> None:
     group = assert_parses_or_is_refused(lambda: parse_symmetry(text, dimension), "symmetry")
     if group is not None:
@@ -99,16 +99,14 @@ def test_symmetries(text: str, dimension: int) -> None:
         assert group.describe().isprintable()
 
 
-@given(text=specs(LOSS_TEXTS))
-@FUZZ
+@fuzzed(200, 800, text=specs(LOSS_TEXTS))
 def test_losses(text: str) -> None:
     loss = assert_parses_or_is_refused(lambda: parse_loss(text), "loss")
     if loss is not None:
         assert parse_loss(loss.spec) == loss
 
 
-@given(text=specs([*LABELS, *FLOWS]))
-@settings(max_examples=300, deadline=None)
+@fuzzed(100, 300, text=specs([*LABELS, *FLOWS]))
 def test_labels_and_flows(text: str) -> None:
     labels = assert_parses_or_is_refused(lambda: parse_labels(text), "labels")
     assert labels is None or parse_labels(labels.name) == labels
@@ -116,14 +114,15 @@ def test_labels_and_flows(text: str) -> None:
     assert flow is None or parse_flow(flow.name) == flow
 
 
-@given(
+@fuzzed(
+    100,
+    300,
     network=st.sampled_from(NETWORKS) | specs(NETWORKS),
     symmetry=st.sampled_from(SYMMETRY_TEXTS) | specs(SYMMETRY_TEXTS),
     loss=st.sampled_from(LOSS_TEXTS) | specs(LOSS_TEXTS),
     labels=st.sampled_from(list(LABELS)) | specs(list(LABELS)),
     flow=st.sampled_from(list(FLOWS)) | noise,
 )
-@settings(max_examples=300, deadline=None)
 def test_problems(network: str, symmetry: str, loss: str, labels: str, flow: str) -> None:
     """All five together: they parse, fit and round-trip, or one of them is named."""
     problem = assert_parses_or_is_refused(

@@ -43,7 +43,7 @@ def in_shell(line: str, redirection: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name != "analyze")) for name in LINES],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name != "list")) for name in LINES],
 )
 def test_closed_streams_change_no_answer(name: str, folder: Path) -> None:
     usual = in_shell(LINES[name], "").returncode
@@ -54,7 +54,13 @@ def test_closed_streams_change_no_answer(name: str, folder: Path) -> None:
         assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("analyze", "check")))
+        for name in LINES
+    ],
+)
 def test_a_reader_that_leaves_early(name: str, folder: Path) -> None:
     process = subprocess.Popen(
         command(*LINES[name].split()),

@@ -78,8 +78,8 @@ def test_an_orbit_beyond_all_bounds(capsys: Capture, n: int) -> None:
     "network",
     [
         "attention:dim=2,tokens=1000000,head=1",
-        "attention:dim=1000,tokens=1000000,head=1",
-        "lightning:dim=2,tokens=1000000",
+        pytest.param("attention:dim=1000,tokens=1000000,head=1", marks=pytest.mark.slow),
+        pytest.param("lightning:dim=2,tokens=1000000", marks=pytest.mark.slow),
     ],
 )
 def test_absurd_sequences(network: str) -> None:

@@ -45,7 +45,7 @@ DEEP_ORBITS = tuple(
 
 
 SLOW = pytest.mark.slow
-LARGE = {"linear:30-30-30"}  # all data: 465 + 900 moments for 1,800 parameters
+LARGE = {"linear:30-30-30", "linear:7-3-7", "linear:6-2-6"}  # a second each, or much more
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from time import perf_counter
 import numpy as np
 import pytest
 from flint import fmpz_mat
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
@@ -19,6 +18,7 @@ from conserved.errors import ConservedError, DegenerateSampleError, InputError
 from conserved.kernel.primes import BLAS_PRIMES, WIDE_PRIMES, prime_with_roots
 from conserved.networks import Linear, Network, Parameter, parse_network
 from conserved.networks.tracing import Var
+from tests.fuzz import fuzzed
 
 # ------------------------------------------------------------------ known laws, independently
 
@@ -77,8 +77,7 @@ small_networks = st.one_of(
 )
 
 
-@given(text=small_networks, seed=st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@fuzzed(40, 120, derandomize=True, text=small_networks, seed=st.integers(0, 2**32))
 def test_never_below_the_laws_that_exist(text: str, seed: int) -> None:
     network = parse_network(text)
     closure = cq.lie_closure(cq.Problem(network=network), seed=seed)
@@ -92,8 +91,12 @@ def test_never_below_the_laws_that_exist(text: str, seed: int) -> None:
     assert 0 <= closure.upper < network.size
 
 
-@given(text=small_networks.filter(lambda t: t.startswith(("linear", "relu"))))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@fuzzed(
+    30,
+    60,
+    derandomize=True,
+    text=small_networks.filter(lambda t: t.startswith(("linear", "relu"))),
+)
 def test_nothing_else_is_conserved(text: str) -> None:
     """Linear and ReLU networks have the laws of §7 and no other, except where W has one field."""
     network = parse_network(text)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conserved as cq
@@ -15,6 +14,7 @@ from conserved.kernel.primes import BLAS_PRIMES, INT64_PRIMES, Prime, prime_with
 from conserved.kernel.real import Reals
 from tests.cases import ENGINE
 from tests.closure.variants import ChangedBasis, Conjugated, Fractions, Reordered, turned
+from tests.fuzz import fuzzed
 
 # one of each family and kind of data, small
 SAMPLE = [
@@ -76,8 +76,9 @@ def test_prime_with_roots(row: Row) -> None:
         assert_same_run(first, cq.lie_closure(problem, prime=prime))
 
 
-@given(row=st.sampled_from(SAMPLE + TURNING), seed=st.integers(0, 2**100))
-@settings(max_examples=80, deadline=None, derandomize=True)
+@fuzzed(
+    25, 80, derandomize=True, row=st.sampled_from(SAMPLE + TURNING), seed=st.integers(0, 2**100)
+)
 def test_seed(row: Row, seed: int) -> None:
     """The ranks on the way may differ where a level is cut by chance; the bound may not."""
     problem = problem_of(row)
@@ -117,8 +118,7 @@ FEEDFORWARD = [
 ]
 
 
-@given(row=st.sampled_from(FEEDFORWARD), seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@fuzzed(20, 60, derandomize=True, row=st.sampled_from(FEEDFORWARD), seed=st.integers(0, 2**32))
 def test_order_of_neurons(row: Row, seed: int) -> None:
     problem = problem_of(row)
     shuffled = replace(problem, network=Reordered(problem.network, np.random.default_rng(seed)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 import conserved as cq
-from conserved.zoo.dynamics_suite import KINDS, draw_dynamics_suite
+from conserved.zoo.dynamics_suite import DynamicsCase, draw_dynamics_suite
+from tests.cases import sweep
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_count_is_certified(kind: str) -> None:
-    for case in draw_dynamics_suite():
-        if case.kind == kind:
-            count = cq.analyze(cq.Problem.from_text(case.network, flow=case.flow)).count
-            told = (count.certified, count.upper, count.written)
-            assert told == (True, case.laws, case.laws), case.network
+@pytest.mark.parametrize(
+    "case", sweep(draw_dynamics_suite(), 3), ids=lambda case: f"{case.kind} {case.network}"
+)
+def test_every_count_is_certified(case: DynamicsCase) -> None:
+    count = cq.analyze(cq.Problem.from_text(case.network, flow=case.flow)).count
+    assert (count.certified, count.upper, count.written) == (True, case.laws, case.laws)

@@ -37,7 +37,13 @@ NAMED = [
 ]
 
 
-@pytest.mark.parametrize("network, symmetry, group, form", NAMED)
+@pytest.mark.parametrize(
+    "network, symmetry, group, form",
+    [
+        pytest.param(*case, marks=[pytest.mark.slow] * case[0].startswith("lightning:dim=5"))
+        for case in NAMED
+    ],
+)
 def test_one_form_is_named(network, symmetry, group, form):
     text = reasons(problem_of(network, symmetry))
     assert "The order is too high for " in text

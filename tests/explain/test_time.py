@@ -117,7 +117,9 @@ def test_averages_beyond_the_limit_are_said(monkeypatch):
             "lightning:dim=6,tokens=2,head=1,out=1", "shift", marks=pytest.mark.slow
         ),
         ("lightning:dim=4,tokens=2,head=1,out=1", "negation"),  # took 40 s and 13 GB
-        ("lightning:dim=5,tokens=3,head=1,out=1", "permutation:3+none:2"),
+        pytest.param(
+            "lightning:dim=5,tokens=3,head=1,out=1", "permutation:3+none:2", marks=pytest.mark.slow
+        ),
         pytest.param("poly:12-1-1,power=2", "shift", marks=pytest.mark.slow),
     ],
 )

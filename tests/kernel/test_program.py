@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conserved.errors import InputError
@@ -19,6 +18,7 @@ from conserved.kernel.program import Program
 from conserved.kernel.residues import FloatResidues
 from conserved.networks import FAMILIES, parse_network
 from conserved.networks.tracing import Var, concatenate, trace
+from tests.fuzz import fuzzed
 
 STEPS = {
     "add": lambda a, b: a + b,
@@ -54,8 +54,7 @@ def programs(draw: Any) -> Program:
     return trace((("A", (2, 2)), ("B", (2, 2))), (("x", (2, 2)),), formula)
 
 
-@given(program=programs())
-@settings(max_examples=150, deadline=None, derandomize=True)
+@fuzzed(50, 150, derandomize=True, program=programs())
 def test_there_and_back(program: Program) -> None:
     again = Program.from_json(json.loads(json.dumps(program.to_json())))
     assert again == program

@@ -9,12 +9,13 @@ import sys
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conserved.errors import InputError
 from conserved.law import Layout, law_from_json
 from tests.cli.shell import environment
+from tests.fuzz import fuzzed
 from tests.law.strategies import EXAMPLES, LAWS, LAYOUT
 
 JUNK = st.one_of(
@@ -42,8 +43,7 @@ def test_round_trip(law):
     assert json.dumps(again.to_json()) == text
 
 
-@settings(max_examples=400)
-@given(st.sampled_from(list(EXAMPLES.values())), st.data())
+@fuzzed(100, 400, law=st.sampled_from(list(EXAMPLES.values())), data=st.data())
 def test_a_mutation_is_refused_or_read_to_the_letter(law, data):
     """Whatever is accepted says of itself exactly what the file says."""
     document = json.loads(json.dumps(law.to_json()))

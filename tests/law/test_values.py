@@ -24,6 +24,7 @@ from conserved.law import (
     SpanLaw,
     SpanPart,
 )
+from tests.fuzz import fuzzed
 from tests.law.strategies import EXAMPLES, LAWS, LAYOUT, gram_laws
 
 SMALL = prime_with_roots(40)  # below 2^23, with cos 2π/5 and √2
@@ -55,7 +56,7 @@ def test_gradients_are_those_of_differences(law):
     np.testing.assert_allclose(law.gradient(theta), slopes, rtol=1e-5, atol=1e-6)
 
 
-@given(LAWS)
+@fuzzed(20, 100, law=LAWS)
 def test_gradients_are_exact(law):
     """The slope along a random line over GF(p), from values alone, is the gradient times it."""
     ring = WideResidues(prime_with_roots(40, below=2**61))

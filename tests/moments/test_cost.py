@@ -20,7 +20,8 @@ def problem_of(network: str, symmetry: str, labels: str = "invariant") -> cq.Pro
 
 MEASURED = [
     ("linear:200-3-1", "permutation", "invariant"),  # estimated at 394 s once
-    ("linear:7-3-7", "hyperoctahedral", "equivariant"),
+    ("linear:5-2-5", "hyperoctahedral", "equivariant"),
+    pytest.param("linear:7-3-7", "hyperoctahedral", "equivariant", marks=pytest.mark.slow),
     ("linear:60-3-2", "shift", "invariant"),
     pytest.param("linear:24-24-24", "permutation", "invariant", marks=pytest.mark.slow),
     ("poly:14-3-1,power=2", "orthogonal", "invariant"),

@@ -29,7 +29,7 @@ MONOMIAL = [
 
 
 @pytest.mark.parametrize("beside", ["", "+none:1"], ids=["alone", "beside a label"])
-@pytest.mark.parametrize("kind, k, copies, h", sweep(MONOMIAL, 3))
+@pytest.mark.parametrize("kind, k, copies, h", sweep(MONOMIAL, 5))
 def test_monomial_groups_over_other_algebras(kind, k, copies, h, beside, tmp_path, monkeypatch):
     """Two or more copies of C^k or H^k: moments Hermitian over C or H, κ = copies·h columns."""
     monkeypatch.chdir(tmp_path)

@@ -309,12 +309,12 @@ def indexed(place: Path, steps: int) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("spoil", SPOILED)
 def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> None:
-    path, folder = indexed(tmp_path, 500)
+    path, folder = indexed(tmp_path, 120)
     place = folder / "index.json"
     text = spoil if isinstance(spoil, str) else json.dumps(spoil(json.loads(place.read_text())))
     place.write_text(text)
     again = read(path, folder)
-    assert_rows(again, range(1, 501))
+    assert_rows(again, range(1, 121))
     assert [event.step for event in again.marks.events] == [7]
 
 

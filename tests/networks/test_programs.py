@@ -166,9 +166,10 @@ def test_all_families_and_activations_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("family", DRAWN)
-def test_programs_are_their_formulas(family: str) -> None:
+@pytest.mark.parametrize("examples", [15, pytest.param(40, marks=pytest.mark.slow)])
+def test_programs_are_their_formulas(family: str, examples: int) -> None:
     @given(drawn=DRAWN[family], seed=st.integers(0, 2**32))
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
     def every(drawn: Drawn, seed: int) -> None:
         text, formula = drawn
         network = parse_network(text)

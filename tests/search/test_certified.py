@@ -15,7 +15,7 @@ WRITTEN = {
     "poly:2-2-2,power=2 rotation:8 equivariant": 2,
     "poly:3-1-1,power=3 icosahedral": 1,
 }
-SLOW = {"linear:30-30-30"}
+SLOW = {"linear:30-30-30", "linear:7-3-7", "linear:6-2-6"}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from conserved.symmetry import (
     Trivial,
     parse_symmetry,
 )
+from tests.fuzz import fuzzed
 
 
 @pytest.mark.parametrize(
@@ -227,8 +228,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(text=texts, dimension=st.integers(1, 12))
+@fuzzed(100, 400, text=texts, dimension=st.integers(1, 12))
 def test_only_one_line_errors_escape(text, dimension):
     try:
         group = parse_symmetry(text, dimension)

@@ -186,13 +186,13 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
             optimizer.step()
         return watched, copy.deepcopy((net.state_dict(), optimizer.state_dict()))
 
-    _, state = train_on(70, tmp_path / "killed.jsonl")  # and is not closed
-    killed, _ = train_on(140, tmp_path / "killed.jsonl", state)
-    whole, _ = train_on(140, tmp_path / "whole.jsonl")
+    _, state = train_on(40, tmp_path / "killed.jsonl")  # and is not closed
+    killed, _ = train_on(80, tmp_path / "killed.jsonl", state)
+    whole, _ = train_on(80, tmp_path / "whole.jsonl")
     one, other = symmetric(killed), symmetric(whole)
-    assert killed.steps == whole.steps == 140
+    assert killed.steps == whole.steps == 80
     assert one.chart == other.chart
-    assert one.draws.looks == other.draws.looks == 140
+    assert one.draws.looks == other.draws.looks == 80
     np.testing.assert_allclose(one.draws.kept[0], other.draws.kept[0], rtol=1e-6)
     np.testing.assert_allclose(one.draws.kept[3:], other.draws.kept[3:], rtol=1e-6)
     assert one.predicted == pytest.approx(other.predicted, rel=1e-6)
