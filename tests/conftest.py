@@ -32,7 +32,6 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """No collection of garbage walks through them, and few through all that was made since."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
     gc.enable()

@@ -66,8 +66,10 @@ LEVELS = {
 
 
 @cache
-def parsed(text: str) -> ast.Module:
-    return ast.parse(text)
+def parsed(text: str) -> tuple[ast.Import | ast.ImportFrom | ast.keyword, ...]:
+    """The imports of a file, at the top or lazily, and the keywords of its calls."""
+    kinds = ast.Import, ast.ImportFrom, ast.keyword
+    return tuple(node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds))
 
 
 def module_of(path: Path, root: Path = PACKAGE) -> str:
@@ -75,10 +77,10 @@ def module_of(path: Path, root: Path = PACKAGE) -> str:
     return path.relative_to(root).parts[0].removesuffix(".py")
 
 
-def imported(tree: ast.AST) -> set[str]:
+def imported(text: str) -> set[str]:
     """Rows of the table that a module imports, at the top or lazily; type checking counts too."""
     names = set()
-    for node in ast.walk(tree):
+    for node in parsed(text):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -92,7 +94,7 @@ def imported(tree: ast.AST) -> set[str]:
 def assert_imports_downward(path: Path, text: str, root: Path = PACKAGE) -> None:
     here = module_of(path, root)
     assert here in LEVELS, f"{here} has no level: add it to the table"
-    for row in imported(parsed(text)) - {here}:
+    for row in imported(text) - {here}:
         assert row in LEVELS, f"{path} imports conserved.{row}, which has no level"
         assert LEVELS[row] < LEVELS[here], f"{path} ({here}) imports upward or sideways: {row}"
 
@@ -132,7 +134,7 @@ def test_the_walk_accepts_what_the_design_allows() -> None:
 def imported_modules(text: str, modules: set[str]) -> set[str]:
     """Modules of the package that a file imports: at the top, lazily, or to check types."""
     names = set()
-    for node in ast.walk(parsed(text)):
+    for node in parsed(text):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -178,7 +180,7 @@ KERNEL = [path for path in SOURCES if module_of(path) == "kernel"]
 
 
 def assert_kernel_imports(path: Path, text: str) -> None:
-    for node in ast.walk(parsed(text)):
+    for node in parsed(text):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -229,7 +231,7 @@ def test_no_pickle() -> None:
     """Loading a pickle runs what is in it; results are JSON."""
     loaders = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib", "cloudpickle"}
     for path in SOURCES:
-        for node in ast.walk(parsed(path.read_text("utf-8"))):
+        for node in parsed(path.read_text("utf-8")):
             if isinstance(node, ast.Import):
                 assert not loaders & {alias.name.split(".")[0] for alias in node.names}, path
             elif isinstance(node, ast.ImportFrom):
