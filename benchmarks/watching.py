@@ -2,7 +2,7 @@
 
 The time in the hooks of a watch beside the rest of the same steps, so that whatever else the
 machine does slows both. All laws, every step; families that are matrices by one random combination
-for each head.
+for each head; the same with a random part of each large family.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks.machine import ROOT
 from benchmarks.measure import Measurement, Result, WrongCountError
 
 FIRST, STEPS, RARELY = 8, 32, 8  # steps before and in a sample; a look at every so many
+PROBE = 0.125  # of each large family
 OVERHEAD, LONG = 0.02, 64  # the share of time that looks may take; steps of a sample of it
 ROWS, TOKENS = 8, 128
 SHAPE = {"dim": 384, "heads": 6, "layers": 6, "context": TOKENS}
@@ -42,17 +43,24 @@ def _run(repetitions: int, cache: str) -> Result:
         if (one["parameters"], one["violated"]) != (PARAMETERS, 0):
             raise WrongCountError(f"{one['parameters']} parameters, {one['violated']} violated")
     name = f"GPT, {PARAMETERS:,} parameters, batch {ROWS}×{TOKENS}"
-    modes = "alone", "watched"
+    modes = "alone", "watched", "probed"
     peaks = [[_worker(seed, mode, cache)["peak"] for mode in modes] for seed in range(3)]
-    memory = tuple(100 * (watched / alone - 1) for alone, watched in peaks)
+    memory, less = (tuple(100 * (one[k] / one[0] - 1) for one in peaks) for k in (1, 2))
     details = {key: found[0][key] for key in ("step", "families")}
-    always, rarely, paid = (
-        tuple(one[key] for one in found) for key in ("always", "rarely", "paid")
+    always, probed, rarely, paid = (
+        tuple(one[key] for one in found) for key in ("always", "probed", "rarely", "paid")
     )
     often = {"steps between looks": [one["between"] for one in found]}
     return Result(
         [
             Measurement(f"{name}: time, a look at every step", "%", always, 2.0, strict=False),
+            Measurement(
+                f"{name}: time, a look at every step, probe={PROBE}",
+                "%",
+                probed,
+                2.0,
+                strict=False,
+            ),
             Measurement(f"{name}: time, a look at every {RARELY}th step", "%", rarely, 2.0),
             Measurement(
                 f"{name}: time, overhead={OVERHEAD}",
@@ -63,6 +71,7 @@ def _run(repetitions: int, cache: str) -> Result:
                 details=often,
             ),
             Measurement(f"{name}: memory", "%", memory, 1.0, strict=False, details=details),
+            Measurement(f"{name}: memory, probe={PROBE}", "%", less, 1.0, strict=False),
             Measurement(f"{name}: laws, first time", "s", (found[0]["laws"],), 120.0),
             Measurement(f"{name}: laws, from the cache", "s", tuple(o["kept"] for o in found), 2.0),
         ]
@@ -170,8 +179,8 @@ class Loop:
 def measure(seed: int, mode: str) -> dict[str, Any]:
     """One sample, in a process of its own."""
     loop = Loop(seed)
-    if mode in ("alone", "watched"):
-        held = loop.watch()  # the same modules are loaded in both
+    if mode in ("alone", "watched", "probed"):  # the same modules are loaded in all
+        held = loop.watch(probe=PROBE if mode == "probed" else 1.0)
         if mode == "alone":
             held.close()
         loop.steps(4)
@@ -183,9 +192,11 @@ def measure(seed: int, mode: str) -> dict[str, Any]:
     loop.watch().close()
     kept = perf_counter() - begun
     always, rarely = loop.share(STEPS), loop.share(STEPS, every=RARELY)
+    probed = loop.share(STEPS, probe=PROBE)
     paid = loop.share(LONG, overhead=OVERHEAD).between_looks()
     return {
         "always": always.percent,
+        "probed": probed.percent,
         "rarely": rarely.percent,
         "paid": paid.percent,
         "between": len(paid.hooks) / len(paid.looked),
@@ -194,7 +205,7 @@ def measure(seed: int, mode: str) -> dict[str, Any]:
         "kept": kept,
         "parameters": sum(p.numel() for p in loop.model.parameters()),
         "families": len(always.watched.tracks),
-        "violated": sum(len(one.watched.violated) for one in (always, rarely, paid)),
+        "violated": sum(len(one.watched.violated) for one in (always, probed, rarely, paid)),
     }
 
 
