@@ -334,6 +334,17 @@ def test_what_is_void_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         read.clear()
 
 
+@pytest.mark.parametrize("back", [0, 32, 40])
+def test_the_last_look_is_one_that_counts(tmp_path: Path, back: int) -> None:
+    """Where a run goes back to the end of a block too."""
+    path = compact(tmp_path / "run.jsonl", logs.head(), *step_lines(1, 70))
+    found = opened(path, folder=tmp_path / "index")
+    compact(path, logs.head(**{"from": back}), mode="a")
+    found.update()
+    truth = logs.numbers(back) if back else np.full((4, 3), np.nan)
+    np.testing.assert_array_equal(found.last, truth)
+
+
 def test_one_writes_and_the_other_reads_on(tmp_path: Path) -> None:
     """Whoever comes second reads what is there, and leaves it as it is."""
     path = compact(tmp_path / "run.jsonl", logs.head(), *step_lines(1, 100))

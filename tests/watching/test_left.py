@@ -275,6 +275,22 @@ def test_what_was_told_late_is_not_lost(tmp_path: Path, until: int) -> None:
         assert found.violated == {1: (10, "late")}
 
 
+@pytest.mark.parametrize("back", [64, 40, 0])
+def test_a_step_that_is_told_again_voids_looks_alone(tmp_path: Path, back: int) -> None:
+    """What another program wrote, without a line that the run goes on: violations stay."""
+    written = Written(tmp_path, 0)
+    written.until(70)
+    written.violates()
+    written.goes_on()
+    written.until(80)
+    written.indexes()
+    written.write(logs.step(back + 1))
+    for _ in range(2):
+        for until in (None, 30, 72):
+            assert through_index(written.path, until) == line_by_line(written.path, until)
+        written.indexes()
+
+
 @pytest.mark.parametrize("until", [None, 1500, 2990])
 def test_little_is_read(tmp_path: Path, until: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     written = Written(tmp_path, 0)

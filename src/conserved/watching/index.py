@@ -94,7 +94,7 @@ class Index:
                 if old.name.startswith(("level", "places", "index")):
                     old.unlink()
             self.pyramid = Pyramid(place.folder, self._reader.width)
-            self.follower = Follower(self.path, 0, self.marks.void)
+            self.follower = Follower(self.path, 0, self.marks.passed)
 
     def _continue(self, note: Mapping[str, Any]) -> None:
         """Take over what is there.
@@ -117,7 +117,7 @@ class Index:
             raise ValueError("files are missing")
         if not self.pyramid.consistent():
             raise ValueError("its numbers do not agree")
-        self.follower = Follower(self.path, begin, self.marks.void)
+        self.follower = Follower(self.path, begin, self.marks.passed)
         for block in sorted({k * (blocks - 1) // _TESTED for k in range(_TESTED + 1) if blocks}):
             self._note_last(self._block(block)[-1][2])
 
@@ -132,12 +132,14 @@ class Index:
         Raises:
             ValueError: it was not made of them.
         """
-        begin = self.pyramid.place(block * BLOCK)
-        rows = list(islice(self._again(begin, self._whole), BLOCK))
+        rows = self._rows(block)
         steps = [step for _, step, _ in rows]
         if not rows or not self.pyramid.agrees(block, steps, np.stack([row for *_, row in rows])):
             raise ValueError("its numbers are not those of the log")
         return rows
+
+    def _rows(self, block: int) -> list[Row]:
+        return list(islice(self._again(self.pyramid.place(block * BLOCK), self._whole), BLOCK))
 
     @property
     def _whole(self) -> int:
@@ -326,6 +328,10 @@ class Index:
                 break
             rows.append(row)
         self._add(rows)
+        if not rows:
+            self.last = np.full_like(self.last, np.nan)
+            if full := self.pyramid.rows // BLOCK:
+                self._note_last(self._rows(full - 1)[-1][2])
 
     def _again(self, begin: int, end: int) -> Iterator[Row]:
         """(place, step, row) of the lines from one place to another that are not void."""

@@ -228,8 +228,8 @@ def _all(path: Path) -> Iterator[Line]:
 
 
 def _behind(index: Index) -> Iterator[Line]:
-    """Lines that are in no full block, void ones left out."""
-    follower = Follower(index.path, index.follower.place, index.marks.void)
+    """Lines behind the full blocks."""
+    follower = Follower(index.path, index.follower.place, index.marks.passed)
     while lines := follower.read():
         for place, line in lines:
             yield place, line, index.path, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Marks:
         violated: of each law that was, the first step and the place of the line that says so.
         begun: the place of the newest ``run`` line.
         void: stretches [begin, end) of the log whose looks no longer count: the run went back.
+        passed: those of them in which nothing else counts either, so that they need not be read.
         closed: the verdicts, where they are the last that was written.
     """
 
@@ -44,6 +46,7 @@ class Marks:
         self.violated: dict[int, tuple[int, int]] = {}
         self.begun = 0
         self.void: list[tuple[int, int]] = []
+        self.passed: list[tuple[int, int]] = []
         self.closed: list[dict[str, Any]] | None = None
         self._closed = -1  # the place of that line
         self._unread = 0
@@ -90,26 +93,28 @@ class Marks:
         self.events = [event for event in self.events if event.step < step]
 
     def leave_out(self, begin: int, end: int) -> None:
-        """Looks of this stretch no longer count."""
-        while self.void and self.void[-1][1] >= begin:
-            begin = min(begin, self.void.pop()[0])
+        """Looks of this stretch no longer count, which a ``run`` line or an earlier step ends."""
+        for several in (self.void, self.passed):
+            while several and several[-1][0] >= begin:
+                several.pop()
         self.void.append((begin, end))
+        events, violated = (e.place for e in self.events), (p for _, p in self.violated.values())
+        counted = any(begin <= place < end for place in chain(events, violated, self._missed))
+        if end == self.begun and not counted:
+            self.passed.append((begin, end))
 
     # ------------------------------------------------------------------ on disk
 
     def note(self, end: int) -> dict[str, Any]:
         """All that is not found again by who reads the log from a place on."""
-
-        def gone(place: int) -> bool:
-            return place < end or any(begin <= place < until for begin, until in self.void)
-
         return {
-            "unread": self._unread + sum(map(gone, self._missed)),
-            "events": [list(vars(e).values()) for e in self.events if gone(e.place)],
-            "violated": [[k, *told] for k, told in self.violated.items() if gone(told[1])],
+            "unread": self._unread + sum(place < end for place in self._missed),
+            "events": [list(vars(e).values()) for e in self.events if e.place < end],
+            "violated": [[k, *told] for k, told in self.violated.items() if told[1] < end],
             "begun": self.begun,
             "void": self.void,
-            "closed": self._closed if gone(self._closed) else -1,
+            "passed": self.passed,
+            "closed": self._closed if self._closed < end else -1,
         }
 
     @staticmethod
@@ -128,6 +133,7 @@ class Marks:
         found.events = [_event_of(event) for event in note["events"]]
         found.violated = {int(k): (int(step), int(place)) for k, step, place in note["violated"]}
         found.void = [(int(begin), int(end)) for begin, end in note["void"]]
+        found.passed = [(int(begin), int(end)) for begin, end in note["passed"]]
         found.begun, found._unread = int(note["begun"]), int(note["unread"])
         if (place := int(note["closed"])) >= 0:
             found.verdict(place, parsed(line_at(path, place)) or {})
