@@ -51,6 +51,11 @@ DRAWN: dict[str, tuple[Formula, Formula, tuple[int, ...]]] = {
         lambda x, w, m: x @ w + m.exp(),
         (1, 4),
     ),
+    "uniform": (  # as NEFTune draws
+        lambda x, w: x @ w + torch.zeros_like(x @ w).uniform_(-0.5, 0.5).exp(),
+        lambda x, w, m: x @ w + m.exp(),
+        (1, 4),
+    ),
     "rand": (
         lambda x, w: x @ w * torch.rand(4, dtype=x.dtype),
         lambda x, w, m: x @ w * m,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from conserved.errors import InputError
+from conserved.monitor.run import Run
 from conserved.watching.callbacks import lightning_callback, trainer_callback
 from conserved.watching.log import records
 from tests.watching.runs import batches, mlp, mlp_laws
@@ -48,27 +50,32 @@ class Callback:
 class LightningTrainer:
     """What a fit does, as far as a callback sees it."""
 
-    def __init__(self, callbacks: list[Any], *, breaks: bool = False) -> None:
+    def __init__(self, callbacks: list[Any], *, breaks: bool = False, accumulates: int = 1) -> None:
         self.callbacks, self.breaks = callbacks, breaks
+        self.accumulate_grad_batches = accumulates
         assert all(isinstance(callback, Callback) for callback in callbacks)
         self.optimizers: list[Any] = []
-        self.global_step = 0
+        self.model: Any = None  # the module, in what replicates it
+        self.global_step = 0  # steps of all optimizers
 
     def call(self, hook: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(self, *arguments)
 
     def fit(self, module: Any, steps: int) -> None:
-        self.optimizers = [torch.optim.SGD(module.parameters(), lr=0.01)]
+        self.optimizers = self.optimizers or [torch.optim.SGD(module.parameters(), lr=0.01)]
+        self.model = self.model or module
         x, y = batch()
         try:
             self.call("on_train_start", module)
             for index in range(steps):
-                loss = ((module(x) - y) ** 2).mean()
-                self.optimizers[0].zero_grad()
+                loss = ((module(x) - y) ** 2).mean() / self.accumulate_grad_batches
                 loss.backward()
-                self.optimizers[0].step()
-                self.global_step += 1
+                if (index + 1) % self.accumulate_grad_batches == 0:
+                    for optimizer in self.optimizers:
+                        optimizer.step()
+                        self.global_step += 1
+                    module.zero_grad()
                 if self.breaks and index == 2:
                     raise KeyboardInterrupt
                 self.call("on_train_batch_end", module, {"loss": loss.detach()}, (x, y), index)
@@ -100,6 +107,55 @@ def test_lightning_breaks_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     callback = lightning_callback(log=log, cache=False)
     LightningTrainer([callback], breaks=True).fit(module, 5)
     assert [line["kind"] for line in records(log)] == ["run", *["step"] * 3, "verdict"]
+
+
+def test_lightning_divides_a_loss_that_is_accumulated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is noted is the mean of the batches of a step."""
+    installed(monkeypatch, "lightning.pytorch", Callback=Callback)
+    log = tmp_path / "run.jsonl"
+    callback = lightning_callback(laws=mlp_laws(), log=log)
+    module = mlp()
+    module.example_input_array = None
+    x, y = batch()
+    loss = ((module(x) - y) ** 2).mean().item()
+    LightningTrainer([callback], accumulates=4).fit(module, 12)
+    steps = [line for line in records(log) if line["kind"] == "step"]
+    assert len(steps) == 3
+    assert steps[0]["metrics"]["loss"] == pytest.approx(loss)
+
+
+def test_lightning_counts_the_steps_of_each_optimizer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed(monkeypatch, "lightning.pytorch", Callback=Callback)
+    callback = lightning_callback(laws=mlp_laws(), log=tmp_path / "run.jsonl")
+    module = mlp()
+    module.example_input_array = None
+    trainer = LightningTrainer([callback])
+    trainer.optimizers = [torch.optim.SGD(part.parameters(), lr=0.01) for part in module[::2]]
+    trainer.global_step = 3 * 10  # of a checkpoint
+    trainer.fit(module, 2)
+    assert callback.watch.steps == 12
+
+
+def test_a_trainer_that_begins_at_0_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A script that is run again with the same log; a pickled callback is as good as new."""
+    installed(monkeypatch, "lightning.pytorch", Callback=Callback)
+    log = tmp_path / "run.jsonl"
+    for seed, steps in (0, 5), (1, 3):
+        callback = pickle.loads(pickle.dumps(lightning_callback(laws=mlp_laws(), log=log)))
+        module = mlp(seed)
+        module.example_input_array = None
+        LightningTrainer([callback]).fit(module, steps)
+        assert callback.watch.steps == steps
+    shown = Run(log)
+    shown.update()
+    assert (shown.steps, [event.text for event in shown.marks.events]) == (3, ["began anew"])
+    assert shown.head.laws[0].start == pytest.approx(callback.watch.tracks[0].start, rel=1e-6)
 
 
 class TrainerCallback:
@@ -155,6 +211,23 @@ def test_a_run_that_goes_on_counts_on(monkeypatch: pytest.MonkeyPatch, tmp_path:
     state = SimpleNamespace(global_step=70)
     callback.on_train_begin(None, state, None, model=model, optimizer=optimizer)
     assert callback.watch.steps == 70
+    callback.on_train_end(None, state, None)
+
+
+def test_a_run_that_broke_off_is_closed_by_the_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The Trainer tells callbacks of no exception."""
+    installed(monkeypatch, "transformers", TrainerCallback=TrainerCallback)
+    callback = trainer_callback(laws=mlp_laws(), log=tmp_path / "run.jsonl")
+    model, state = mlp().eval(), SimpleNamespace(global_step=0)  # as from_pretrained leaves it
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    callback.on_train_begin(None, state, None, model=model, optimizer=optimizer)
+    assert model.training, "laws are those of training"
+    first = callback.watch
+    callback.on_train_begin(None, state, None, model=model, optimizer=optimizer)
+    assert first.closed
+    assert not callback.watch.closed
     callback.on_train_end(None, state, None)
 
 

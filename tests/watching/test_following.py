@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Callable
 from functools import cache
 from itertools import permutations
@@ -187,6 +188,8 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
         return watched, copy.deepcopy((net.state_dict(), optimizer.state_dict()))
 
     _, state = train_on(40, tmp_path / "killed.jsonl")  # and is not closed
+    del _
+    gc.collect()  # its process is gone
     killed, _ = train_on(80, tmp_path / "killed.jsonl", state)
     whole, _ = train_on(80, tmp_path / "whole.jsonl")
     one, other = symmetric(killed), symmetric(whole)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from conserved.errors import InputError
-from conserved.watching.sinks import sink
+from conserved.watching.sinks import sink, sinks_of
 from tests.monitor import logs
 
 HEAD = logs.head()
@@ -179,6 +180,61 @@ def test_wandb_steps_stay_those_of_the_loop() -> None:
     assert losses == [1.0 / n for n in range(1, 6)]
     ours = [row["conserved/step"] for row in run.rows if "conserved/step" in row]
     assert ours == [1, 2, 3, 4, 5]
+
+
+def test_wandb_looks_of_one_row_are_the_worst_of_them() -> None:
+    """A loop that logs every third step loses no spike: a row has one number of each name."""
+    run = Run()
+    write = sink(run)
+    told = [5.0, 1.0, 2.0, 1.0, 7.0, 3.0]
+    write(HEAD)
+    for n, residual in enumerate(told, 1):
+        write(logs.step(n, residual=[residual, None, None], value=[float(n), 1.0, 1.0]))
+        if n % 3 == 0:
+            run.log({"loss": 1.0})
+    rows = [row for row in run.rows if "loss" in row]
+    assert [row["conserved/worst_residual"] for row in rows] == [5.0, 7.0]
+    assert [row["conserved/step"] for row in rows] == [3, 6]
+    drift = next(name for name in rows[0] if name.startswith("conserved/drift/000"))
+    assert rows[1][drift] - rows[0][drift] == 3 / HEAD["laws"][0]["size"], "the last"
+
+
+def test_wandb_rows_of_their_own() -> None:
+    """For a loop that logs nothing to W&B."""
+    run = Run()
+    tell(run, rows=True)
+    assert [row["conserved/step"] for row in run.rows] == [1, 2, 3, 4, 5]
+    worst = [float(logs.numbers(n)[2].max()) for n in range(1, 6)]
+    assert [row["conserved/worst_residual"] for row in run.rows] == worst
+
+
+def test_the_module_wandb_without_a_run() -> None:
+    """As the module before ``wandb.init()``."""
+    module = SimpleNamespace(run=None, log=print, define_metric=print)
+    with pytest.raises(InputError, match=r"wandb.init\(\) first"):
+        sink(module)
+    module.run = run = Run()
+    module.log, module.define_metric = run.log, run.define_metric
+    tell(module, rows=True)
+    assert len(run.rows) == 5
+
+
+def test_tables_of_text_are_no_files_of_text() -> None:
+    """As Lightning's ``WandbLogger``, which has tables under the name that MLflow has files."""
+
+    class Tables(Logger):
+        def log_text(self, key: str, columns: Any = None, data: Any = None) -> None:
+            raise AssertionError("a table was written")
+
+    logger = Tables()
+    tell(logger)
+    assert logger.steps == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("targets", [3, print, SummaryWriter(), "run.jsonl", None])
+def test_sinks_are_a_list(targets: Any) -> None:
+    with pytest.raises(InputError, match=r"sinks .*: give a list of loggers, \[logger\]"):
+        sinks_of(targets)
 
 
 def test_a_function_is_called_with_every_record() -> None:

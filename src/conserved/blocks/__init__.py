@@ -235,7 +235,7 @@ def block_laws(
 def _found(
     model: Any, example: Any, loss: str | Loss, batch: Any, tokens: Any, output: Any, seed: int
 ) -> BlockLaws:
-    loss = parse_loss(loss) if isinstance(loss, str) else loss
+    loss = loss if isinstance(loss, Loss) else parse_loss(loss)
     read = reading(model, example, batch, tokens, output)
     loss.check(read.program.shape)
     rng = np.random.default_rng(seed)

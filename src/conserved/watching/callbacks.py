@@ -1,12 +1,13 @@
 """Watching under a trainer: callbacks for Lightning and for the Hugging Face Trainer.
 
 Neither is needed before a callback is made. A callback does what one does by hand: ``watch`` when
-training begins, ``note`` the loss, ``close`` at the end.
+training begins, at the trainer's own step, ``note`` the loss, ``close`` at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -34,18 +35,28 @@ def lightning_callback(example: Any = None, **options: Any) -> Any:
         """Watches the laws of a LightningModule."""
 
         watch: Watch | None = None
+        _losses: tuple[float, ...] = ()  # of the batches of one step
+        _taken = 0
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+            self._close()
             given = example if example is not None else pl_module.example_input_array
-            opened = {"step": trainer.global_step or None, **options}
+            self._losses, self._taken = (), trainer.global_step
+            taken = trainer.global_step // max(1, len(trainer.optimizers))  # it counts each one's
+            opened = {"step": taken, "ranks": _replicated(trainer), **options}
             self.watch = _watching(pl_module, trainer.optimizers, given, opened)
 
         def on_train_batch_end(
             self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
         ) -> None:
             loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-            if self.watch is not None and loss is not None:
-                self.watch.note(loss=float(loss))
+            if self.watch is None or loss is None:
+                return
+            parts = trainer.accumulate_grad_batches  # which a loss has been divided by
+            self._losses += (parts * float(loss),)
+            if parts == 1 or trainer.global_step != self._taken:
+                self.watch.note(loss=sum(self._losses) / len(self._losses))
+                self._losses, self._taken = (), trainer.global_step
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
             self._close()
@@ -56,6 +67,9 @@ def lightning_callback(example: Any = None, **options: Any) -> Any:
         def _close(self) -> None:
             if self.watch is not None:
                 self.watch.close()
+
+        def __reduce__(self) -> Any:
+            return partial(lightning_callback, example, **options), ()
 
     return WatchCallback()
 
@@ -81,7 +95,9 @@ def trainer_callback(example: Any = None, **options: Any) -> Any:
         watch: Watch | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            opened = {"step": state.global_step or None, **options}
+            self._close()  # of a run that broke off, which no callback is told
+            kwargs["model"].train()  # as it will be: from_pretrained leaves it in evaluation
+            opened = {"step": state.global_step, **options}
             self.watch = _watching(kwargs["model"], [kwargs["optimizer"]], example, opened)
 
         def on_log(
@@ -91,8 +107,14 @@ def trainer_callback(example: Any = None, **options: Any) -> Any:
                 self.watch.note(loss=float(logs["loss"]))
 
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self._close()
+
+        def _close(self) -> None:
             if self.watch is not None:
                 self.watch.close()
+
+        def __reduce__(self) -> Any:
+            return partial(trainer_callback, example, **options), ()
 
     return WatchCallback()
 
@@ -111,7 +133,14 @@ def _base(name: str, *homes: str) -> Any:
 def _watching(model: Any, optimizers: Any, example: Any, options: dict[str, Any]) -> Watch:
     """``watch``, past the wrappers that trainers put around optimizers."""
     bare = [_bare(optimizer) for optimizer in optimizers]
-    return watch(model, bare if len(bare) > 1 else bare[0], example, **options)
+    return watch(model, bare[0] if len(bare) == 1 else bare, example, **options)
+
+
+def _replicated(trainer: Any) -> bool | None:
+    """Whether ranks must agree: Lightning's module is inside of what tells."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    return isinstance(trainer.model, DistributedDataParallel) or None
 
 
 def _bare(optimizer: Any) -> Any:

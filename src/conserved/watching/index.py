@@ -21,7 +21,15 @@ from conserved.files import write_whole
 from conserved.watching.marks import Marks
 from conserved.watching.place import LONG, Place, beside
 from conserved.watching.pyramid import BLOCK, Floats, Pyramid
-from conserved.watching.reading import Follower, first_line, head_of, parsed, shown, size_of
+from conserved.watching.reading import (
+    Follower,
+    first_line,
+    head_of,
+    line_at,
+    parsed,
+    shown,
+    size_of,
+)
 from conserved.watching.rows import FIELDS, METRICS, RowReader, step_of
 
 _SAVE = 30.0  # seconds between two notes of how far the index goes
@@ -111,6 +119,8 @@ class Index:
         if note["bytes"] > size_of(self.path) or self._before(begin) != note["before"]:
             raise ValueError("the log was written anew")
         self.marks = Marks.of(note, len(self.head.laws), self.path)
+        newest = parsed(line_at(self.path, self.marks.begun)) or {}
+        self.head = head_of(newest) if newest.get("run") == self.head.run else self.head
         self.pyramid = Pyramid(self._place.folder, self._reader.width, self._place.below)
         self.pyramid.keep(blocks)
         if self.pyramid.rows < blocks * BLOCK:
@@ -312,6 +322,8 @@ class Index:
         if not isinstance(start, int):
             self.marks.miss(place)
             return
+        if start == 0:  # it began anew, with other values
+            self.head = head
         self.marks.went_on(place, start)
         self._cut(start + 1, place)
 

@@ -105,6 +105,8 @@ class _Lines:
             step = step_of(line)  # most lines are not parsed
             if step is None and not line.startswith(EXTREMES):
                 step = self._other(part, row, line)
+            if not self._run:
+                raise InputError("log", str(part), f"is no log of schema {SCHEMA}")
             if step is not None:
                 self._looks.add(step, place)
                 self._last = step

@@ -14,7 +14,7 @@ import numpy as np
 
 from conserved.errors import InputError
 from conserved.watching.companion import Companion
-from conserved.watching.left import left
+from conserved.watching.left import Left, left
 from conserved.watching.log import SCHEMA, LogWriter, number, older_parts
 from conserved.watching.pace import Pace
 from conserved.watching.probes import Probes
@@ -84,8 +84,6 @@ class RunLogger:
         pace: Pace,
         probes: Probes,
     ) -> None:
-        if rotate < 1:
-            raise InputError("rotate", rotate, "a part has 1 byte or more")
         self._path = None if log is None else Path(log)
         self._rotate, self._sinks, self._pace, self.probes = rotate, tuple(sinks), pace, probes
         self._metrics: dict[str, float] = {}  # of the step to come
@@ -116,11 +114,8 @@ class RunLogger:
                 raise InputError("log", str(self._path), "is of other laws; give another file")
             probes.check(old.probe, old.seed)
             run = old.run
-            for k, drawn in old.drawn.items():
-                observer.tracks[k].draws = drawn
-            for k, (start, size) in enumerate(old.start):
-                since = old.violated.get(k, (None, ""))
-                observer.resume(k, start, size, number(old.predicted[k]), *since)
+            if self.begun:  # from step 0 on nothing is left of it
+                _resume(observer, old)
         self._head = {
             "kind": "run",
             "schema": SCHEMA,
@@ -142,7 +137,7 @@ class RunLogger:
             self._companion = Companion(self._path)
         self._begin(self.begun)
         if old is not None and old.run:
-            text = f"went on after step {self.begun}"
+            text = f"went on after step {self.begun}" if self.begun else "began anew"
             self.event(self.begun, Event("resumed", text))
 
     def _begin(self, step: int) -> None:
@@ -242,6 +237,14 @@ class RunLogger:
             self._writer.write(record)
         for sink in self._sinks:
             sink(record)
+
+
+def _resume(observer: Observer | Beside, old: Left) -> None:
+    for k, drawn in old.drawn.items():
+        observer.tracks[k].draws = drawn
+    for k, (start, size) in enumerate(old.start):
+        since = old.violated.get(k, (None, ""))
+        observer.resume(k, start, size, number(old.predicted[k]), *since)
 
 
 def _law(track: Any) -> dict[str, Any]:

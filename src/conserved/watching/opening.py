@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from conserved.blocks import BlockLaws
 from conserved.errors import InputError, require_torch
+from conserved.watching.arguments import check_options, optimizers_of
 from conserved.watching.beside import Beside
 from conserved.watching.exact import given
 from conserved.watching.following import Augment, followed
@@ -19,7 +22,7 @@ from conserved.watching.pace import Pace
 from conserved.watching.probes import Probes
 from conserved.watching.ranks import world
 from conserved.watching.saved import laws_for, trained, without_blocks
-from conserved.watching.sinks import sink
+from conserved.watching.sinks import sinks_of
 from conserved.watching.tensors import check_stepped, finish, parameters
 from conserved.watching.training import Watch
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.amp import GradScaler
     from torch.optim import Optimizer
+
+_WRITING: WeakValueDictionary[Path, Watch] = WeakValueDictionary()  # by the log of each
 
 
 def watch(
@@ -100,14 +105,9 @@ def watch(
     pace = Pace(every, overhead, ready=partial(finish, model))
     if overhead is not None and world()[1] > 1:
         raise InputError("overhead", overhead, "ranks look at the same steps: give every=")
-    optimizers: list[Any] = [optimizer]
-    if isinstance(optimizer, Sequence):
-        optimizers = list(optimizer)
-    if not optimizers:
-        raise InputError("optimizer", "()", "give one at least")
+    optimizers = optimizers_of(optimizer)
     check_stepped(model, optimizers)
-    if scaler is not None and not hasattr(scaler, "get_scale"):
-        raise InputError("scaler", type(scaler).__name__, "give a torch.amp.GradScaler")
+    check_options(step=step, seed=seed, scaler=scaler, log=log, rotate=rotate)
     told = given(laws)
     alone = bool(told.exact) and told.blocks is None and example is None
     known = without_blocks(model, loss) if alone else told.blocks
@@ -118,16 +118,29 @@ def watch(
     agree = isinstance(model, DistributedDataParallel) if ranks is None else ranks
     if log is not None and world()[0]:
         log = None  # the first writes for all
-    to = [sink(one) for one in sinks]
+    to = sinks_of(sinks)
+    if log is not None:
+        _take_over(Path(log))
     probes = Probes(probe, seed)
     logger = RunLogger(log, rotate=rotate, sinks=to, step=step, pace=pace, probes=probes)
     charts = logger.charts[len(found.laws) :]
     exact = followed(told, parameters(model), optimizers, charts=charts, augment=augment, seed=seed)
     make = Observer if exact is None else partial(Beside, exact)
     observer = make(model, optimizers, found, agree=agree, probes=probes, told=logger.step)
-    return Watch(
+    watched = Watch(
         model, optimizers, found, pace=pace, logger=logger, observer=observer, scaler=scaler
     )
+    if log is not None:
+        _WRITING[Path(log).absolute()] = watched
+    return watched
+
+
+def _take_over(log: Path) -> None:
+    """A log has one writer: who wrote to it until now, in a cell that is run again, is closed."""
+    earlier = _WRITING.pop(log.absolute(), None)
+    if earlier is not None and not earlier.closed:
+        warnings.warn(f"log {str(log)!r}: the watch that wrote to it is closed now", stacklevel=3)
+        earlier.close()
 
 
 def _with_frozen(

@@ -111,6 +111,33 @@ class Digits:
             self.underflow = self.underflow or kind == torch.float16
 
 
+class Autocast:
+    """Autocast that a model turns on in its own forward, as seen from its parts.
+
+    Nothing but its attributes is written, so that it is compiled with a model.
+    """
+
+    def __init__(self) -> None:
+        self._cpu: Any = None
+        self._cuda: Any = None
+
+    @property
+    def kinds(self) -> list[Any]:
+        """The types met."""
+        return [kind for kind in (self._cpu, self._cuda) if kind is not None]
+
+    def note(self, module: Any, inputs: Any) -> None:
+        """A part begins its forward."""
+        import torch
+
+        if not torch.is_grad_enabled():
+            return
+        if torch.is_autocast_enabled("cpu"):
+            self._cpu = torch.get_autocast_dtype("cpu")
+        if torch.is_autocast_enabled("cuda"):
+            self._cuda = torch.get_autocast_dtype("cuda")
+
+
 @contextmanager
 def all_digits() -> Iterator[None]:
     """Products of matrices inside are those of float32."""

@@ -22,7 +22,7 @@ from conserved._version import __version__
 from conserved.blocks import BlockLaws, block_laws, restricted
 from conserved.errors import InputError
 from conserved.files import write_whole
-from conserved.networks.torch.network import examples
+from conserved.networks.torch.network import tensors_of
 from conserved.watching.tensors import check_values, inner, parameters
 
 if TYPE_CHECKING:
@@ -99,12 +99,31 @@ def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
 
 def _found(model: nn.Module, example: Any, asked: dict[str, Any]) -> BlockLaws:
     """Where much is frozen, what holds whatever its values: reading millions of numbers is slow."""
+    with _without_autocast(model):
+        return _searched(model, example, asked)
+
+
+def _searched(model: nn.Module, example: Any, asked: dict[str, Any]) -> BlockLaws:
     frozen = [p for p in model.parameters() if not p.requires_grad]
     if sum(p.numel() for p in frozen) <= _FROZEN:
         return block_laws(model, example, **asked)
     with trained(frozen):
         found = block_laws(model, example, **asked)
     return restricted(found, [n for n, p in model.named_parameters() if p.requires_grad])
+
+
+@contextmanager
+def _without_autocast(model: nn.Module) -> Iterator[None]:
+    """The forward as it was before Hugging Face's ``accelerate`` put mixed precision around it."""
+    bare = getattr(model, "_original_forward", None)
+    around = vars(model).get("forward")
+    try:
+        if bare is not None and around is not None:
+            model.forward = bare
+        yield
+    finally:
+        if around is not None:
+            model.forward = around
 
 
 @contextmanager
@@ -174,7 +193,7 @@ def fingerprint(model: nn.Module, example: Tensor | Sequence[Tensor], asked: str
 
 def _parts(model: nn.Module, example: Any, asked: str) -> Iterator[str]:
     yield asked
-    yield from (f"{tuple(x.shape)} {x.dtype}" for x in examples(example, 0))
+    yield from (f"{tuple(x.shape)} {x.dtype}" for x in tensors_of(example))
     first: dict[int, str] = {}
     for name, p in model.named_parameters(remove_duplicate=False):
         own = first.setdefault(id(p), name)

@@ -9,23 +9,36 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from math import isfinite
 from typing import Any
 
-from conserved.errors import InputError
+from conserved.errors import InputError, is_whole
 
 Record = Mapping[str, Any]
 Write = Callable[[dict[str, float], int], None]
 
 _ALONE = 32  # laws that are each logged by themselves; of more, those that were violated
 _NAME = 120  # characters
+_DRIFT = "conserved/drift/"
 _KNOWN = (
     "a TensorBoard SummaryWriter (add_scalar), mlflow or a Lightning logger (log_metrics), "
     "a W&B run (log and define_metric), or a function of one record"
 )
 
 
-def sink(target: Any, *, every: int = 1) -> Callable[[Record], None]:
+def sinks_of(targets: Any) -> list[Callable[[Record], None]]:
+    """What writes records to each of several loggers.
+
+    Raises:
+        InputError: no list of loggers.
+    """
+    if isinstance(targets, str) or not isinstance(targets, Sequence):
+        raise InputError("sinks", type(targets).__name__, "give a list of loggers, [logger]")
+    return [sink(target) for target in targets]
+
+
+def sink(target: Any, *, every: int = 1, rows: bool = False) -> Callable[[Record], None]:
     """What writes records of a run to a logger.
 
     Args:
@@ -33,6 +46,9 @@ def sink(target: Any, *, every: int = 1) -> Callable[[Record], None]:
             Lightning logger, ``wandb`` or a W&B run, or a function that is called with each record
             of the log (docs/watch.md).
         every: log one look of so many.
+        rows: of W&B: each look is a row of its own, and moves W&B's step on; for loops that log
+            without ``step=``, or nothing. Else looks go with the next ``run.log(…)`` of the loop,
+            and a row has the worst of several.
 
     Returns:
         A function of a record. It logs under ``conserved/``: how many laws are violated; the
@@ -52,17 +68,15 @@ def sink(target: Any, *, every: int = 1) -> Callable[[Record], None]:
         conserved/violated 0.0 3
         conserved/worst_residual 2.0 3
     """
-    if every < 1:
+    if not is_whole(every) or every < 1:
         raise InputError("every", every, "a look is logged every 1, 2, 3, … looks")
     if hasattr(target, "add_scalar"):
         return _Sink(_tensorboard(target), _text_of(target, "add_text"), every)
     if hasattr(target, "log_metrics"):
-        text = getattr(target, "log_text", None)
-        note = None if text is None else lambda name, words: text(words, f"{name}.txt")
         write = target.log_metrics
-        return _Sink(lambda numbers, step: write(numbers, step=step), note, every)
+        return _Sink(lambda numbers, step: write(numbers, step=step), _file_of(target), every)
     if hasattr(target, "log") and hasattr(target, "define_metric"):
-        return _Sink(_wandb(target), None, every)
+        return _Sink(_Rows(target, rows), None, every)
     if callable(target):
         return _guarded(target)
     raise InputError("sinks", type(target).__name__, f"give {_KNOWN}")
@@ -80,15 +94,38 @@ def _text_of(target: Any, method: str) -> Callable[[str, str], None] | None:
     return getattr(target, method, None)
 
 
-def _wandb(run: Any) -> Write:
-    """Steps of their own: W&B's are counted by whoever else logs, and must not be moved on."""
-    run.define_metric("conserved/step")
-    run.define_metric("conserved/*", step_metric="conserved/step")
+def _file_of(target: Any) -> Callable[[str, str], None] | None:
+    """MLflow's files of text; other loggers have tables under the same name."""
+    text = getattr(target, "log_text", None)
+    if text is None or "artifact_file" not in signature(text).parameters:
+        return None
+    return lambda name, words: text(words, f"{name}.txt")
 
-    def write(numbers: dict[str, float], step: int) -> None:
-        run.log({**numbers, "conserved/step": step}, commit=False)
 
-    return write
+class _Rows:
+    """Writes to a W&B run, whose steps are counted by whoever else logs.
+
+    A row that is not committed goes with the next of the loop. What several looks say of one row
+    is the worst of them, for it has one number of each name.
+    """
+
+    def __init__(self, run: Any, rows: bool) -> None:
+        if getattr(run, "run", self) is None:
+            raise InputError("sinks", "wandb", "has no run: wandb.init() first")
+        self._run, self._commit = run, rows
+        self._held: dict[str, float] = {}
+        self._at: int | None = None  # the step of the row that is open
+        run.define_metric("conserved/step")
+        run.define_metric("conserved/*", step_metric="conserved/step")
+
+    def __call__(self, numbers: dict[str, float], step: int) -> None:
+        now = getattr(getattr(self._run, "run", self._run), "step", None)
+        if now is None or now != self._at:
+            self._at, self._held = now, {}
+        worst = {name: max(v, self._held.get(name, v)) for name, v in numbers.items()}
+        drifts = {name: v for name, v in numbers.items() if name.startswith(_DRIFT)}
+        self._held |= {**worst, **drifts}
+        self._run.log({**self._held, "conserved/step": step}, commit=self._commit)
 
 
 class _Sink:
@@ -148,7 +185,7 @@ class _Sink:
                 continue
             value = _real(values[k]) if k < len(values) else None
             if value is not None:
-                numbers[f"conserved/drift/{name}"] = (value - self._start[k]) / self._size[k]
+                numbers[f"{_DRIFT}{name}"] = (value - self._start[k]) / self._size[k]
             if k < len(residuals):
                 numbers[f"conserved/residual/{name}"] = _real(residuals[k])
         return {name: float(v) for name, v in numbers.items() if v is not None}

@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from conserved.blocks import BlockLaws, in_words
 from conserved.dynamics.outcomes import said_once
+from conserved.errors import ConservedError
 from conserved.notebook import frame
+from conserved.watching.arguments import numbers
 from conserved.watching.beside import Beside
 from conserved.watching.between import loaded_between
+from conserved.watching.hooks import Hooks, Strangers
 from conserved.watching.logger import RunLogger
+from conserved.watching.modes import Modes
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
-from conserved.watching.tensors import ShapeError, inner, sharded
+from conserved.watching.precision import Autocast
+from conserved.watching.tensors import ShapeError, inner, parameters, sharded
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -35,24 +40,10 @@ IN_TURN = (
 )
 
 
-class Hook:
-    """What is called where it was hooked; in copies of a model, and in files, nothing is."""
-
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        self._function = function
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return None if self._function is None else self._function(*args, **kwargs)
-
-    def let_go(self) -> None:
-        """Call nothing any more: while hooks run none can be taken off."""
-        self._function = None
-
-    def __deepcopy__(self, memo: Any) -> Hook:
-        return Hook()
-
-    def __reduce__(self) -> Any:
-        return Hook, ()
+STRANGER = (
+    "steps parameters of this model and is not watched: give all its optimizers as a list, and "
+    "watch again where one took another's place"
+)
 
 
 class Watch:
@@ -62,6 +53,7 @@ class Watch:
         laws: of the model.
         tracks: one for each family.
         steps: taken so far.
+        closed: whether it has ended.
     """
 
     def __init__(
@@ -81,7 +73,7 @@ class Watch:
         self._model, self._optimizers = model, tuple(optimizers)
         self._scaler = scaler
         self._scale = 0.0 if scaler is None else scaler.get_scale()
-        self._closed = self._left_out = False
+        self.closed = self._left_out = False
         self._ended = ""  # why, where it ended before it was closed
         self._depth = 0  # of steps within steps, where an optimizer calls that of its base
         self._closure = False  # whether a closure is under way
@@ -89,22 +81,28 @@ class Watch:
         self._met: list[tuple[Any, int]] = []  # gradients of later optimizers at the last look
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
-        first, last = self._optimizers[0], self._optimizers[-1]
-        before, after, later = Hook(self._before), Hook(self._after), Hook(self._later)
-        forward, inside, saved = Hook(self._forward), Hook(self._inside), Hook(self._save)
-        into, to_go_on = Hook(partial(self._load, "model")), Hook(partial(self._load, "optimizer"))
-        self._calls = (before, after, later, forward, inside, saved, into, to_go_on)
-        self._hooks = [
-            first.register_step_pre_hook(before),
-            last.register_step_post_hook(after),
-            *(o.register_step_pre_hook(later) for o in self._optimizers[1:]),
-            model.register_forward_pre_hook(forward),
-            inner(model).register_state_dict_pre_hook(saved),  # type: ignore[no-untyped-call]
-            *(o.register_state_dict_pre_hook(saved) for o in self._optimizers),
-            *(part.register_forward_pre_hook(inside) for part in sharded(model)),
-            *(m.register_load_state_dict_pre_hook(into) for m in inner(model).modules()),  # type: ignore[no-untyped-call]
-            *(o.register_load_state_dict_pre_hook(to_go_on) for o in self._optimizers),
-        ]
+        self._modes, self._autocast = Modes(model), Autocast()
+        self._hooks, self._first = Hooks(), Hooks()  # the second until a step is taken
+        self._hook()
+        self._strangers = Strangers(optimizers, list(parameters(model).values()), self._stranger)
+
+    def _hook(self) -> None:
+        model, hooks, first = self._model, self._hooks, self._optimizers[0]
+        hooks.add(first.register_step_pre_hook, self._before)
+        hooks.add(self._optimizers[-1].register_step_post_hook, self._after)
+        for later in self._optimizers[1:]:
+            hooks.add(later.register_step_pre_hook, self._later)
+        hooks.add(model.register_forward_pre_hook, self._forward)
+        hooks.add(inner(model).register_state_dict_pre_hook, self._save)
+        for one in self._optimizers:
+            hooks.add(one.register_state_dict_pre_hook, self._save)
+            hooks.add(one.register_load_state_dict_pre_hook, partial(self._load, "optimizer"))
+        for part in sharded(model):
+            hooks.add(part.register_forward_pre_hook, self._inside)
+        for part in inner(model).modules():
+            hooks.add(part.register_load_state_dict_pre_hook, partial(self._load, "model"))
+            if next(part.parameters(recurse=False), None) is not None:
+                self._first.add(part.register_forward_pre_hook, self._autocast.note)
 
     @property
     def tracks(self) -> list[Track]:
@@ -119,12 +117,12 @@ class Watch:
 
     def _settle(self) -> bool:
         """Have all that is known ready; whether the watch goes on."""
-        if not self._closed:
+        if not self.closed:
             try:
                 self._observer.settle()
             except ShapeError as error:
                 self._give_up(error)
-        return not self._closed
+        return not self.closed
 
     def _give_up(self, why: ShapeError) -> None:
         """End before the run does, which goes on."""
@@ -136,9 +134,10 @@ class Watch:
 
     def _end(self) -> None:
         """Hear of nothing any more, and write the verdicts."""
-        self._closed = True
-        for hook in self._calls:
-            hook.let_go()
+        self.closed = True
+        self._hooks.rest()
+        self._first.rest()
+        self._strangers.close()
         self._logger.close(self.steps, self._observer)
 
     def _load(self, what: str, *_: Any) -> None:
@@ -160,6 +159,7 @@ class Watch:
 
         if torch.is_grad_enabled() and not self._closure:
             self._logger.begin()  # an evaluation belongs to the step before it
+            self._modes.check()
         self._observer.note_precision()
         self._notice_scale()
         if shapes := [tuple(x.shape) for x in inputs if hasattr(x, "shape")]:
@@ -180,6 +180,8 @@ class Watch:
         self._tell_loaded()
         if not self._pace.due(self.steps):
             return None
+        for kind in self._autocast.kinds:
+            self._observer.note_kind(kind)
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         self._met = [met for o in self._optimizers[1:] for met in _gradients(o)]
         if closure is None:
@@ -233,12 +235,17 @@ class Watch:
             if self._settle():  # by the parameters that the last step moved
                 self._give_up(error)
 
+    def _stranger(self, optimizer: Any) -> None:
+        """An optimizer that is not watched steps this model."""
+        warnings.warn(f"{type(optimizer).__name__} {STRANGER}", stacklevel=6)
+
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._depth -= 1
         if self._depth > 0:
             return
         self._depth = 0
         self.steps += 1
+        self._first.remove()
         self._left_out = self._observer.looking and self._observer.not_taken()
         if self._observer.looking:
             self._logger.taken(self._observer.rates)
@@ -264,9 +271,8 @@ class Watch:
         They belong to the step that was taken last, and, once the model runs forward with
         gradients again, to the next.
         """
-        if not self._closed:
-            told = {key: float(value) for key, value in metrics.items()}
-            self._logger.note(self.steps, told)
+        if not self.closed:
+            self._logger.note(self.steps, numbers(metrics))
 
     def verdict(self) -> str:
         """One line for each family, and below what several have in common."""
@@ -288,7 +294,8 @@ class Watch:
         if self._other:
             met = in_words(self._other)
             notes = [*notes, f"The laws were proved {self.laws.size}; the run has inputs of {met}."]
-        notes += filter(None, [self._logger.probes.words, self._ended])
+        changed = self._modes.words if self._modes.changed and self.violated else ""
+        notes += filter(None, [changed, self._logger.probes.words, self._ended])
         return "\n".join([*lines, *(["", *notes] if notes else [])])
 
     @property
@@ -309,13 +316,18 @@ class Watch:
 
     def close(self) -> None:
         """Take the hooks off, and write the verdicts."""
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
-        if not self._closed:
+        self._hooks.remove()
+        self._first.remove()
+        if not self.closed:
             self._notice_scale()
             if self._settle():
                 self._end()
+
+    def __deepcopy__(self, memo: Any) -> Watch:
+        return self  # held by a model that is copied: the copy is not watched
+
+    def __reduce__(self) -> Any:
+        raise ConservedError("a watch is of its process and cannot be pickled; its log can be read")
 
     def __enter__(self) -> Watch:
         return self

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from conserved.errors import InputError
+from conserved.errors import InputError, is_whole
 from conserved.kernel.program import Program
 from conserved.networks.given import Given
 from conserved.networks.torch.constants import Constants
@@ -103,22 +103,40 @@ def read_module(
     return reading.network(spec, type(module).__name__, own, without)
 
 
-def examples(example: Any, batch: int | None) -> list[Tensor]:
-    """The inputs to export on: one example, or a batch that is one datum."""
+def tensors_of(example: Any) -> list[Tensor]:
+    """The inputs of a forward, one or several.
+
+    Raises:
+        InputError: what is no tensor and no list of them.
+    """
     import torch
 
-    if not isinstance(example, Iterable):
-        advice = "give an input of the module, with a batch axis, or several"
-        raise InputError("example", type(example).__name__, advice)
-    tensors = [example] if isinstance(example, torch.Tensor) else list(example)
-    for k, tensor in enumerate(tensors):
+    if isinstance(example, torch.Tensor):
+        return [example]
+    kind = type(example).__name__
+    if isinstance(example, Mapping):
+        advice = "give its tensors in the order of forward's arguments, such as batch['input_ids']"
+        raise InputError("example", kind, advice)
+    if isinstance(example, str) or not isinstance(example, Sequence):
+        raise InputError("example", kind, "give a tensor, or a list of tensors")
+    for k, tensor in enumerate(example):
         if not isinstance(tensor, torch.Tensor):
             kind = type(tensor).__name__
             raise InputError("example", f"input {k + 1}", f"is a {kind}; inputs are tensors")
+    return list(example)
+
+
+def examples(example: Any, batch: int | None) -> list[Tensor]:
+    """The inputs to export on: one example, or a batch that is one datum."""
+    if batch is not None and not (is_whole(batch) and batch >= 0):
+        raise InputError("batch", batch, "give a number of examples, or 0 for no batch axis")
+    tensors = tensors_of(example)
     if batch == 0:
         return tensors
     if any(not tensor.ndim for tensor in tensors):
         raise InputError("example", "a number", "give a batch axis in front, or batch=0")
+    if any(not len(tensor) for tensor in tensors):
+        raise InputError("example", "a batch of 0", "give one example at least")
     count = batch or 1
     return [tensor[:1].expand(count, *tensor.shape[1:]).contiguous() for tensor in tensors]
 

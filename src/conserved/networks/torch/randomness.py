@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from torch.fx import Graph, Node
 
 Shape = tuple[int, ...]
-DRAWS = ("bernoulli", "rand", "randn", "rand_like", "randn_like", "normal_functional")
+DRAWS = (
+    "bernoulli",
+    "rand",
+    "randn",
+    "rand_like",
+    "randn_like",
+    "normal_functional",
+    "uniform",
+)
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
