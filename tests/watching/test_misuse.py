@@ -46,14 +46,14 @@ def test_options(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "example, told",
     [
-        ("x", "example 'str': give a tensor"),
-        (3, "example 'int': give a tensor"),
+        ("x", "example 'str': give an input"),
+        (3, "example 'int': give an input"),
         ({"x": torch.zeros(1, 4)}, "example 'dict': give its tensors in the order of forward's"),
         ([1], "input 1': is a int"),
         ([None], "input 1': is a NoneType"),
         ((torch.zeros(1, 4).double(), "y"), "input 2': is a str"),
         (torch.zeros(0, 4).double(), "give one example at least"),
-        (torch.utils.data.DataLoader([1.0]), "example 'DataLoader': give a tensor"),
+        (torch.utils.data.DataLoader([1.0]), "example 'DataLoader': give an input"),
     ],
 )
 @pytest.mark.parametrize("cache", [True, False])

@@ -55,7 +55,8 @@ def test_without_a_home_laws_are_found_each_time(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "example, told", [(3, "'int': give an input"), ([3], "'input 1': is a int"), ({"x": X}, "1'")]
+    "example, told",
+    [(3, "'int': give an input"), ([3], "'input 1': is a int"), ({"x": X}, "'dict': give its")],
 )
 def test_what_is_no_input_is_refused(example: Any, told: str) -> None:
     with pytest.raises(InputError, match=f"example .*{told}"):

@@ -118,7 +118,9 @@ def tensors_of(example: Any) -> list[Tensor]:
         advice = "give its tensors in the order of forward's arguments, such as batch['input_ids']"
         raise InputError("example", kind, advice)
     if isinstance(example, str) or not isinstance(example, Sequence):
-        raise InputError("example", kind, "give a tensor, or a list of tensors")
+        raise InputError(
+            "example", kind, "give an input of the module, with a batch axis, or several"
+        )
     for k, tensor in enumerate(example):
         if not isinstance(tensor, torch.Tensor):
             kind = type(tensor).__name__
