@@ -12,6 +12,7 @@ from conserved.kernel.entries import EntryError, entry
 from conserved.kernel.primes import BLAS_PRIMES, prime_with_roots
 from conserved.kernel.real import Reals
 from conserved.kernel.residues import IntResidues, residues
+from tests.fuzz import fuzzed
 
 
 def rings(roots):
@@ -145,8 +146,7 @@ def test_hidden_zero_denominators_are_found_on_evaluation():
 pieces = st.sampled_from([*"0123456789.+-*/() ", "cos(", "sin(", "sqrt(", "pi", "2*pi/5", "12"])
 
 
-@settings(max_examples=200, deadline=None)
-@given(text=st.one_of(st.lists(pieces, max_size=12).map("".join), st.text(max_size=8)))
+@fuzzed(60, 400, text=st.one_of(st.lists(pieces, max_size=12).map("".join), st.text(max_size=8)))
 def test_only_entry_errors_escape(text):
     with suppress(EntryError):
         number = entry(text)

@@ -151,7 +151,7 @@ def test_no_symmetry_is_said_so():
     assert heat_map(Atlas((PLAIN,))).endswith("No problem with a symmetry here.")
 
 
-@pytest.mark.parametrize("name", ["map.png", "map.svg"])
+@pytest.mark.parametrize("name", ["map.svg", pytest.param("map.png", marks=pytest.mark.slow)])
 def test_the_figure_is_drawn(rotations, tmp_path, name):
     draw(rotations, tmp_path / name)
     head = (tmp_path / name).read_bytes()[:8]

@@ -9,7 +9,6 @@ import sys
 from time import process_time
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from conserved.errors import InputError
@@ -35,7 +34,7 @@ def places(value, path=()):
             yield from places(item, (*path, key))
 
 
-@given(LAWS)
+@fuzzed(20, 100, law=LAWS)
 def test_round_trip(law):
     text = json.dumps(law.to_json())
     again = law_from_json(json.loads(text), LAYOUT)

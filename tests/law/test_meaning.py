@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 import conserved as cq
 from conserved.law import GramLaw, Law, Layout
 from conserved.law.lines import lines
 from conserved.notation import Listed, Sum, nodes
+from tests.fuzz import fuzzed
 from tests.law.strategies import EXAMPLES, LAYOUT, gram_laws, polynomial_laws, rational_laws
 from tests.law.test_lines import SHOWN, analysis
 from tests.notation.meaning import Floats, flat, meaning
@@ -32,7 +32,7 @@ def cut(law: Law) -> bool:
     return any(isinstance(node, Sum | Listed) and node.left for node in nodes(law.formula))
 
 
-@given(st.one_of(gram_laws(), polynomial_laws(), rational_laws()))
+@fuzzed(20, 100, law=st.one_of(gram_laws(), polynomial_laws(), rational_laws()))
 def test_any_law(law: Law) -> None:
     assert not cut(law)
     assert_says(law.formula, [law])

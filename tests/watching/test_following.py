@@ -153,7 +153,7 @@ def test_draws_let_them_diffuse(options: dict[str, Any]) -> None:
 def test_a_part_of_the_group_is_told() -> None:
     """Shifts by 0 and 1 alone: the mean over the draws is that of no average."""
     half = drawn(ORDERS[SHIFTS][:2])
-    watched = train(half, augment="random", steps=300)
+    watched = train(half, augment="random", steps=200)
     track = symmetric(watched)
     assert track.outcome == "violated", watched.verdict()
     assert "does not average to 0" in track.finding.reason

@@ -61,7 +61,7 @@ def opened(path: Path, **options: Any) -> Index:
     return found
 
 
-@pytest.mark.parametrize("rotate", [20_000, 10**9])
+@pytest.mark.parametrize("rotate", [20_000, pytest.param(10**9, marks=pytest.mark.slow)])
 def test_extremes_that_a_log_says_are_those_of_its_lines(
     tmp_path: Path, rotate: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
