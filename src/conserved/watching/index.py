@@ -322,8 +322,7 @@ class Index:
         if not isinstance(start, int):
             self.marks.miss(place)
             return
-        if start == 0:  # it began anew, with other values
-            self.head = head
+        self.head = head  # one that began anew has other values at its start
         self.marks.went_on(place, start)
         self._cut(start + 1, place)
 
