@@ -12,6 +12,7 @@ import pytest
 
 import conserved as cq
 from conserved.watching import compiler, matrices
+from conserved.watching import threads as together
 from conserved.watching.gradients import sums_of
 from conserved.watching.looking import look
 from conserved.watching.probes import Probes
@@ -226,6 +227,51 @@ def test_what_is_not_as_it_was_is_not_read(other, library):
     assert left_out(named) == {"2.weight"}
     named["0.bias"] = other(named["0.bias"])
     assert left_out(named) == {"2.weight", VECTORS}
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_of_our_own_where_torch_has_none(threads, library, monkeypatch):
+    named, slopes, velocities = drawn(attention()[0])
+    sums = sums_of(laws_of(attention).laws, named, Probes(1.0, 0))
+    held = {"x": named, "g": slopes, "b": velocities}
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = [look(sums, WANTED, **held)]
+        monkeypatch.setattr(together, "_openmp", lambda process: None)
+        found.append(look(sums, WANTED, **held))
+    finally:
+        torch.set_num_threads(before)
+    for what in WANTED:
+        np.testing.assert_array_equal(found[0][what], found[1][what])
+
+
+FORKED = """
+import os, torch
+import conserved as cq
+from conserved.watching import matrices
+from tests.watching.runs import mlp, mlp_laws, train
+matrices.LEAST = 0
+torch.set_num_threads(2)
+model = mlp().float()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+watched = cq.watch(model, optimizer, laws=mlp_laws())
+train(model, optimizer, 3)
+child = os.fork()
+train(model, optimizer, 3)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+assert (watched.steps, watched.violated) == (6, [])
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_process_has_threads_of_its_own(library):
+    """Those of OpenMP are gone there, and it would wait for them."""
+    told = [sys.executable, "-c", FORKED]
+    ended = subprocess.run(told, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 AT_THE_END = """
