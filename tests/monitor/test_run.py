@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -318,10 +319,23 @@ def test_an_index_that_is_spoiled_is_made_again(tmp_path: Path, spoil: Any) -> N
     assert [event.step for event in again.marks.events] == [7]
 
 
+@pytest.fixture(scope="module")
+def two_levels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, Any]]:
+    """The folder of a log and an index of two levels, and what a part of it shows."""
+    path, folder = indexed(tmp_path_factory.mktemp("run"), 2100)
+    return path.parent, shown(read(path, folder), 1, 2100, 9)
+
+
 @pytest.mark.parametrize("name", ["places", "level0", "level1"])
-def test_an_index_that_lost_a_file_is_made_again(tmp_path: Path, name: str) -> None:
-    path, folder = indexed(tmp_path, 2100)  # of two levels
-    truth = shown(read(path, folder), 1, 2100, 9)
+def test_an_index_that_lost_a_file_is_made_again(
+    tmp_path: Path, name: str, two_levels: tuple[Path, dict[int, Any]]
+) -> None:
+    whole, truth = two_levels
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    path, folder = tmp_path / "run.jsonl", tmp_path / "index"
+    kept = Run(path, folder)
+    assert kept.follower.place > 0
+    kept.close()
     (folder / name).unlink()
     found = shown(read(path, folder), 1, 2100, 9)
     assert list(found) == list(truth)

@@ -330,12 +330,18 @@ def test_a_compiler_may_have_arguments(told, arguments, monkeypatch):
     assert command == (None if arguments is None else [f"/{(told or 'cc').split()[0]}", *arguments])
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """What is made matters, not how fast it is."""
+    monkeypatch.setattr(compiler, "_FLAGS", ("-O0", "-shared", "-fPIC"))
+
+
 def kept_in(folder):
     (kept,) = folder.glob("compiled/sums-*.so")
     return kept
 
 
-def test_a_library_that_is_damaged_is_made_anew(monkeypatch, tmp_path, library):
+def test_a_library_that_is_damaged_is_made_anew(monkeypatch, tmp_path, library, quick):
     assert not refused(monkeypatch, tmp_path)
     kept = kept_in(tmp_path)
     whole, stem = kept.read_bytes(), kept.stem.rpartition("-")[0]
@@ -349,7 +355,7 @@ def test_a_library_that_is_damaged_is_made_anew(monkeypatch, tmp_path, library):
     assert kept_in(tmp_path).read_bytes() == whole
 
 
-def test_a_library_that_others_may_write_is_not_loaded(monkeypatch, tmp_path, library):
+def test_a_library_that_others_may_write_is_not_loaded(monkeypatch, tmp_path, library, quick):
     before = os.umask(0o002)  # as where each user has a group
     try:
         assert not refused(monkeypatch, tmp_path / "new")
