@@ -227,6 +227,18 @@ def test_others_drift_without_error(optimizer: str) -> None:
     assert "that is no error" in watched.verdict()
 
 
+@pytest.mark.parametrize("rate", [1e3, 1e6])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_step_that_makes_parameters_much_larger_is_no_violation(
+    rate: float, momentum: float
+) -> None:
+    model = mlp().float()
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=momentum)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as w:
+        train(model, optimizer, 1)
+    assert {track.outcome for track in w.tracks} == {"drifting as predicted"}, w.verdict()
+
+
 def _closed(model: Any, optimizer: Any) -> Any:
     optimizer.zero_grad()
     loss = (model(torch.ones(3, 4).double()) ** 2).mean()

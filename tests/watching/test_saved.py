@@ -54,6 +54,19 @@ def test_without_a_home_laws_are_found_each_time(monkeypatch: pytest.MonkeyPatch
     assert laws_for(mlp().float(), None, X, "mse") == mlp_laws()
 
 
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_a_model_of_half_precision_has_the_same_laws(kind: str) -> None:
+    """It is read in float32, and is as it was after."""
+    model, dtype = mlp(), getattr(torch, kind)
+    model.to(dtype)
+    model(X.to(dtype)).sum().backward()
+    before = [(p.data_ptr(), p.dtype, p.grad) for p in model.parameters()]
+    assert laws_for(model, None, X.to(dtype), "mse", cache=False).lines == mlp_laws().lines
+    for p, (place, own, grad) in zip(model.parameters(), before, strict=True):
+        assert (p.data_ptr(), p.dtype) == (place, own)
+        assert p.grad is grad
+
+
 @pytest.mark.parametrize(
     "example, told",
     [(3, "'int': give an input"), ([3], "'input 1': is a int"), ({"x": X}, "'dict': give its")],

@@ -99,8 +99,9 @@ def without_blocks(model: nn.Module, kind: str) -> BlockLaws:
 
 def _found(model: nn.Module, example: Any, asked: dict[str, Any]) -> BlockLaws:
     """Where much is frozen, what holds whatever its values: reading millions of numbers is slow."""
-    with _without_autocast(model):
-        return _searched(model, example, asked)
+    inputs = [x.float() if _is_half(x) else x for x in tensors_of(example)]
+    with _without_autocast(model), _in_float32(model):
+        return _searched(model, inputs, asked)
 
 
 def _searched(model: nn.Module, example: Any, asked: dict[str, Any]) -> BlockLaws:
@@ -124,6 +125,24 @@ def _without_autocast(model: nn.Module) -> Iterator[None]:
     finally:
         if around is not None:
             model.forward = around
+
+
+@contextmanager
+def _in_float32(model: nn.Module) -> Iterator[None]:
+    """What is of half precision, as float32, in which modules are read; laws are the same."""
+    halves = [t for t in (*model.parameters(), *model.buffers()) if _is_half(t)]
+    before = [(t.data, t.grad) for t in halves]
+    try:
+        for tensor in halves:
+            tensor.grad, tensor.data = None, tensor.data.float()
+        yield
+    finally:
+        for tensor, (data, grad) in zip(halves, before, strict=True):
+            tensor.data, tensor.grad = data, grad
+
+
+def _is_half(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.dtype.itemsize < 4
 
 
 @contextmanager

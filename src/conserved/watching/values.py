@@ -150,9 +150,10 @@ class Values:
             still=step.still,
         )
         change = self._ledger.change(around, step.rules, step.leak)
-        unit = self._precision * self.size + carried(step.rules) * step.noise
-        was = self.value
+        was, size = self.value, self.size
         self._take(found)
+        larger = np.where(np.isfinite(self.size), np.maximum(size, self.size), size)
+        unit = self._precision * larger + carried(step.rules) * step.noise
         observed = self.value - was
         self._follow(change)
         return _units(observed - change, unit), observed - change
