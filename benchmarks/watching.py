@@ -157,11 +157,14 @@ class Loop:
         """What the hooks of a watch take of steps without them."""
         marks: list[float] = []
         mark = lambda *_: marks.append(perf_counter())  # noqa: E731
-        around = [self.optimizer.register_step_pre_hook(mark)]
-        around.append(self.optimizer.register_step_post_hook(mark))
+        hooked = (
+            self.model.register_forward_pre_hook,
+            self.optimizer.register_step_pre_hook,
+            self.optimizer.register_step_post_hook,
+        )
+        around = [hook(mark) for hook in hooked]
         w = self.watch(**pace)
-        around.append(self.optimizer.register_step_pre_hook(mark))
-        around.append(self.optimizer.register_step_post_hook(mark))
+        around += [hook(mark) for hook in hooked]
         self.steps(FIRST)  # the first looks have more to measure
         marks.clear()
         begun = perf_counter()
@@ -169,9 +172,9 @@ class Loop:
         w.close()
         for hook in around:
             hook.remove()
-        # four marks a step: around the hook before it, and around the one after it
-        hooks = [d - c + b - a for a, b, c, d in batched(marks, 4)]
-        whole = [b - a for a, b in pairwise([begun, *marks[3::4]])]
+        # six marks a step: around what is hooked to the forward, before the step and after it
+        hooks = [b - a + d - c + f - e for a, b, c, d, e, f in batched(marks, 6)]
+        whole = [b - a for a, b in pairwise([begun, *marks[5::6]])]
         steps = [one - hook for one, hook in zip(whole, hooks, strict=True)]
         return Share(hooks, steps, w)
 

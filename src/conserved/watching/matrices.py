@@ -78,14 +78,20 @@ class _Pass:
 
     Args:
         numbers: for each kind of sum, room for those of all tensors.
+        rooms: for combinations; both are shared by all passes.
         letters: of the factors.
 
     Attributes:
         names: of the tensors.
     """
 
-    def __init__(self, numbers: Mapping[str, Floats], letters: Sequence[str]) -> None:
-        self._numbers = numbers
+    def __init__(
+        self,
+        numbers: Mapping[str, Floats],
+        rooms: dict[tuple[int, int, str], Any],
+        letters: Sequence[str],
+    ) -> None:
+        self._numbers, self._rooms = numbers, rooms
         self.names: list[str] = []
         self._factor = {letter: k for k, letter in enumerate(letters)}
         self._jobs: list[tuple[int, ...]] = []
@@ -163,10 +169,13 @@ class _Pass:
             (cells, size), start = places.shape, int(places[0, 0])
             stride = int(places[1, 0]) - start if cells > 1 else size
             kind, rooms = _COMBINE_ROWS if axis == 0 else _COMBINE_COLUMNS, {}
-            for letter in sorted(set("".join(asked))):
-                room = rooms[letter] = np.zeros((cells, length), dtype=np.float32)
-                self._job(kind, letter, (start, size, cells, stride), signs=signs, room=room)
             begin = reading.start + chosen.start + run.start
+            for letter in sorted(set("".join(asked))):
+                key = begin, cells, letter
+                if key not in self._rooms:
+                    self._rooms[key] = np.zeros((cells, length), dtype=np.float32)
+                room = rooms[letter] = self._rooms[key]
+                self._job(kind, letter, (start, size, cells, stride), signs=signs, room=room)
             for what in asked:
                 out = self._numbers[what][begin : begin + cells]
                 pair = {"signs": rooms[what[0]], "room": rooms[what[1]]}
@@ -247,6 +256,7 @@ class Matrices:
         self._passes: dict[tuple[Any, ...], _Pass] = {}
         self._last: _Pass | None = None
         self._room: dict[str, Floats] = {}
+        self._rooms: dict[tuple[int, int, str], Any] = {}
 
     def read(
         self, wanted: Sequence[str], held: Mapping[str, Mapping[str, Any]]
@@ -304,7 +314,7 @@ class Matrices:
     def _plan(
         self, wanted: Sequence[str], letters: Sequence[str], mine: Mapping[str, Sequence[Any]]
     ) -> _Pass:
-        made = _Pass(self._numbers(wanted, anew=False), letters)
+        made = _Pass(self._numbers(wanted, anew=False), self._rooms, letters)
         for name, places in mine.items():
             there = {letter for letter, place in zip(letters, places, strict=True) if place}
             asked = [w for w in wanted if set(w) <= there]
