@@ -102,7 +102,7 @@ def test_an_optimizer_that_takes_the_place_of_another_is_told() -> None:
 
 def test_optimizers_of_other_models_and_those_around_ours_are_none_of_it() -> None:
     class Around(torch.optim.Optimizer):
-        """As optimizers that average what another has done."""
+        """As optimizers that average what another has done: it is watched, or what it is around."""
 
         def __init__(self, inner: Any) -> None:
             super().__init__(inner.param_groups, {})
@@ -111,13 +111,37 @@ def test_optimizers_of_other_models_and_those_around_ours_are_none_of_it() -> No
         def step(self, closure: Any = None) -> None:
             self.inner.step()
 
-    model, other = mlp(), mlp()
-    inner = sgd(model)
-    with cq.watch(model, inner, laws=mlp_laws()) as w:
-        train(other, sgd(other), 2)
-        train(model, Around(inner), 3)
-    assert w.steps == 3
-    assert not w.violated
+    for outer in False, True:
+        model, other = mlp(), mlp()
+        inner = sgd(model)
+        around = Around(inner)
+        with cq.watch(model, around if outer else inner, laws=mlp_laws()) as w:
+            train(other, sgd(other), 2)
+            train(model, around, 3)
+        assert w.steps == 3
+        assert not w.violated
+
+
+def test_what_is_around_an_optimizer_and_cannot_be_hooked() -> None:
+    """As ``accelerate`` prepares one: an Optimizer that was never made one."""
+
+    class Accelerated(torch.optim.Optimizer):
+        def __init__(self, optimizer: Any) -> None:
+            self.optimizer = optimizer
+
+        def step(self, closure: Any = None) -> None:
+            self.optimizer.step(closure)
+
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            self.optimizer.zero_grad()
+
+    model = mlp()
+    prepared = Accelerated(sgd(model))
+    for given in prepared, [prepared]:
+        with cq.watch(model, given, laws=mlp_laws()) as w:
+            train(model, prepared, 3)
+        assert w.steps == 3
+        assert {track.outcome for track in w.tracks} == {"drifting as predicted"}
 
 
 def test_a_watch_that_is_not_closed_keeps_nothing_alive() -> None:

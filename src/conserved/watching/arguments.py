@@ -10,7 +10,7 @@ from conserved.errors import InputError, is_whole
 
 
 def optimizers_of(optimizer: Any) -> list[Any]:
-    """One, or several of a list.
+    """One, or several of a list, without what cannot be hooked around them.
 
     Raises:
         InputError: none.
@@ -18,7 +18,14 @@ def optimizers_of(optimizer: Any) -> list[Any]:
     several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)
     if several and not optimizer:
         raise InputError("optimizer", "()", "give one at least")
-    return list(optimizer) if several else [optimizer]
+    return [_bare(one) for one in (optimizer if several else [optimizer])]
+
+
+def _bare(optimizer: Any) -> Any:
+    """What steps inside of a wrapper that is not made as torch's are, such as ``accelerate``'s."""
+    while not hasattr(optimizer, "_optimizer_step_pre_hooks") and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer
 
 
 def check_options(

@@ -44,7 +44,7 @@ def lightning_callback(example: Any = None, **options: Any) -> Any:
             self._losses, self._taken = (), trainer.global_step
             taken = trainer.global_step // max(1, len(trainer.optimizers))  # it counts each one's
             opened = {"step": taken, "ranks": _replicated(trainer), **options}
-            self.watch = _watching(pl_module, trainer.optimizers, given, opened)
+            self.watch = watch(pl_module, trainer.optimizers, given, **opened)
 
         def on_train_batch_end(
             self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -98,7 +98,7 @@ def trainer_callback(example: Any = None, **options: Any) -> Any:
             self._close()  # of a run that broke off, which no callback is told
             kwargs["model"].train()  # as it will be: from_pretrained leaves it in evaluation
             opened = {"step": state.global_step, **options}
-            self.watch = _watching(kwargs["model"], [kwargs["optimizer"]], example, opened)
+            self.watch = watch(kwargs["model"], kwargs["optimizer"], example, **opened)
 
         def on_log(
             self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any
@@ -130,23 +130,8 @@ def _base(name: str, *homes: str) -> Any:
     raise InputError("callback", package, f"is not installed: pip install {package}")
 
 
-def _watching(model: Any, optimizers: Any, example: Any, options: dict[str, Any]) -> Watch:
-    """``watch``, past the wrappers that trainers put around optimizers."""
-    bare = [_bare(optimizer) for optimizer in optimizers]
-    return watch(model, bare[0] if len(bare) == 1 else bare, example, **options)
-
-
 def _replicated(trainer: Any) -> bool | None:
     """Whether ranks must agree: Lightning's module is inside of what tells."""
     from torch.nn.parallel import DistributedDataParallel
 
     return isinstance(trainer.model, DistributedDataParallel) or None
-
-
-def _bare(optimizer: Any) -> Any:
-    while not hasattr(optimizer, "register_step_pre_hook") or hasattr(optimizer, "optimizer"):
-        inner = getattr(optimizer, "optimizer", None)
-        if inner is None:
-            return optimizer
-        optimizer = inner
-    return optimizer

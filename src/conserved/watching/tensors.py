@@ -30,7 +30,7 @@ def inner(model: nn.Module) -> nn.Module:
     while True:
         if isinstance(model, DistributedDataParallel):
             model = model.module
-        elif (held := model._modules.get("_orig_mod")) is not None:
+        elif (held := getattr(model, "_orig_mod", None)) is not None:
             model = held
         else:
             return model

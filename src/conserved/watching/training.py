@@ -236,8 +236,9 @@ class Watch:
                 self._give_up(error)
 
     def _stranger(self, optimizer: Any) -> None:
-        """An optimizer that is not watched steps this model."""
-        warnings.warn(f"{type(optimizer).__name__} {STRANGER}", stacklevel=6)
+        """An optimizer that is not watched steps this model, and is no part of one that is."""
+        if not self._depth:
+            warnings.warn(f"{type(optimizer).__name__} {STRANGER}", stacklevel=6)
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._depth -= 1
