@@ -19,7 +19,6 @@ from conserved.kernel.errors import (
 NEEDS_TORCH = "needs PyTorch: pip install 'conserved[torch]'"
 
 __all__ = [
-    "NEEDS_TORCH",
     "ConservedError",
     "DegenerateSampleError",
     "InputError",

@@ -156,7 +156,7 @@ def test_a_metric_that_is_not_the_identity():
         assert not scalars.reduce(unit - unit[0, 0] * np.eye(len(unit), dtype=unit.dtype)).any()
 
 
-@pytest.mark.parametrize("n", [5, 7, 9, 11])
+@pytest.mark.parametrize("n", [5, 7, 9, pytest.param(11, marks=pytest.mark.slow)])
 def test_conjugate_blocks_without_their_roots_of_unity(n):
     """Mod a prime without cos 2π/n the planes share a factor; all are found even so."""
     rows = np.array([np.roll(np.eye(n, dtype=int), s, axis=0) for s in range(n)])

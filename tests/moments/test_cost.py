@@ -25,7 +25,10 @@ MEASURED = [
     ("linear:60-3-2", "shift", "invariant"),
     pytest.param("linear:24-24-24", "permutation", "invariant", marks=pytest.mark.slow),
     ("poly:14-3-1,power=2", "orthogonal", "invariant"),
-    ("lightning:dim=8,tokens=5,head=1,out=1", "orthogonal", "invariant"),
+    pytest.param(
+        *("lightning:dim=8,tokens=5,head=1,out=1", "orthogonal", "invariant"),
+        marks=pytest.mark.slow,
+    ),
     ("lightning:dim=6,tokens=4,head=2,out=2", "orthogonal", "invariant"),
 ]
 

@@ -64,7 +64,12 @@ def test_its_curves_are_those_of_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "laws, steps, text", [(1000, 70, "µ" * 400), (1000, 70, "w"), (1, 3000, "w")]
+    "laws, steps, text",
+    [
+        (1000, 70, "µ" * 400),
+        pytest.param(1000, 70, "w", marks=pytest.mark.slow),
+        (1, 3000, "w"),
+    ],
 )
 def test_it_is_small_whatever_the_run(tmp_path: Path, laws: int, steps: int, text: str) -> None:
     many = [logs.law(f"{k} {text}", [f"layers.{k}.w"]) for k in range(laws)]
