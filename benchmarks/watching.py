@@ -7,6 +7,7 @@ for each head; the same with a random part of each large family.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -186,6 +187,8 @@ def measure(seed: int, mode: str) -> dict[str, Any]:
         held = loop.watch(probe=PROBE if mode == "probed" else 1.0)
         if mode == "alone":
             held.close()
+            del held
+            gc.collect()
         loop.steps(4)
         return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
     begun = perf_counter()
