@@ -161,6 +161,15 @@ def test_the_summary(tmp_path: Path) -> None:
     assert [law["block"] for law in told["laws"]] == ["layers.0", "layers.1", ""]
 
 
+@pytest.mark.parametrize("share", [1.0, 0.125])
+def test_a_reader_is_told_that_laws_were_looked_at_in_part(tmp_path: Path, share: float) -> None:
+    told = {**logs.head(), "probe": share}
+    run = opened(logs.write(tmp_path / "run.jsonl", told, logs.step(1)))
+    assert ("a random part is looked at, 0.125 of each" in summary(run)) == (share < 1)
+    assert ("of large families a random part of 0.125" in offline_page(run)) == (share < 1)
+    assert summary_json(run)["probe"] == share
+
+
 def test_names_do_not_steer_a_terminal(tmp_path: Path) -> None:
     name = "\x1b]0;title\x07\x1b[2J\rall is well\n"
     head = logs.head([logs.law(name, [name])], model=name, optimizer=name)

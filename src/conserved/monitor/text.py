@@ -11,6 +11,7 @@ from conserved.law.grouping import natural
 from conserved.monitor import view
 from conserved.monitor.page import short, status
 from conserved.monitor.run import Run
+from conserved.watching.probes import part_in_words
 
 _WIDTH = 100
 _LAW = 66  # characters of a law
@@ -43,6 +44,8 @@ def summary(run: Run) -> str:
         "",
         f"{_counted(rows).capitalize()}.",
     ]
+    if head.probe < 1:
+        lines.append(part_in_words(head.probe))
     if run.marks.unread:
         lines.append(f"{run.marks.unread:,} lines of the log could not be read.")
     return "\n".join(lines)
@@ -86,6 +89,7 @@ def summary_json(run: Run) -> dict[str, Any]:
         "run": run.head.run,
         "steps": state["steps"][1],
         "closed": state["closed"],
+        "probe": run.head.probe,
         "unread": run.marks.unread,
         "count": state["count"],
         "laws": [
