@@ -169,6 +169,19 @@ def test_a_log_has_one_writer(tmp_path: Path) -> None:
     assert steps == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_model_of_another_precision_ends_its_watch(kind: str, steps: int) -> None:
+    model = mlp()
+    optimizer = sgd(model, momentum=0.0)
+    w = cq.watch(model, optimizer, laws=mlp_laws())
+    train(model, optimizer, steps)
+    model.to(getattr(torch, kind))
+    with pytest.warns(UserWarning, match=f"0.weight is {kind} now, and was float64: watch it"):
+        train(model, optimizer, 2)
+    assert (w.closed, w.steps, w.violated) == (True, steps, [])
+
+
 def test_a_run_in_another_mode_than_its_laws_is_told() -> None:
     """Batch norm in evaluation is linear, and has laws of its own."""
     torch.manual_seed(0)

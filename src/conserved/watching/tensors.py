@@ -107,6 +107,24 @@ class Parameters:
         )
 
 
+class Precisions:
+    """The types of numbers that parameters of a model have at first."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._kinds = [(name, p, p.dtype) for name, p in parameters(model).items()]
+
+    def check(self) -> None:
+        """Refuse parameters of another type, of which gradients are rounded otherwise.
+
+        Raises:
+            ShapeError: naming one.
+        """
+        for name, parameter, kind in self._kinds:
+            if parameter.dtype != kind:
+                now, was = (str(k).removeprefix("torch.") for k in (parameter.dtype, kind))
+                raise ShapeError(f"{name} is {now} now, and was {was}: watch it again")
+
+
 def _keys(module: nn.Module) -> list[tuple[str, bool]]:
     """Of its own parameters, and whether there is a real one."""
     own = module._parameters.items()

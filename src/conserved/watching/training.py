@@ -26,7 +26,7 @@ from conserved.watching.modes import Modes
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
 from conserved.watching.precision import Autocast
-from conserved.watching.tensors import ShapeError, inner, parameters, sharded
+from conserved.watching.tensors import Precisions, ShapeError, inner, parameters, sharded
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Watch:
         self._other: tuple[tuple[int, ...], ...] = ()  # shapes of inputs that laws do not speak of
         logger.open(observer)
         self._modes, self._autocast = Modes(model), Autocast()
+        self._precisions = Precisions(model)
         self._hooks, self._first = Hooks(), Hooks()  # the second until a step is taken
         self._hook()
         self._strangers = Strangers(optimizers, list(parameters(model).values()), self._stranger)
@@ -229,6 +230,7 @@ class Watch:
 
     def _look(self) -> None:
         try:
+            self._precisions.check()
             with self._pace.before(self.steps):
                 self._observer.before(self.steps)
         except ShapeError as error:
