@@ -28,13 +28,13 @@ from benchmarks.machine import load_average
 from benchmarks.run_log import head
 from conserved.monitor import Run, view
 from conserved.monitor.serve import Live
-from conserved.watching.left import Left, left, line_by_line
-from conserved.watching.log import line_of, part_path
-from conserved.watching.logger import ROTATE
-from conserved.watching.place import beside
-from conserved.watching.pyramid import BLOCK
-from conserved.watching.reading import size_of
-from conserved.watching.rows import Stretches
+from conserved.watching.log.files import line_of, part_path
+from conserved.watching.log.left import Left, left, line_by_line
+from conserved.watching.log.logger import ROTATE
+from conserved.watching.log.place import beside
+from conserved.watching.log.pyramid import BLOCK
+from conserved.watching.log.reading import size_of
+from conserved.watching.log.rows import Stretches
 
 _POOL = 12  # different blocks
 SPIKE = 777.0  # the residual of one law in one block: a picture of the whole run shows it

@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmarks.measure import Measurement, Result, WrongCountError
 from conserved.monitor import Run, view
-from conserved.watching.companion import Companion
-from conserved.watching.log import LogWriter, records
-from conserved.watching.reading import size_of
-from conserved.watching.rows import Stretches
+from conserved.watching.log.companion import Companion
+from conserved.watching.log.files import LogWriter, records
+from conserved.watching.log.reading import size_of
+from conserved.watching.log.rows import Stretches
 
 LAWS, LOOKS, COLUMNS = 1000, 2000, 600
 _POOL = 97  # different looks: as many as make no two blocks alike

@@ -16,7 +16,7 @@ from conserved.monitor import view
 from conserved.monitor.page import offline_page
 from conserved.monitor.run import Run
 from conserved.monitor.text import summary
-from conserved.watching.log import part_path
+from conserved.watching.log.files import part_path
 from tests.monitor import logs
 
 

@@ -20,7 +20,7 @@ import pytest
 from conserved.errors import InputError
 from conserved.monitor import Live, Run
 from conserved.monitor.server import PageServer
-from conserved.watching.reading import shown
+from conserved.watching.log.reading import shown
 from tests.monitor import logs
 from tests.monitor.serving import served, until
 from tests.report.reading import assert_accessible, assert_offline_and_inert, embedded_json, parsed

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import conserved as cq
-from conserved.watching.index import Index
-from conserved.watching.log import records
-from conserved.watching.rows import Stretches
+from conserved.watching.log.files import records
+from conserved.watching.log.index import Index
+from conserved.watching.log.rows import Stretches
 from tests.monitor import logs
 from tests.watching.runs import mlp, mlp_laws, train
 

@@ -19,10 +19,10 @@ pytest.importorskip("torch", reason="what is trained is PyTorch's")
 import torch
 
 import conserved as cq
-from conserved.watching import companion, index, place
-from conserved.watching.index import Index
-from conserved.watching.left import line_by_line, through_index
-from conserved.watching.log import older_parts, records
+from conserved.watching.log import companion, index, place
+from conserved.watching.log.files import older_parts, records
+from conserved.watching.log.index import Index
+from conserved.watching.log.left import line_by_line, through_index
 from tests.watching.runs import mlp, mlp_laws, train
 from tests.watching.traced import traced
 

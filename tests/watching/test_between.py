@@ -12,8 +12,8 @@ import pytest
 import conserved as cq
 from conserved.dynamics.steps import Steps
 from conserved.watching.between import Between
-from conserved.watching.log import records
-from conserved.watching.rules import Rule
+from conserved.watching.ledgers.rules import Rule
+from conserved.watching.log.files import records
 from conserved.watching.steps import StepCheck
 from tests.watching.runs import mlp, mlp_laws, train
 

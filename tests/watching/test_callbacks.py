@@ -13,7 +13,7 @@ import pytest
 from conserved.errors import InputError
 from conserved.monitor.run import Run
 from conserved.watching.callbacks import lightning_callback, trainer_callback
-from conserved.watching.log import records
+from conserved.watching.log.files import records
 from tests.watching.runs import batches, mlp, mlp_laws
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")

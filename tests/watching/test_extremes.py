@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conserved.watching.log import older_parts, records
-from conserved.watching.pyramid import BLOCK
-from conserved.watching.reading import parsed
-from conserved.watching.rows import FIELDS, RowReader
+from conserved.watching.log.files import older_parts, records
+from conserved.watching.log.pyramid import BLOCK
+from conserved.watching.log.reading import parsed
+from conserved.watching.log.rows import FIELDS, RowReader
 from tests.monitor import logs
 from tests.watching.indexed import bare, compact, numbers_of, opened, run, step_lines, with_extremes
 

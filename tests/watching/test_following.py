@@ -25,7 +25,7 @@ from conserved.simulate.dynamics import Course
 from conserved.simulate.haar import random_elements
 from conserved.simulate.objective import SampledObjective
 from conserved.simulate.recorder import Recorder
-from conserved.watching.charts import charted
+from conserved.watching.exactly.charts import charted
 from tests.watching.runs import SGD
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")

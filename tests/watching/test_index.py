@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conserved.watching import companion, index, place
-from conserved.watching.index import Index
-from conserved.watching.left import line_by_line, through_index
-from conserved.watching.marks import EVENTS
-from conserved.watching.pyramid import BLOCK
-from conserved.watching.rows import RowReader
+from conserved.watching.log import companion, index, place
+from conserved.watching.log.index import Index
+from conserved.watching.log.left import line_by_line, through_index
+from conserved.watching.log.marks import EVENTS
+from conserved.watching.log.pyramid import BLOCK
+from conserved.watching.log.rows import RowReader
 from tests.cli.shell import environment
 from tests.monitor import logs
 from tests.watching.indexed import bare, compact, numbers_of, opened, run, step_lines, with_extremes
@@ -74,14 +74,16 @@ def test_ctrl_c_while_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from conserved.watching import companion, index, place
+from conserved.watching.log import companion
+from conserved.watching.log import index
+from conserved.watching.log import place
 for module in (place, index, companion):
     module.LONG = 1 << 14
 companion._PIECE, index._SAVE = 1 << 12, 0.0
 from tests.watching.test_index import run
 from tests.watching import runs
 runs_left = int(sys.argv[2])
-from conserved.watching.logger import RunLogger
+from conserved.watching.log.logger import RunLogger
 step = RunLogger.step
 def killed(self, number, observer):
     step(self, number, observer)

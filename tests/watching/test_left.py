@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conserved.errors import InputError
-from conserved.watching import left as module
-from conserved.watching import rows
-from conserved.watching.index import Index
-from conserved.watching.left import left, line_by_line, through_index
-from conserved.watching.log import part_path
-from conserved.watching.place import beside
-from conserved.watching.pyramid import BLOCK
-from conserved.watching.rows import RowReader, Stretches
+from conserved.watching.log import left as module
+from conserved.watching.log import rows
+from conserved.watching.log.files import part_path
+from conserved.watching.log.index import Index
+from conserved.watching.log.left import left, line_by_line, through_index
+from conserved.watching.log.place import beside
+from conserved.watching.log.pyramid import BLOCK
+from conserved.watching.log.rows import RowReader, Stretches
 from tests.monitor import logs
 from tests.watching.traced import traced
 

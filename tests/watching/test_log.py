@@ -14,7 +14,7 @@ import pytest
 import conserved as cq
 from conserved.blocks.document import to_document
 from conserved.errors import ConservedError, InputError
-from conserved.watching.log import older_parts, part_path, records
+from conserved.watching.log.files import older_parts, part_path, records
 from tests.documents import PROJECT
 from tests.watching.runs import mlp, mlp_laws, train
 

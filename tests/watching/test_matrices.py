@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.watching import compiler, matrices
-from conserved.watching import threads as together
-from conserved.watching.gradients import sums_of
-from conserved.watching.looking import look
-from conserved.watching.probes import Probes
-from conserved.watching.sums import VECTORS
+from conserved.watching.gradient.gradients import sums_of
+from conserved.watching.look import compiler, matrices
+from conserved.watching.look import threads as together
+from conserved.watching.look.looking import look
+from conserved.watching.look.probes import Probes
+from conserved.watching.look.sums import VECTORS
 from tests.watching.runs import homeless, mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch")
@@ -249,7 +249,7 @@ def test_threads_of_our_own_where_torch_has_none(threads, library, monkeypatch):
 FORKED = """
 import os, torch
 import conserved as cq
-from conserved.watching import matrices
+from conserved.watching.look import matrices
 from tests.watching.runs import mlp, mlp_laws, train
 matrices.LEAST = 0
 torch.set_num_threads(2)
@@ -277,7 +277,7 @@ def test_a_forked_process_has_threads_of_its_own(library):
 AT_THE_END = """
 import atexit, torch
 import conserved as cq
-from conserved.watching import matrices
+from conserved.watching.look import matrices
 from tests.watching.runs import mlp, mlp_laws, train
 matrices.LEAST = 0
 torch.set_num_threads(2)

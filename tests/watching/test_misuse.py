@@ -15,7 +15,7 @@ import pytest
 
 import conserved as cq
 from conserved.errors import ConservedError, InputError
-from conserved.watching.log import records
+from conserved.watching.log.files import records
 from tests.watching.runs import batches, mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")

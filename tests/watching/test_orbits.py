@@ -11,7 +11,7 @@ import pytest
 
 import conserved as cq
 from conserved.errors import InputError
-from conserved.watching.exact import pairings
+from conserved.watching.exactly.exact import pairings
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 ORBIT = [list(order) for order in permutations(range(4))]

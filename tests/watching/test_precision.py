@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import conserved as cq
-from conserved.watching.precision import all_digits, products_of, rounding_of
+from conserved.watching.gradient.precision import all_digits, products_of, rounding_of
 from tests.watching.runs import mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")

@@ -8,9 +8,9 @@ import pytest
 
 import conserved as cq
 from conserved.errors import InputError
-from conserved.watching.gradients import sums_of
-from conserved.watching.looking import look
-from conserved.watching.probes import Probes
+from conserved.watching.gradient.gradients import sums_of
+from conserved.watching.look.looking import look
+from conserved.watching.look.probes import Probes
 from tests.watching.runs import train
 from tests.watching.test_matrices import WANTED, attention, convolutions, drawn, laws_of, tables
 

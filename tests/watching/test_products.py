@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from conserved import block_laws
-from conserved.watching import products
-from conserved.watching.gradients import sums_of
-from conserved.watching.looking import look
-from conserved.watching.probes import Probes
+from conserved.watching.gradient.gradients import sums_of
+from conserved.watching.look import products
+from conserved.watching.look.looking import look
+from conserved.watching.look.probes import Probes
 
 torch = pytest.importorskip("torch")
 TorchFunctionMode = torch.overrides.TorchFunctionMode

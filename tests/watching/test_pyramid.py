@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conserved.watching.pyramid import BLOCK, Columns, Pyramid
+from conserved.watching.log.pyramid import BLOCK, Columns, Pyramid
 
 CURVES = 3
 

@@ -14,7 +14,7 @@ import pytest
 import conserved as cq
 from conserved.blocks.document import to_document
 from conserved.errors import InputError
-from conserved.watching.log import records
+from conserved.watching.log.files import records
 from conserved.watching.ranks import Ranks
 from tests.documents import PROJECT
 from tests.watching.runs import mlp, mlp_laws

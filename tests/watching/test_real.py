@@ -12,7 +12,7 @@ import pytest
 
 import conserved as cq
 from conserved.watching import lightning_callback, sink, trainer_callback
-from conserved.watching.log import records
+from conserved.watching.log.files import records
 from tests.monitor import logs
 from tests.watching.runs import mlp, mlp_laws, train
 

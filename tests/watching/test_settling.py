@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import conserved as cq
-from conserved.watching.index import Index
-from conserved.watching.log import records
+from conserved.watching.log.files import records
+from conserved.watching.log.index import Index
 from tests.watching.runs import batches, mlp, mlp_laws, train
 
 torch = pytest.importorskip("torch")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import conserved as cq
-from conserved.watching.log import records
+from conserved.watching.log.files import records
 from conserved.watching.tensors import Parameters, ShapeError
 from tests.watching.runs import mlp, mlp_laws, train
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conserved.watching import place
+from conserved.watching.log import place
 
 _ROOM = str(Path(place.__file__).parent)
 

@@ -8,9 +8,9 @@ from time import time
 
 import numpy as np
 
-from conserved.watching.index import Index, Row
-from conserved.watching.pyramid import BLOCK, Columns, Floats
-from conserved.watching.rows import FIELDS
+from conserved.watching.log.index import Index, Row
+from conserved.watching.log.pyramid import BLOCK, Columns, Floats
+from conserved.watching.log.rows import FIELDS
 
 _RAW = 3_000_000  # numbers of single steps that are read again for one picture
 

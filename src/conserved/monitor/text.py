@@ -11,7 +11,7 @@ from conserved.law.grouping import natural
 from conserved.monitor import view
 from conserved.monitor.page import short, status
 from conserved.monitor.run import Run
-from conserved.watching.probes import part_in_words
+from conserved.watching.look.probes import part_in_words
 
 _WIDTH = 100
 _LAW = 66  # characters of a law

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from conserved.dynamics.outcomes import SOUND, URGENT, Finding, Outcome, mark, said_once
 from conserved.law.grouping import block_of, natural
 from conserved.monitor.run import Run
-from conserved.watching.pyramid import Columns
-from conserved.watching.reading import shown
-from conserved.watching.rows import FIELDS
+from conserved.watching.log.pyramid import Columns
+from conserved.watching.log.reading import shown
+from conserved.watching.log.rows import FIELDS
 from conserved.watching.tracks import RATIO_LOST, Track
 
 _RECENT = 60  # events that are shown

@@ -8,7 +8,7 @@ optimizer makes of it.
 
 from conserved.watching.balance import Balance, imbalance, rebalance
 from conserved.watching.callbacks import lightning_callback, trainer_callback
-from conserved.watching.gradients import GradientError, GradientReport, check_gradients
+from conserved.watching.gradient.gradients import GradientError, GradientReport, check_gradients
 from conserved.watching.opening import watch
 from conserved.watching.sinks import sink
 from conserved.watching.training import Watch

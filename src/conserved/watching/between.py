@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from conserved.dynamics.outcomes import ROUNDINGS
-from conserved.watching.causes import listed
-from conserved.watching.gradients import functions_of
-from conserved.watching.products import Floats
-from conserved.watching.sums import Sums
+from conserved.watching.gradient.causes import listed
+from conserved.watching.gradient.gradients import functions_of
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 
 
 @dataclass(frozen=True)

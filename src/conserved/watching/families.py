@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.dynamics.outcomes import ROUNDINGS, beyond_ledger
-from conserved.watching import rules as kinds
-from conserved.watching.gradients import per_family
-from conserved.watching.products import Floats
-from conserved.watching.sums import Sums
+from conserved.watching.gradient.gradients import per_family
+from conserved.watching.ledgers import rules as kinds
+from conserved.watching.ledgers.values import Step, Values
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 from conserved.watching.tracks import RATIO_LOST, Event, Track
-from conserved.watching.values import Step, Values
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer

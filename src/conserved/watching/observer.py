@@ -10,24 +10,30 @@ import numpy as np
 
 from conserved.blocks import BlockLaws
 from conserved.dynamics.outcomes import REFUSED, rates_in_words
-from conserved.watching import rules as kinds
-from conserved.watching.altered import Forward
 from conserved.watching.between import Between, Written, changed_between, written_between
-from conserved.watching.causes import listed
 from conserved.watching.families import Families
-from conserved.watching.gradients import functions_of, per_family, precisions, report_on, sums_of
-from conserved.watching.ledger import Ledger
-from conserved.watching.looking import gradients, look, mean_squares
-from conserved.watching.precision import Digits
-from conserved.watching.probes import Probes
-from conserved.watching.products import Floats
+from conserved.watching.gradient.altered import Forward
+from conserved.watching.gradient.causes import listed
+from conserved.watching.gradient.gradients import (
+    functions_of,
+    per_family,
+    precisions,
+    report_on,
+    sums_of,
+)
+from conserved.watching.gradient.precision import Digits
+from conserved.watching.gradient.tested import Tester
+from conserved.watching.ledgers import rules as kinds
+from conserved.watching.ledgers.ledger import Ledger
+from conserved.watching.ledgers.rules import Rule, in_words
+from conserved.watching.ledgers.values import Step, Values
+from conserved.watching.look.looking import gradients, look, mean_squares
+from conserved.watching.look.probes import Probes
+from conserved.watching.look.products import Floats
 from conserved.watching.ranks import Ranks
-from conserved.watching.rules import Rule, in_words
 from conserved.watching.steps import StepCheck
 from conserved.watching.tensors import Parameters
-from conserved.watching.tested import Tester
 from conserved.watching.tracks import Event, Track
-from conserved.watching.values import Step, Values
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,13 +13,13 @@ from weakref import WeakValueDictionary
 from conserved.blocks import BlockLaws
 from conserved.errors import InputError, require_torch
 from conserved.watching.arguments import check_options, optimizers_of
-from conserved.watching.beside import Beside
-from conserved.watching.exact import given
-from conserved.watching.following import Augment, followed
-from conserved.watching.logger import ROTATE, RunLogger
+from conserved.watching.exactly.beside import Beside
+from conserved.watching.exactly.exact import given
+from conserved.watching.exactly.following import Augment, followed
+from conserved.watching.log.logger import ROTATE, RunLogger
+from conserved.watching.look.probes import Probes
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
-from conserved.watching.probes import Probes
 from conserved.watching.ranks import world
 from conserved.watching.saved import laws_for, trained, without_blocks
 from conserved.watching.sinks import sinks_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conserved.watching.products import Floats
+from conserved.watching.look.products import Floats
 
 _ALIKE = 1e-5  # relative: of norms that differ by the order of sums alone
 

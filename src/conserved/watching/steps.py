@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.watching.between import Between
-from conserved.watching.products import Floats
-from conserved.watching.rules import Rule
+from conserved.watching.ledgers.rules import Rule
+from conserved.watching.look.products import Floats
 from conserved.watching.tensors import plain
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from conserved.dynamics.outcomes import STILL, STILL_SHARE, Evidence, Finding, Outcome, judged
-from conserved.watching.draws import Drawn
+from conserved.watching.exactly.draws import Drawn
 
 RATIO_LOST = "the rates of its tensors changed their ratio"
 

@@ -18,14 +18,14 @@ from conserved.dynamics.outcomes import said_once
 from conserved.errors import ConservedError
 from conserved.notebook import frame
 from conserved.watching.arguments import numbers
-from conserved.watching.beside import Beside
 from conserved.watching.between import loaded_between
+from conserved.watching.exactly.beside import Beside
+from conserved.watching.gradient.precision import Autocast
 from conserved.watching.hooks import Hooks, Strangers
-from conserved.watching.logger import RunLogger
+from conserved.watching.log.logger import RunLogger
 from conserved.watching.modes import Modes
 from conserved.watching.observer import Observer
 from conserved.watching.pace import Pace
-from conserved.watching.precision import Autocast
 from conserved.watching.tensors import Precisions, ShapeError, inner, parameters, sharded
 from conserved.watching.tracks import Event, Track
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from conserved.watching.causes import listed
-from conserved.watching.products import Floats
-from conserved.watching.sums import Sums
+from conserved.watching.gradient.causes import listed
+from conserved.watching.gradient.tested import Tested
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 from conserved.watching.tensors import whole
-from conserved.watching.tested import Tested
 
 _ALIKE = 1e-3  # of what is paired: a penalty explains it
 _FEW = 3  # functions, or entries, from which on an agreement is none of chance

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conserved.watching.matrices import matrices
-from conserved.watching.precision import all_digits
-from conserved.watching.products import Floats, entries
-from conserved.watching.sums import VECTORS, Plan, Sums
+from conserved.watching.gradient.precision import all_digits
+from conserved.watching.look.matrices import matrices
+from conserved.watching.look.products import Floats, entries
+from conserved.watching.look.sums import VECTORS, Plan, Sums
 from conserved.watching.tensors import whole
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from conserved.errors import ConservedError
-from conserved.watching.index import Index
-from conserved.watching.place import LONG
-from conserved.watching.reading import size_of
+from conserved.watching.log.index import Index
+from conserved.watching.log.place import LONG
+from conserved.watching.log.reading import size_of
 
 _PIECE = 1 << 20  # bytes of a log after which what is new is read
 _LAST = 64  # pieces that are read when a run is closed

@@ -14,14 +14,14 @@ import numpy as np
 
 from conserved.errors import InputError
 from conserved.law import Law, Layout
-from conserved.watching import rules as kinds
-from conserved.watching.draws import FIRST
-from conserved.watching.exact import Given, check_layout, flat
-from conserved.watching.followed import Followed
-from conserved.watching.gradients import precisions
-from conserved.watching.ledger_of_one import Rules, Step
+from conserved.watching.exactly.draws import FIRST
+from conserved.watching.exactly.exact import Given, check_layout, flat
+from conserved.watching.exactly.followed import Followed
+from conserved.watching.gradient.gradients import precisions
+from conserved.watching.ledgers import rules as kinds
+from conserved.watching.ledgers.ledger_of_one import Rules, Step
+from conserved.watching.look.products import Floats
 from conserved.watching.observer import QUIET
-from conserved.watching.products import Floats
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from conserved.watching.products import Floats
-from conserved.watching.sums import Sums
-from conserved.watching.tested import Tested
+from conserved.watching.gradient.tested import Tested
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 
 _ALIKE = 0.02  # relative: factors of one cause
 _TELLS = 1e-3  # of its terms: below, a family does not notice a tensor

@@ -20,8 +20,8 @@ import numpy as np
 
 from conserved.dynamics.steps import Forecast, Steps
 from conserved.errors import DegenerateSampleError
-from conserved.watching.products import Floats
-from conserved.watching.weighed import Weighed
+from conserved.watching.ledgers.weighed import Weighed
+from conserved.watching.look.products import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from conserved.watching.reading import line_at, parsed, shown
+from conserved.watching.log.reading import line_at, parsed, shown
 
 EVENTS = 2000  # that are kept, beside the first violation of each law
 

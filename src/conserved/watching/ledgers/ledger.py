@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.dynamics.steps import Forecast
-from conserved.watching.products import Floats
-from conserved.watching.rules import Joint, Rule, joint, same_weights
-from conserved.watching.sums import Sums
+from conserved.watching.ledgers.rules import Joint, Rule, joint, same_weights
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 
 
 @dataclass(eq=False)

@@ -17,11 +17,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.watching.compiler import compiled
-from conserved.watching.products import Floats
-from conserved.watching.sums import VECTORS, Plan, Reading, Sums
+from conserved.watching.look.compiler import compiled
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import VECTORS, Plan, Reading, Sums
+from conserved.watching.look.threads import together
 from conserved.watching.tensors import plain
-from conserved.watching.threads import together
 
 LEAST = 2**20  # entries of a model, below which a look costs little anyway
 _PASSES = 8  # that are remembered

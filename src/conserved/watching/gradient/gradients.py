@@ -12,17 +12,17 @@ from conserved.blocks import BlockLaw, BlockLaws
 from conserved.dynamics.outcomes import ROUNDINGS, not_orthogonal
 from conserved.errors import InputError
 from conserved.law import Law
-from conserved.watching.altered import Forward, altered
-from conserved.watching.causes import cause, suspects, telling
-from conserved.watching.exact import given, pairings, why
-from conserved.watching.looking import gradients, look, mean_squares
-from conserved.watching.precision import products_of, rounding_of, underflows
-from conserved.watching.probes import Probes
-from conserved.watching.products import Floats
+from conserved.watching.exactly.exact import given, pairings, why
+from conserved.watching.gradient.altered import Forward, altered
+from conserved.watching.gradient.causes import cause, suspects, telling
+from conserved.watching.gradient.precision import products_of, rounding_of, underflows
+from conserved.watching.gradient.tested import Tested, Tester
+from conserved.watching.look.looking import gradients, look, mean_squares
+from conserved.watching.look.probes import Probes
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 from conserved.watching.saved import laws_for
-from conserved.watching.sums import Sums
 from conserved.watching.tensors import parameters
-from conserved.watching.tested import Tested, Tester
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

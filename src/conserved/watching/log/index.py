@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from conserved.files import write_whole
-from conserved.watching.marks import Marks
-from conserved.watching.place import LONG, Place, beside
-from conserved.watching.pyramid import BLOCK, Floats, Pyramid
-from conserved.watching.reading import (
+from conserved.watching.log.marks import Marks
+from conserved.watching.log.place import LONG, Place, beside
+from conserved.watching.log.pyramid import BLOCK, Floats, Pyramid
+from conserved.watching.log.reading import (
     Follower,
     first_line,
     head_of,
@@ -30,7 +30,7 @@ from conserved.watching.reading import (
     shown,
     size_of,
 )
-from conserved.watching.rows import FIELDS, METRICS, RowReader, step_of
+from conserved.watching.log.rows import FIELDS, METRICS, RowReader, step_of
 
 _SAVE = 30.0  # seconds between two notes of how far the index goes
 _TESTED = 4  # blocks that are made again to test an index

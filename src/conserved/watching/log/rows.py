@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from conserved.watching.pyramid import BLOCK, Floats, extremes
-from conserved.watching.reading import shown
+from conserved.watching.log.pyramid import BLOCK, Floats, extremes
+from conserved.watching.log.reading import shown
 
 FIELDS = ("value", "predicted", "residual", "gradient")
 METRICS = 12  # numbers of a step beside the laws: rates, losses and whatever was noted

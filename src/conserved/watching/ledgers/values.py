@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conserved.watching.ledger import Ledger, Look
-from conserved.watching.looking import look, mean_squares
-from conserved.watching.products import Floats
-from conserved.watching.rules import Rule, carried
-from conserved.watching.sums import Sums
-from conserved.watching.tested import Tester
+from conserved.watching.gradient.tested import Tester
+from conserved.watching.ledgers.ledger import Ledger, Look
+from conserved.watching.ledgers.rules import Rule, carried
+from conserved.watching.look.looking import look, mean_squares
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 
 
 @dataclass(eq=False)

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from conserved.errors import ConservedError, InputError
-from conserved.watching.draws import Drawn
-from conserved.watching.index import Index
-from conserved.watching.log import SCHEMA, number, older_parts, record_of, whole_lines
-from conserved.watching.marks import violation
-from conserved.watching.place import beside
-from conserved.watching.reading import PART, Follower, line_at, parsed
-from conserved.watching.rows import EXTREMES, step_of
+from conserved.watching.exactly.draws import Drawn
+from conserved.watching.log.files import SCHEMA, number, older_parts, record_of, whole_lines
+from conserved.watching.log.index import Index
+from conserved.watching.log.marks import violation
+from conserved.watching.log.place import beside
+from conserved.watching.log.reading import PART, Follower, line_at, parsed
+from conserved.watching.log.rows import EXTREMES, step_of
 
 
 @dataclass(frozen=True)

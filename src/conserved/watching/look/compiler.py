@@ -33,7 +33,7 @@ def compiled(name: str) -> ctypes.CDLL | None:
     compiler = _compiler()
     if compiler is None or os.environ.get(OFF) == "0" or os.name != "posix":
         return None
-    source = files("conserved.watching").joinpath(name).read_bytes()
+    source = files("conserved.watching.look").joinpath(name).read_bytes()
     told = "\0".join([*compiler, *_FLAGS, platform.machine(), platform.platform()])
     stem = f"{Path(name).stem}-{sha256(source + told.encode()).hexdigest()[:24]}"
     try:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.errors import InputError
-from conserved.watching.companion import Companion
-from conserved.watching.left import Left, left
-from conserved.watching.log import SCHEMA, LogWriter, number, older_parts
+from conserved.watching.ledgers.rules import in_words
+from conserved.watching.log.companion import Companion
+from conserved.watching.log.files import SCHEMA, LogWriter, number, older_parts
+from conserved.watching.log.left import Left, left
+from conserved.watching.log.rows import Stretches, known
+from conserved.watching.look.probes import Probes
 from conserved.watching.pace import Pace
-from conserved.watching.probes import Probes
-from conserved.watching.rows import Stretches, known
-from conserved.watching.rules import in_words
 from conserved.watching.tracks import Event
 
 if TYPE_CHECKING:
-    from conserved.watching.beside import Beside
+    from conserved.watching.exactly.beside import Beside
     from conserved.watching.observer import Observer
 
 ROTATE = 64_000_000  # bytes

@@ -17,14 +17,14 @@ from conserved.kernel.real import Reals
 from conserved.law import Law
 from conserved.simulate.judging import homogeneity
 from conserved.watching.between import changed_between
-from conserved.watching.charts import chart_at, charted
-from conserved.watching.draws import Draws
-from conserved.watching.exact import why
-from conserved.watching.ledger_of_one import LedgerOfOne, Rules, Step, point_of
-from conserved.watching.products import Floats
-from conserved.watching.rules import MIXED, SAME
+from conserved.watching.exactly.charts import chart_at, charted
+from conserved.watching.exactly.draws import Draws
+from conserved.watching.exactly.exact import why
+from conserved.watching.ledgers.ledger_of_one import LedgerOfOne, Rules, Step, point_of
+from conserved.watching.ledgers.rules import MIXED, SAME
+from conserved.watching.ledgers.weighed import Weighed, separable
+from conserved.watching.look.products import Floats
 from conserved.watching.tracks import RATIO_LOST, Track
-from conserved.watching.weighed import Weighed, separable
 
 
 class Followed:

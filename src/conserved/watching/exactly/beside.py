@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conserved.blocks import BlockLaws
-from conserved.watching.following import Follower
-from conserved.watching.looking import gradients
+from conserved.watching.exactly.following import Follower
+from conserved.watching.look.looking import gradients
+from conserved.watching.look.probes import Probes
+from conserved.watching.look.products import Floats
 from conserved.watching.observer import Observer
-from conserved.watching.probes import Probes
-from conserved.watching.products import Floats
 from conserved.watching.tracks import Event, Track
 
 if TYPE_CHECKING:

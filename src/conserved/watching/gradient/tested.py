@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conserved.dynamics.outcomes import EPS_SHARE, share_allowed
-from conserved.watching.products import Floats
-from conserved.watching.sums import Sums
+from conserved.watching.look.products import Floats
+from conserved.watching.look.sums import Sums
 
 
 @dataclass(frozen=True, eq=False)

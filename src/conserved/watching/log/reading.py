@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conserved.errors import InputError
-from conserved.watching.log import SCHEMA, older_parts, part_path
+from conserved.watching.log.files import SCHEMA, older_parts, part_path
 
 PART = 1 << 48  # bytes: a place is number · PART + byte
 _CHUNK = 1 << 20

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from conserved.blocks import BlockLaw
 from conserved.blocks.patterns import Column
-from conserved.watching.probes import Probe, Probes
-from conserved.watching.products import Floats, along, combined, line, total
+from conserved.watching.look.probes import Probe, Probes
+from conserved.watching.look.products import Floats, along, combined, line, total
 
 if TYPE_CHECKING:
     from torch import Tensor

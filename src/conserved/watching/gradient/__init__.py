@@ -1,0 +1,1 @@
+"""Gradients against laws, and what is wrong with them."""

@@ -1,0 +1,1 @@
+"""One look at tensors: the sums that laws need, read as fast as memory is."""
