@@ -134,3 +134,32 @@ def test_one_backward_pass_tells_it_too() -> None:
 
     with pytest.raises(cq.watching.GradientError, match=r"a penalty of 0\.005 Σθ²"):
         cq.check_gradients(model, loss, laws=mlp_laws())
+
+
+@pytest.mark.parametrize(
+    "clear", ["never", "to none", "in place", "late", "once in two", "of the model"]
+)
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_gradient_that_was_not_cleared(clear: str, fault: bool) -> None:
+    """Whether it was is told by torch's own counts, wherever in the loop it is cleared."""
+    model = mlp().float()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    if fault:
+        model[2].weight.register_hook(lambda g: 1.5 * g)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as w:
+        for step, (x, y) in enumerate(batches(6)):
+            if clear in ("to none", "in place"):
+                optimizer.zero_grad(set_to_none=clear == "to none")
+            if clear == "of the model" or (clear == "once in two" and step % 2):
+                model.zero_grad()
+            loss = ((model(x.float()) - y.float()) ** 2).mean()
+            if clear == "late":
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    told = {track.reason for track in w.violated}
+    if clear in ("never", "once in two"):
+        assert any("was not cleared" in reason for reason in told) or fault
+    else:
+        assert not any("cleared" in reason for reason in told)
+        assert bool(told) == fault

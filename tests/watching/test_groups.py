@@ -54,3 +54,19 @@ def test_a_group_whose_rate_is_0_at_first(fault):
     assert mixed.since == (8 if fault else None)
     assert alike.since is None
     assert mixed.residual < 10
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_laws_of_a_parameter_that_no_optimizer_moves_wait(everything):
+    """Whoever clears by the optimizer lets its gradient pile up; with it h moves as it likes."""
+    model = mlp()
+    moved = [*model[0].parameters(), *(model[2].parameters() if everything else ())]
+    optimizer = torch.optim.SGD(moved, lr=0.02)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
+        for x, y in batches(4):
+            optimizer.zero_grad()
+            ((model(x) - y) ** 2).mean().backward()
+            optimizer.step()
+    outcomes = [track.outcome for track in watched.tracks]
+    assert outcomes == ["drifting as predicted" if everything else "not tested", "not tested"]
+    assert "frozen, or in no optimizer" in watched.verdict()

@@ -95,3 +95,18 @@ def test_an_evaluation_in_half_precision_rounds_no_gradient() -> None:
     with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
         train(model, optimizer, 6, before=spoil, between=evaluate)
     assert {track.since for track in watched.tracks} == {5}
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_velocity_of_fewer_digits_than_its_parameter(fault: bool) -> None:
+    """As an optimizer is left with that goes on after ``model.double()``."""
+    model = mlp().float()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    train(model, optimizer, 3)
+    model.double()
+    if fault:
+        model[2].weight.register_hook(lambda g: 1.01 * g)
+    with cq.watch(model, optimizer, laws=mlp_laws()) as watched:
+        train(model, optimizer, 6)
+    assert bool(watched.violated) == fault, watched.verdict()
+    assert fault or all(track.residual < 50 for track in watched.tracks)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
+_WAITING = "some of its parameters are frozen, or in no optimizer"
+
+
 class Families:
     """What is known of each family.
 
@@ -76,12 +79,12 @@ class Families:
 
         Args:
             gradient: (families,) ⟨∇h, g⟩ in roundings; becomes nan where it was not tested.
-            skipped: (F,) functions of which a parameter is frozen.
+            skipped: (F,) functions of which a parameter is frozen, or in no optimizer.
         """
         out = per_family(self._sums, skipped.astype(np.float64)) > 0
         gradient[out] = np.nan
         for track, frozen, worst in zip(self.tracks, out.tolist(), gradient.tolist(), strict=True):
-            track.waiting = "its parameters are frozen" if frozen else ""
+            track.waiting = _WAITING if frozen else ""
             if not frozen:
                 track.looks += 1
                 track.worst = max(track.worst, worst)

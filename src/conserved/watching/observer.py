@@ -15,6 +15,7 @@ from conserved.watching.families import Families
 from conserved.watching.gradient.altered import Forward
 from conserved.watching.gradient.causes import listed
 from conserved.watching.gradient.gradients import (
+    coarser,
     functions_of,
     per_family,
     precisions,
@@ -87,9 +88,10 @@ class Observer:
         self._check = StepCheck(named, probes.seed, lawful)
         self._ranks = Ranks() if agree else None
         self.half, self._looks, self._digits = 0.0, 0, Digits(named.values())
+        self._coarse = 0.0  # relative rounding of velocities, where it is larger
         self._slow, self._fast = np.inf, 0.0  # rates so far
         self.rule = self._words = in_words(self.optimizers)
-        self._frozen = {n for n, p in named.items() if not p.requires_grad}
+        self._frozen = kinds.standing(named, self._groups)
         self.texts = [law.text for law in sums.laws]
         self.looking = False
         self._unknown = np.full(len(sums.laws), np.nan)
@@ -155,6 +157,7 @@ class Observer:
         named = self.parameters()
         self.parameters.check(named)
         velocity, rules = kinds.velocities(self.optimizers, named), kinds.rules_of(self.optimizers)
+        self._coarse = coarser({b.dtype for b in velocity.values()}, self.precision)
         slopes = gradients(named, self.optimizers)
         between = self._check.before(named, slopes, velocity, self._rule_of)
         held = {"x": named, "g": slopes, "b": velocity}
@@ -189,7 +192,7 @@ class Observer:
 
     def _test(self, found: Mapping[str, Floats], slopes: Mapping[str, Any]) -> None:
         """The identity on a raw gradient."""
-        sums, self.half = self._sums, self._digits.rounding
+        sums, self.half = self._sums, max(self._digits.rounding, self._coarse)
         self._skipped = functions_of(sums, sorted(self._frozen))
         norms = None
         if self._ranks is not None or self._looks < _FIRST or self._looks % _EVERY == 0:
@@ -214,12 +217,12 @@ class Observer:
 
     def _notice(self, named: dict[str, Any]) -> None:
         """Parameters that were frozen or unfrozen, and groups that were added."""
-        frozen = {n for n, p in named.items() if not p.requires_grad}
+        groups = kinds.groups_of(self.optimizers, named)
+        frozen = kinds.standing(named, groups)
         for what, names in (("frozen", frozen - self._frozen), ("unfrozen", self._frozen - frozen)):
             if names:
                 self.events.append(Event(what, f"{what}: {listed(sorted(names))}"))
         self._frozen = frozen
-        groups = kinds.groups_of(self.optimizers, named)
         if groups != self._groups:
             self._groups = groups
             self._ledger.regroup(groups)
@@ -313,6 +316,7 @@ class Observer:
             self._check.after(named, velocity, {})
             self._told(self._step, self)
             return
+        self._forward.used(named)
         wrong = self._check.after(named, velocity, by_name)
         still = functions_of(self._sums, [n for n in self._sums.names if n not in slopes])
         leak = np.where(self._tester.without_eps, self._pairing, 0.0)

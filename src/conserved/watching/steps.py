@@ -164,7 +164,8 @@ class StepCheck:
             old, rule = self._before[name], rules.get(name)
             if rule is None or old.gradient is None:
                 continue
-            told = _fault(rule, old, theta[name], speeds.get(name), _slack(parameters[name]))
+            slack = _slack(parameters[name], velocity.get(name))
+            told = _fault(rule, old, theta[name], speeds.get(name), slack)
             if told:
                 wrong[name] = told
         self._turn = (self._turn + 1) % len(self._turns)
@@ -227,12 +228,12 @@ class _Slack(NamedTuple):
     least: float
 
 
-def _slack(parameter: nn.Parameter) -> _Slack:
-    """In the precision of a parameter."""
+def _slack(*held: Any) -> _Slack:
+    """In the precision of a parameter and its velocity, the coarser of the two."""
     import torch
 
-    kind = torch.finfo(parameter.dtype)
-    share = float(kind.eps) * (_ROUNDINGS if parameter.element_size() >= 4 else _HALF_ROUNDINGS)
+    kind = max((torch.finfo(t.dtype) for t in held if t is not None), key=lambda k: float(k.eps))
+    share = float(kind.eps) * (_ROUNDINGS if kind.bits >= 32 else _HALF_ROUNDINGS)
     return _Slack(share, max(_LEAST, share * float(kind.tiny)))
 
 

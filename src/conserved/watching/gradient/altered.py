@@ -1,13 +1,14 @@
 """What was done to a gradient as a whole, or to its loss, that no law survives.
 
-No single tensor is to blame: values were clipped, the loss has a penalty, or the parameters are no
-more those that the gradient was taken at.
+No single tensor is to blame: values were clipped, the loss has a penalty, the parameters are no
+more those that the gradient was taken at, or the gradient before was not cleared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -31,15 +32,32 @@ class Forward:
     def __init__(self, watching: bool = True) -> None:
         self._watching = watching
         self._marks: dict[str, tuple[int, int]] = {}
+        self._used: dict[str, tuple[ref[Any], int]] = {}
+
+    def used(self, named: Mapping[str, Any]) -> None:
+        """A step was taken, with the gradients that are there."""
+        grads: Mapping[str, Any] = {n: p.grad for n, p in named.items() if p.grad is not None}
+        self._used = {name: (ref(grad), int(grad._version)) for name, grad in grads.items()}
 
     def note(self, named: Mapping[str, Any]) -> None:
         """A forward pass whose gradient is asked for begins."""
         if self._watching:
             self._marks = {name: _mark(p) for name, p in named.items()}
 
+    def kept(self, named: Mapping[str, Any]) -> list[str]:
+        """Parameters whose gradient is what a step used, and one more added to it."""
+        there = {name: p.grad for name, p in named.items() if name in self._used}
+        return [name for name, grad in there.items() if _added(self._used[name], grad)]
+
     def moved(self, named: Mapping[str, Any]) -> list[str]:
         """Parameters that changed since."""
         return [n for n, mark in self._marks.items() if n in named and _mark(named[n]) != mark]
+
+
+def _added(used: tuple[ref[Any], int], grad: Any) -> bool:
+    """Clearing in place writes once more than that, and clearing else makes another tensor."""
+    held, version = used
+    return grad is not None and held() is grad and int(grad._version) == version + 1
 
 
 def _mark(parameter: Any) -> tuple[int, int]:
@@ -52,6 +70,7 @@ def altered(
     found: Mapping[str, Floats],
     slopes: Sequence[Any],
     moved: Sequence[str],
+    kept: Sequence[str],
 ) -> str:
     """What explains all violations at once, in words, or "".
 
@@ -60,9 +79,13 @@ def altered(
         tested, found: the gradient's test and the sums it was made from.
         slopes: gradients of all parameters.
         moved: parameters that changed since the forward pass.
+        kept: those whose gradient of the step before is in this one.
     """
     if moved:
         return f"the gradient is that of other values: {listed(moved)} changed after the forward"
+    if kept:
+        told = f"the gradient of {listed(kept)} of the step before was not cleared, and is in this"
+        return f"{told} one: call optimizer.zero_grad()"
     if most := _clipped(slopes):
         told = f"the gradient was clipped by value, to ±{most:.3g}"
         return f"{told}, which keeps no law: clip its norm"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +198,12 @@ def precision_of(kind: Any) -> float:
     return float(torch.finfo(kind).eps)
 
 
+def coarser(kinds: Iterable[Any], precision: float) -> float:
+    """The largest relative rounding of these types, where it is larger than another; else 0."""
+    worst = max(map(precision_of, kinds), default=0.0)
+    return worst if worst > precision else 0.0
+
+
 def functions_of(sums: Sums, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """(F,) which functions have to do with any of these parameters."""
     chosen = set(names)
@@ -232,8 +238,8 @@ def report_on(
         told_of = telling(sums, tested, found)
         blamed = suspects(sums, np.flatnonzero(bad).tolist(), intact, told_of)
         slopes = [p.grad for p in named.values() if p.grad is not None]
-        moved = forward.moved(named) if forward is not None else []
-        common = altered(sums, tested, found, slopes, moved)
+        moved, kept = ([], []) if forward is None else (forward.moved(named), forward.kept(named))
+        common = altered(sums, tested, found, slopes, moved, kept)
         for k in np.flatnonzero(bad).tolist():
             missing = sums.laws[k].family.tensors & set(without)
             why = "" if missing else common

@@ -72,6 +72,11 @@ def groups_of(optimizers: Sequence[Optimizer], named: Mapping[str, Any]) -> dict
     }
 
 
+def standing(named: Mapping[str, Any], groups: Mapping[str, int]) -> set[str]:
+    """Names of parameters that no step moves: frozen, or in no parameter group."""
+    return {name for name, p in named.items() if not p.requires_grad or name not in groups}
+
+
 def velocities(optimizers: Sequence[Optimizer], named: Mapping[str, Any]) -> dict[str, Any]:
     """Momentum buffers by name, of those that have one."""
     state: dict[Any, Any] = {}
