@@ -57,7 +57,7 @@ class Forward:
 def _added(used: tuple[ref[Any], int], grad: Any) -> bool:
     """Clearing in place writes once more than that, and clearing else makes another tensor."""
     held, version = used
-    return grad is not None and held() is grad and int(grad._version) == version + 1
+    return grad is not None and grad._version == version + 1 and held() is grad
 
 
 def _mark(parameter: Any) -> tuple[int, int]:
