@@ -207,9 +207,10 @@ class Observer:
             norms = mean_squares(sums.names, slopes)
             tested = test(told, norms, self._skipped)
         self.gradient = per_family(sums, tested.roundings)
-        given = (sums, tested, told, self._skipped, self._named, self.texts)
-        for violation in report_on(*given, self._digits.words, self._forward).violations:
-            self._families.violate(violation.family, violation.cause, self._step)
+        if tested.violated.any():
+            given = (sums, tested, told, self._skipped, self._named, self.texts)
+            for violation in report_on(*given, self._digits.words, self._forward).violations:
+                self._families.violate(violation.family, violation.cause, self._step)
         if self._ranks is not None and norms is not None:
             self._compare(norms)
         self._pairing, self._unit = tested.pairing, tested.unit * tested.precision
@@ -235,9 +236,10 @@ class Observer:
         rates = [rate for rate in self.rates if rate]
         self._slow, self._fast = min(self._slow, *rates, np.inf), max(self._fast, *rates, 0.0)
         rule = f"{words}, {rates_in_words(self._slow, self._fast)}" if rates else words
-        self.rule = rule
-        for track in self.tracks:
-            track.rule = rule
+        if rule != self.rule:
+            self.rule = rule
+            for track in self.tracks:
+                track.rule = rule
 
     @property
     def _rule_of(self) -> dict[str, Rule | None]:

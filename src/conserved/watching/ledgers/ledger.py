@@ -237,9 +237,9 @@ class Ledger:
 
     def wants_velocity(self, rules: Sequence[Rule | None]) -> NDArray[np.bool_]:
         """(F,) functions whose ⟨∇h, b⟩ has to be measured before the next step."""
-        out = np.zeros(self.sums.functions, dtype=bool)
-        for one in self.classes:
+        out, unknown = np.zeros(self.sums.functions, dtype=bool), np.isnan(self.tilt)
+        for one in self.classes if unknown.any() else ():
             common = self._joint(one, rules)
             if common is not None and common.steps.momentum:
-                out |= one.functions & np.isnan(self.tilt)
+                out |= one.functions & unknown
         return out & ~self.lost

@@ -112,14 +112,26 @@ class Gather:
         for reading in readings:
             reading.keep([places for _, mine, places in self._terms if mine is reading])
             reading.start, self.length = self.length, self.length + reading.length
-        rows = [np.arange(slot, slot + len(places)) for slot, _, places in self._terms]
-        mine = [np.repeat(r, t[2].shape[1]) for r, t in zip(rows, self._terms, strict=True)]
-        found = [r.start - r.first + places.ravel() for _, r, places in self._terms]
-        self._mine, self._found = _joined(mine, np.intp), _joined(found, np.intp)
+        alone = [term for term in self._terms if term[2].shape[1] == 1]
+        self._one = self._pairs(alone)
+        self._many = self._pairs([term for term in self._terms if term[2].shape[1] != 1])
+
+    @staticmethod
+    def _pairs(
+        terms: Sequence[tuple[int, Reading, NDArray[np.intp]]],
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Slots, and the number that is added to each."""
+        rows = [np.repeat(np.arange(s, s + len(p)), p.shape[1]) for s, _, p in terms]
+        found = [r.start - r.first + places.ravel() for _, r, places in terms]
+        return _joined(rows, np.intp), _joined(found, np.intp)
 
     def __call__(self, numbers: Floats, slots: int) -> Floats:
         """(slots,)."""
-        return _counted(self._mine, numbers[self._found], slots)
+        slot, found = self._many
+        out = _counted(slot, numbers[found], slots) if len(slot) else np.zeros(slots)
+        slot, found = self._one
+        out[slot] = numbers[found]
+        return out
 
 
 @dataclass(eq=False)
