@@ -69,8 +69,9 @@ def test_a_part_of_the_rows_is_a_part_of_the_matrix():
 
 def test_of_few_units_all_are_looked_at():
     probes = Probes(0.01, 0)
-    assert not probes.of(("quadratic", 16, 1)).part
-    assert probes.of(("linear", 17, 1)).part
+    assert probes.of(("quadratic", 16, 1)).functions == 16
+    assert probes.of(("linear", 17, 1)).functions == 16
+    assert probes.of(("quadratic", 3, 64)).size == 4
     assert probes.of(("quadratic", 3, 64)).blocks == slice(0, 3)
 
 

@@ -28,12 +28,10 @@ class Probe:
     Attributes:
         blocks: of its blocks.
         rows: of the rows of each.
-        part: whether that is not all.
     """
 
     blocks: slice
     rows: slice
-    part: bool
 
     @property
     def functions(self) -> int:
@@ -84,10 +82,8 @@ class Probes:
         """What is looked at of a family of this key."""
         _, blocks, size = key
         if size > 1:  # every head, by some of its rows
-            chosen, rows = slice(0, blocks), self._run(size, _ROWS)
-        else:
-            chosen, rows = self._run(blocks, _UNITS), slice(0, 1)
-        return Probe(chosen, rows, chosen != slice(0, blocks) or rows != slice(0, size))
+            return Probe(slice(0, blocks), self._run(size, _ROWS))
+        return Probe(self._run(blocks, _UNITS), slice(0, 1))
 
     @property
     def words(self) -> str:
